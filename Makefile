@@ -1,0 +1,44 @@
+# The verbs of the project; `make` alone lists them. Everything is set up in .venv the first time, offline from then on.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint conformance bench tables clean
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(READY)  ## show the main job: a failing run's log, read where the endpoint is missing and where it is native
+	@$(BIN)/python scripts/demo
+
+test: $(READY)  ## unit tests and the conformance cases against the double: no Docker, no Go, no network
+	@$(BIN)/python -m pytest -c tests/pytest.ini tests
+
+lint: $(READY)  ## ruff, mypy (strict for shim/), and whether generated tables are up to date
+	@$(BIN)/ruff check --config shim/pyproject.toml shim tests scripts/*
+	@$(BIN)/ruff format --check --config shim/pyproject.toml shim tests scripts/*
+	@$(BIN)/mypy --config-file shim/pyproject.toml shim/forgejo_shim
+	@$(BIN)/python scripts/tables --check
+
+conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table
+	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)" -q
+
+bench: $(READY)  ## throughput, memory and request counts, as ratios of one run
+	@$(BIN)/python scripts/bench
+
+tables: $(READY)  ## make the generated tables of the READMEs anew
+	@$(BIN)/python scripts/tables
+
+clean:  ## remove what the verbs made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): tests/requirements.lock shim/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "setting up $(VENV) (once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e shim
+	@touch $@

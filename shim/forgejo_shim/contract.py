@@ -1,0 +1,221 @@
+"""The grammar of the contract's operations: recognise a request, build one, write an error as Forgejo 16 does.
+
+Rules: pure; the only place that knows the paths under `/api/v1`; numbers are read as Forgejo reads them (a text that is
+no number is 0, Go's `strconv.ParseInt` with its error dropped), because 16's answers depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from .errors import (
+    Expired,
+    NoLog,
+    NotExecuted,
+    NotForgejo,
+    NotNow,
+    NotPossible,
+    NotThere,
+    PageChanged,
+    Refused,
+    SearchLimit,
+    ShimError,
+    WebAccount,
+)
+from .models import Headers, Repo
+
+API = "/api/v1"
+
+JOB_LOGS = "/repos/{owner}/{repo}/actions/jobs/{job_id}/logs"
+RUN_JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs"
+RUN_LOGS = "/repos/{owner}/{repo}/actions/runs/{run_id}/logs"
+LIST_RUNS = "/repos/{owner}/{repo}/actions/runs"
+
+_PATTERNS = [
+    (template, re.compile(re.escape(API) + re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?#]+)", re.escape(template)) + r"\Z"))
+    for template in (JOB_LOGS, RUN_JOBS, RUN_LOGS)
+]
+_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
+_INT = re.compile(r"[+-]?[0-9]+\Z")
+
+# Query parameters that decide who the caller is (Forgejo 11-16: services/auth, routers/api/shared).
+_IDENTITY_QUERY = ("token", "access_token", "sudo")
+# Headers of the caller that belong to the log request itself, not to the question whether it may be asked.
+_NOT_FOR_THE_QUESTION = (
+    "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+    "content-length", "content-type", "content-encoding", "transfer-encoding", "accept-encoding", "expect",
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade", "host",
+    "cookie",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A request of the contract: its path template, the repository's names as sent, the id and the attempt."""
+
+    method: str
+    template: str
+    owner_segment: str
+    repo_segment: str
+    id: int
+    attempt: int | None
+    query: str
+    tail: str
+
+    @property
+    def repo(self) -> Repo | None:
+        """The repository, decoded once; None if no repository of Forgejo can have such a name."""
+        owner, name = unquote(self.owner_segment), unquote(self.repo_segment)
+        ok = _NAME.match(owner) and _NAME.match(name) and not name.lower().endswith(".git")
+        return Repo(owner, name) if ok else None
+
+    @property
+    def question(self) -> str:
+        """Path and query of the question whether the caller may read Actions here.
+
+        `tasks` has the same permission middleware as `runs` in every version from 8 on, and page 999999 of it is an
+        answer of 37 bytes (recorded on 11.0.15 to 16).
+        """
+        return f"{self._repo_path}/actions/tasks?limit=1&page=999999"
+
+    @property
+    def run(self) -> str:
+        """Path of the API's single run (Forgejo 12 and later)."""
+        return f"{self._repo_path}/actions/runs/{self.id}"
+
+    @property
+    def _repo_path(self) -> str:
+        return f"{API}/repos/{self.owner_segment}/{self.repo_segment}"
+
+    def moved(self, location: str) -> str | None:
+        """This operation below the repository that a redirect of the question points to, or None if it does not."""
+        found = re.search(r"(/repos/[^/?#]+/[^/?#]+)/actions/", location)
+        if not found:
+            return None
+        return location[: found.end(1)] + self.tail + (f"?{self.query}" if self.query else "")
+
+
+def recognise(method: str, path: str, query: str) -> Operation | None:
+    """The contract's operation that `method path?query` asks for, or None. `path` is below the base URL."""
+    for template, pattern in _PATTERNS:
+        found = pattern.match(path)
+        if found:
+            parts = found.groupdict()
+            return Operation(
+                method=method.upper(),
+                template=template,
+                owner_segment=parts["owner"],
+                repo_segment=parts["repo"],
+                id=number(unquote(parts.get("job_id") or parts.get("run_id") or "")),
+                attempt=_attempt(query),
+                query=query,
+                tail=path[found.end("repo") :],
+            )
+    return None
+
+
+def number(text: str) -> int:
+    """A number as Forgejo reads it from a path or a query: 0 if it is none, kept within 64 bits."""
+    if not _INT.match(text):
+        return 0
+    return max(-(2**63), min(2**63 - 1, int(text)))
+
+
+def _attempt(query: str) -> int | None:
+    values = [value for key, value in parse_qsl(query, keep_blank_values=True) if key == "attempt"]
+    return number(values[0]) if values and values[0] else None
+
+
+def as_caller(path: str, query: str) -> str:
+    """`path` with those parameters of the caller's query that decide who the caller is."""
+    identity = urlencode([(key, value) for key, value in parse_qsl(query) if key in _IDENTITY_QUERY])
+    return path + ("&" if "?" in path else "?") * bool(identity) + identity
+
+
+def question_headers(headers: Headers) -> list[tuple[str, str]]:
+    """The caller's headers as they go with the question: who asks, not what for. Never to a web route."""
+    return headers.without(*_NOT_FOR_THE_QUESTION)
+
+
+def job_logs_path(repo: Repo, job_id: int, attempt: int | None = None) -> str:
+    """Path and query of a job's log."""
+    return f"{API}/repos/{_repo(repo)}/actions/jobs/{job_id}/logs" + ("" if attempt is None else f"?attempt={attempt}")
+
+
+def run_jobs_path(repo: Repo, run_id: int) -> str:
+    """Path of a run's jobs."""
+    return f"{API}/repos/{_repo(repo)}/actions/runs/{run_id}/jobs"
+
+
+def run_logs_path(repo: Repo, run_id: int) -> str:
+    """Path of a run's logs (zip)."""
+    return f"{API}/repos/{_repo(repo)}/actions/runs/{run_id}/logs"
+
+
+def runs_path(repo: Repo, **query: object) -> str:
+    """Path and query of the API's list of runs (Forgejo 12 and later)."""
+    text = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in query.items())
+    return f"{API}/repos/{_repo(repo)}/actions/runs" + (f"?{text}" if text else "")
+
+
+def tasks_path(repo: Repo, page: int) -> str:
+    """Path and query of a page of the API's tasks, newest first (Forgejo 8 and later)."""
+    return f"{API}/repos/{_repo(repo)}/actions/tasks?limit=50&page={page}"
+
+
+def _repo(repo: Repo) -> str:
+    return f"{quote(repo.owner, safe='')}/{quote(repo.name, safe='')}"
+
+
+def error_body(error: ShimError, base_url: str) -> bytes:
+    """The JSON of an error: Forgejo's `message` and `url`, and `cause` where the contract has no word for it."""
+    body = {"message": error.message, "url": f"{base_url}/api/swagger"}
+    if error.cause:
+        body["cause"] = error.cause
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def is_absent_route(status: int, content_type: str, body: bytes) -> bool:
+    """Whether an answer of `/api/v1` says that the route does not exist (recorded on 11.0.15 to 16)."""
+    return status == 404 and content_type.startswith("text/plain") and body.strip() == b"404 page not found"
+
+
+def error_of(status: int, content_type: str, body: bytes, what: str) -> ShimError:
+    """The error that an answer of the API stands for, the same for both backends. `what` names the object asked."""
+    message, cause = _message(body)
+    if is_absent_route(status, content_type, body):
+        return NotPossible(f"this server does not offer {what}", cause="operation-absent")
+    if status in (401, 403):
+        return Refused(f"{what}: {message}; check the token and its scope read:repository", status)
+    if status == 404 and message == "logs have expired":
+        return Expired(f"{what}: {message}")
+    if status == 404 and message == "job has not been executed yet":
+        return NotExecuted(f"{what}: {message}; ask again when a runner has taken it")
+    if "job has no log" in message or (status == 500 and "file does not exist" in message):
+        return NoLog(f"{what}: job has no log: it was skipped, or its runner has sent nothing yet")
+    if status == 404 and message:
+        return NotThere(f"{what}: {message}")
+    if status == 501 and cause.startswith("web-"):
+        return WebAccount(message, cause=cause)
+    if status == 501:
+        return NotPossible(message or f"this server does not offer {what}", cause=cause)
+    if status == 503 and message:
+        return NotNow(message, cause=cause or "upstream-busy")
+    if status == 504 and cause == "search-limit":
+        return SearchLimit(message)
+    if status == 502 and cause == "page-changed":
+        return PageChanged(message)
+    return NotForgejo(f"{what}: the server answered {status}, which is no answer of a Forgejo; check the address")
+
+
+def _message(body: bytes) -> tuple[str, str]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return "", ""
+    if not isinstance(answer, dict):
+        return "", ""
+    return str(answer.get("message") or ""), str(answer.get("cause") or "")

@@ -1,0 +1,117 @@
+"""Every error of the shim. Each knows the HTTP status that stands for it and the exit code of the command.
+
+ShimError
+├── NotThere            404  5  the job, run, attempt or repository does not exist for this caller
+│   └── NoLog           404  5  the job has no log: skipped, or its runner has sent nothing yet
+├── NotExecuted         404  6  no runner has taken the job (or its rerun) yet
+├── Expired             404  7  the log was there and has been cleaned up
+├── Refused             401/403  4  the caller's own credentials do not suffice
+├── WebAccount          501  4  the shim's web account cannot do it; `cause` says why
+├── NotPossible         501  1  this server cannot do it; `cause` says why
+├── PageChanged         502  8  an answer was not understood; names what was missing
+├── NotNow              503  1  ask again after `retry_after` seconds
+├── SearchLimit         504  1  the job was searched in vain within the limit
+├── NotForgejo           -   8  the address answers, but not as a Forgejo
+├── Unreachable          -   8  no answer at all
+└── NothingMatched       -   3  no run or job fits what was asked for
+
+Messages are one sentence: what happened, to which object, what to do next. They never hold a credential.
+The statuses, messages and exit codes are those of the table in spec/README.md (data: spec/causes.json).
+"""
+
+from __future__ import annotations
+
+
+class ShimError(Exception):
+    """An error of the shim; `status` is HTTP's, `exit_code` the command's, `cause` a stable kebab-case id."""
+
+    status = 500
+    exit_code = 1
+
+    def __init__(self, message: str, *, cause: str = "", retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.retry_after = retry_after
+
+
+class NotThere(ShimError):
+    status, exit_code = 404, 5
+
+
+class NoLog(NotThere):
+    def __init__(self, message: str = "job has no log: it was skipped, or its runner has sent nothing yet") -> None:
+        super().__init__(message)
+
+
+class NotExecuted(ShimError):
+    status, exit_code = 404, 6
+
+    def __init__(self, message: str = "job has not been executed yet") -> None:
+        super().__init__(message)
+
+
+class Expired(ShimError):
+    status, exit_code = 404, 7
+
+    def __init__(self, message: str = "logs have expired") -> None:
+        super().__init__(message)
+
+
+class Refused(ShimError):
+    exit_code = 4
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WebAccount(ShimError):
+    status, exit_code = 501, 4
+
+
+class NotPossible(ShimError):
+    status = 501
+
+
+class PageChanged(ShimError):
+    status, exit_code = 502, 8
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause="page-changed")
+
+
+class NotNow(ShimError):
+    status = 503
+
+    def __init__(self, message: str, *, cause: str, retry_after: int = 5) -> None:
+        super().__init__(message, cause=cause, retry_after=retry_after)
+
+
+class SearchLimit(ShimError):
+    status = 504
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause="search-limit")
+
+
+class NotForgejo(ShimError):
+    status, exit_code = 502, 8
+
+
+class Unreachable(ShimError):
+    status, exit_code = 502, 8
+
+
+class NothingMatched(ShimError):
+    status, exit_code = 404, 3
+
+
+def job_not_found(job_id: int) -> NotThere:
+    """The message of Forgejo 16 for an unknown job (recorded on the 16 branch)."""
+    return NotThere(f"run job with id {job_id}: resource does not exist")
+
+
+def attempt_not_found(job_id: int, attempt: int) -> NotThere:
+    """The message of Forgejo 16 for an unknown attempt (recorded on the 16 branch)."""
+    return NotThere(f"task with job_id {job_id} and attempt {attempt}: resource does not exist")

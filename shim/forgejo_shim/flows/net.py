@@ -1,0 +1,126 @@
+"""The transport that a flow is given: what it may ask of the world.
+
+Rules: two sides that never mix. `api` carries the caller's own credentials and goes to `/api` only; `web` carries
+nothing but the headers that the flow gives (the shim's own session). Neither follows a redirect, and both know one
+origin only: paths are given, never URLs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from ..errors import PageChanged
+from ..models import Headers
+
+T = TypeVar("T")
+
+ERROR_LIMIT = 64 * 1024  # bytes of an answer's text that are looked at
+JSON_LIMIT = 32 * 1024 * 1024  # bytes of a JSON answer; a page of runs can be several MB (`event_payload`)
+CHUNK = 64 * 1024  # bytes handed on at once
+
+
+class Broken(Exception):
+    """A body ended before its length was reached, or its connection failed."""
+
+
+class Answer(Protocol):
+    """An answer whose head has come and whose body is open."""
+
+    status: int
+    headers: Headers
+
+    async def read(self, size: int) -> bytes:
+        """At most `size` further bytes of the body as sent; b"" at its end. Raises Broken if it was cut short."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection up, read or not."""
+        ...
+
+
+class Net(Protocol):
+    """The world as one request's flow may touch it."""
+
+    @property
+    def base_url(self) -> str:
+        """The server's address as the caller gave it, without a slash at the end."""
+        ...
+
+    @property
+    def signing_in(self) -> AbstractAsyncContextManager[Any]:
+        """Held while the web session signs in."""
+        ...
+
+    async def api(self, path: str) -> Answer:
+        """GET `path` (below the base URL, with its query) as the caller."""
+        ...
+
+    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        """Send a request to the web UI with these headers only."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+
+@dataclass
+class Reply:
+    """What the caller gets: an error's bytes, an open download as it is, or chunks made as they are read."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | Answer | AsyncIterator[bytes]
+
+
+async def whole(answer: Answer, limit: int, what: str) -> bytes:
+    """The rest of a body of at most `limit` bytes. Raises PageChanged if it is longer."""
+    parts, size = [], 0
+    try:
+        while part := await answer.read(CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise PageChanged(f"{what} is longer than {limit} bytes")
+    finally:
+        await answer.close()
+    return b"".join(parts)
+
+
+async def beginning(answer: Answer, limit: int = ERROR_LIMIT) -> bytes:
+    """The first bytes of a body, then closed."""
+    parts, size = [], 0
+    try:
+        while size < limit and (part := await answer.read(min(CHUNK, limit - size))):
+            parts.append(part)
+            size += len(part)
+    finally:
+        await answer.close()
+    return b"".join(parts)
+
+
+def is_json(answer: Answer) -> bool:
+    """Whether the answer says that it is JSON."""
+    return answer.headers.get("Content-Type").lower().startswith("application/json")
+
+
+def encode(value: object) -> bytes:
+    """JSON as it is sent."""
+    return json.dumps(value).encode()
+
+
+def run(flow: Coroutine[Any, Any, T]) -> T:
+    """Drive a flow whose transport never waits, without an event loop."""
+    try:
+        flow.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    flow.close()
+    raise RuntimeError("the flow waited, but its transport does not")

@@ -1,0 +1,147 @@
+"""A run's logs as a zip, written as it goes: entry names and markers as in 16, one open log at a time.
+
+Rules: the names are settled before the first byte, so that an attempt that can't be known is a clear 501; each log is
+proved as a single log is. A log that breaks off in the middle is kept as far as it came, with a `.PARTIAL` beside it;
+anything that is not understood raises before the central directory is written, so that the zip is seen to be broken.
+Names and texts: services/actions/job_logs.go, 16 (and recordings of it).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
+from ..models import RunState
+from .joblog import OpenLog, open_log
+from .net import CHUNK, Broken
+from .pages import Reader
+from .runjobs import Attempted, RunFacts, attempted
+from .taken import attempts_taken
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the entries have no time, as in 16; this is the least that a zip can say
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One job in the zip: its id, the stem of its name, its attempt and task (0: none, or not known) to begin with."""
+
+    job_id: int
+    stem: str
+    attempt: int
+    task: int
+    has_task: bool
+
+
+class _Pipe:
+    """A file without seek that the zip is written to; what it holds is taken out after each write."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def tell(self) -> int:
+        raise OSError("a pipe has no place")
+
+    def flush(self) -> None:
+        """Nothing to do: `zipfile` asks for it."""
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+async def entries(reader: Reader, facts: RunFacts) -> list[Entry]:
+    """What the zip will hold. Raises NotPossible (501) if a name would have to be guessed."""
+    state, jobs = await attempted(reader, facts.number)
+    taken: dict[int, int] | None = None
+    found: list[Entry] = []
+    for job in jobs:
+        attempt = job.attempt(state.counts_on_request)
+        if attempt is None:
+            if taken is None:
+                taken = await attempts_taken(reader, facts.number, state) or {}
+            attempt = _counted(job, state, taken, facts)
+        found.append(Entry(job.job.id, _stem(job.job.name, job.job.id), attempt, job.task, job.has_task))
+    return found
+
+
+def _counted(job: Attempted, state: RunState, taken: dict[int, int], facts: RunFacts) -> int:
+    """The attempt of a row that does not tell, from the number of its tasks: 0 if it was never taken."""
+    count = taken.get(job.job.id)
+    if count is None:
+        raise NotPossible(
+            f"the attempt of job {job.job.id} in run {facts.id} cannot be known on this server, and the zip's names"
+            " would have to be guessed; read its jobs' logs one by one",
+            cause="zip-attempt-unknown",
+        )
+    return count if job.has_task or count == 0 else count + 1  # a waiting rerun is named by its new number
+
+
+def _stem(name: str, job_id: int) -> str:
+    cleaned = "".join(c for c in name if c >= " " and c not in "\x7f/\\").strip() or "job"
+    return f"{cleaned}-{job_id}"
+
+
+async def write_zip(reader: Reader, facts: RunFacts, found: list[Entry]) -> AsyncIterator[bytes]:
+    """The zip's bytes in chunks."""
+    pipe = _Pipe()
+    archive = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
+    for entry in found:
+        async for chunk in _write_entry(reader, archive, pipe, entry):
+            yield chunk
+    archive.close()
+    yield pipe.take()
+
+
+async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, entry: Entry) -> AsyncIterator[bytes]:
+    opened = await _open(reader, entry)
+    if isinstance(opened, str):
+        waits = entry.has_task and opened == NotExecuted().message
+        archive.writestr(_info(entry, entry.attempt + waits, "MISSING"), f"{opened}\n")
+        yield pipe.take()
+        return
+    attempt = opened.attempt or entry.attempt
+    broken = ""
+    try:
+        with archive.open(_info(entry, attempt, "log"), "w", force_zip64=True) as member:
+            try:
+                while data := await opened.answer.read(CHUNK):
+                    member.write(data)
+                    if made := pipe.take():
+                        yield made
+            except Broken as error:
+                broken = str(error)
+    finally:
+        await opened.answer.close()
+    if broken:
+        archive.writestr(_info(entry, attempt, "PARTIAL"), f"log read failed mid-stream: {broken}\n")
+    yield pipe.take()
+
+
+async def _open(reader: Reader, entry: Entry) -> OpenLog | str:
+    """The job's log, or why there is none in 16's words."""
+    try:
+        opened = await open_log(reader, entry.job_id, None, [])
+    except NotExecuted as error:
+        return error.message
+    except Expired:
+        return "logs have been cleaned up"
+    except NoLog as error:
+        return f"log open failed: {error.message}"
+    if opened.attempt is None and opened.task != entry.task:
+        await opened.answer.close()
+        raise NotNow(f"job {entry.job_id} was rerun while its run's zip was written; try again", cause="rows-moving")
+    return opened
+
+
+def _info(entry: Entry, attempt: int, suffix: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(f"{entry.stem}-attempt-{attempt}.{suffix}", EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info

@@ -1,0 +1,46 @@
+"""How many attempts of a job a runner has ever taken, where the web UI does not tell (12 to 14).
+
+Rules: counted from the API's tasks, one for each attempt that was taken; they carry the run number and the job's name
+only, so a name that two jobs of the run share tells nothing. "Not known" is None, never a guess.
+"""
+
+from __future__ import annotations
+
+from ..contract import runs_path, tasks_path
+from ..models import RunState
+from ..web import read_runs, read_tasks, seconds
+from .net import JSON_LIMIT, whole
+from .pages import Reader
+
+MAX_PAGES = 20  # pages of 50 tasks
+
+
+async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> dict[int, int] | None:
+    """The attempts taken so far of each job (by id) whose name is its own in the run; None if that can't be known."""
+    created = await _created(reader, run_number)
+    if created is None:
+        return None
+    names = [job.name for job in state.jobs]
+    taken = {job.id: 0 for job in state.jobs if names.count(job.name) == 1}
+    by_name = {job.name: job.id for job in state.jobs if job.id in taken}
+    for page in range(1, MAX_PAGES + 1):
+        answer = await reader.api(tasks_path(reader.repo, page))
+        if answer.status != 200:
+            await answer.close()
+            return None
+        tasks = read_tasks(await whole(answer, JSON_LIMIT, "a page of the API's tasks"))
+        for task in tasks:
+            if task["run_number"] == run_number and task["name"] in by_name:
+                taken[by_name[task["name"]]] += 1
+        if not tasks or seconds(tasks[-1]["created_at"]) < created:  # newest first; older than the run: of other runs
+            return taken
+    return None
+
+
+async def _created(reader: Reader, run_number: int) -> float | None:
+    answer = await reader.api(runs_path(reader.repo, run_number=run_number, limit=1))
+    if answer.status != 200:
+        await answer.close()
+        return None
+    runs, _ = read_runs(await whole(answer, JSON_LIMIT, "the API's run"))
+    return next((seconds(run["created"]) for run in runs if run["index_in_repo"] == run_number), None)

@@ -1,0 +1,215 @@
+"""The shim's own session at the web UI: signing in, the cookies, the CSRF token.
+
+Rules: whatever cookies the server sets are sent back, by no assumed name; nothing of the caller's is sent. A sign-in is
+tried once: a refusal is remembered, so a wrong password never locks the account. Anonymous unless credentials were
+given. A code of two-factor sign-in that is refused is tried once more in the next window (each works once only).
+Facts: routers/web/auth/auth.go and 2fa.go, 11.0.15 to 16; answers recorded on all of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import struct
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlencode
+
+from ..errors import NotNow, PageChanged, ShimError, WebAccount
+from ..models import Headers, WebCookie, WebCredentials, WebLogin
+from ..web import LOGIN, SETTINGS, TWO_FACTOR, path_of
+from .net import Answer, Net, beginning
+
+CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
+TOTP_PERIOD = 30  # seconds
+USER_AGENT = "forgejo-shim"
+
+
+class WebSession:
+    """The cookies of one account at one server. `on_change` is called with them after each sign-in."""
+
+    def __init__(
+        self,
+        credentials: WebCredentials | None,
+        cookies: dict[str, str] | None = None,
+        on_change: Callable[[dict[str, str]], None] | None = None,
+    ) -> None:
+        self.credentials = credentials
+        self.cookies = dict(cookies or {})
+        self.generation = 1 if self.cookies else 0  # how often it was signed in; 0: not yet
+        self.sign_ins = 0
+        self._on_change = on_change
+        self._refusal: ShimError | None = None
+        if isinstance(credentials, WebCookie):
+            self.cookies.update(_cookies_in(credentials.cookie))
+            self.generation = 1
+
+    @property
+    def account(self) -> str:
+        """The account's name as messages give it."""
+        if isinstance(self.credentials, WebLogin):
+            return f"web account {self.credentials.user}"
+        return "web account of the given cookie" if self.credentials else "anonymous web session"
+
+    async def send(
+        self, net: Net, method: str, path: str, headers: list[tuple[str, str]] | None = None, body: bytes = b""
+    ) -> Answer:
+        """Send one request in this session, signed in first if credentials were given."""
+        if self.credentials and not self.generation:
+            await self.sign_in(net, seen=0)
+        return await self._send(net, method, path, headers or [], body)
+
+    async def sign_in(self, net: Net, seen: int) -> None:
+        """Sign in, unless another flow has done so since generation `seen`. Raises WebAccount, with the cause."""
+        async with net.signing_in:
+            if self._refusal:
+                raise self._refusal
+            if self.generation != seen:
+                return
+            try:
+                await self._sign_in(net)
+            except WebAccount as error:
+                self._refusal = error
+                raise
+            self.generation += 1
+            if self._on_change:
+                self._on_change(self.cookies)
+
+    async def is_signed_in(self, net: Net) -> bool:
+        """Whether the server still knows the session (`/user/settings`: 303 to the sign-in page when not)."""
+        answer = await self._send(net, "GET", SETTINGS, [], b"")
+        await answer.close()
+        return not path_of(answer.headers.get("Location")).endswith(LOGIN)
+
+    async def renew_token(self, net: Net, path: str) -> None:
+        """Have the server set a new CSRF token cookie (up to 13, every page does)."""
+        self.cookies.pop(CSRF_COOKIE, None)
+        answer = await self._send(net, "GET", path, [], b"")
+        await answer.close()
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the server uses CSRF tokens and has given one."""
+        return CSRF_COOKIE in self.cookies
+
+    async def _send(self, net: Net, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        sent = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers]
+        if self.cookies:
+            sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items())))
+        if method == "POST" and self.has_token:
+            sent.append(("X-Csrf-Token", self.cookies[CSRF_COOKIE]))
+        answer = await net.web(method, path, sent, body)
+        self._absorb(answer.headers)
+        return answer
+
+    def _absorb(self, headers: Headers) -> None:
+        for name, value in _set_cookies(headers).items():
+            if value:
+                self.cookies[name] = value
+            else:
+                self.cookies.pop(name, None)
+
+    async def _sign_in(self, net: Net) -> None:
+        self.sign_ins += 1
+        if isinstance(self.credentials, WebCookie):
+            return await self._follow_remember_cookie(net)
+        if self.credentials is None:
+            raise WebAccount(
+                f"the web UI of {net.base_url} wants a sign-in to show this; give the shim a web account",
+                cause="web-credentials-needed",
+            )
+        self.cookies = {}  # a jar that is signed in already would not look at the password
+        form = {"user_name": self.credentials.user, "password": self.credentials.password}
+        answer = await self._post_form(net, LOGIN, form)
+        target = path_of(answer.headers.get("Location"))
+        if answer.status == 303 and target.endswith((TWO_FACTOR, "/user/webauthn")):
+            return await self._second_factor(net, self.credentials)
+        if answer.status == 303 and not target.endswith(LOGIN):
+            return None
+        raise self._refused(answer.status, net.base_url)
+
+    def _refused(self, status: int, base_url: str) -> ShimError:
+        if status == 200:
+            return WebAccount(
+                f"{base_url} refused the sign-in of the shim's {self.account}; check its name and password"
+                " (not tried again, so that the account is not locked)",
+                cause="web-sign-in-refused",
+            )
+        if status == 403:
+            return WebAccount(
+                f"{base_url} has its sign-in by password switched off; give the shim a session cookie instead",
+                cause="web-sign-in-disabled",
+            )
+        if status in (429, 503):
+            return NotNow(f"{base_url} answered the sign-in with {status}; try later", cause="upstream-busy")
+        return PageChanged(f"{base_url} answered the sign-in with {status}, which was not understood")
+
+    async def _follow_remember_cookie(self, net: Net) -> None:
+        answer = await self._send(net, "GET", LOGIN, [], b"")  # signs in by a remember cookie, if there is one
+        await answer.close()
+        if answer.status != 303:
+            raise WebAccount(
+                f"{net.base_url} no longer knows the given web cookie; sign in with a browser and give a new one",
+                cause="web-sign-in-refused",
+            )
+
+    async def _second_factor(self, net: Net, login: WebLogin) -> None:
+        if not login.totp_secret:
+            raise WebAccount(
+                f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
+                cause="web-two-factor-needed",
+            )
+        for try_again in (True, False):
+            code = totp(login.totp_secret, net.now())
+            answer = await self._post_form(net, TWO_FACTOR, {"passcode": code})
+            if answer.status == 303 and not path_of(answer.headers.get("Location")).endswith((LOGIN, TWO_FACTOR)):
+                return
+            if answer.status != 200:
+                raise PageChanged(f"{net.base_url} answered the two-factor code with {answer.status}")
+            if try_again:
+                await net.sleep(TOTP_PERIOD - net.now() % TOTP_PERIOD + 0.5)
+        raise WebAccount(
+            f"{net.base_url} refused two codes of the shim's {self.account}; check the TOTP secret and the clock",
+            cause="web-two-factor-refused",
+        )
+
+    async def _post_form(self, net: Net, path: str, form: dict[str, str]) -> Answer:
+        headers = [("Content-Type", "application/x-www-form-urlencoded")]
+        answer = await self._send(net, "POST", path, headers, urlencode(form).encode())
+        await beginning(answer)
+        return answer
+
+
+def totp(secret: str, now: float) -> str:
+    """The six digits of RFC 6238 at `now` (seconds since the epoch) for a base32 secret. Raises WebAccount."""
+    text = secret.replace(" ", "").upper()
+    try:
+        key = base64.b32decode(text + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        raise WebAccount(
+            "the TOTP secret of the shim's web account is no base32 text", cause="web-two-factor-refused"
+        ) from None
+    digest = hmac.digest(key, struct.pack(">Q", int(now) // TOTP_PERIOD), "sha1")
+    offset = digest[-1] & 15
+    return f"{(struct.unpack_from('>I', digest, offset)[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def _set_cookies(headers: Headers) -> dict[str, str]:
+    """The cookies that an answer sets; "" for one that it removes."""
+    found: dict[str, str] = {}
+    for line in headers.all("Set-Cookie"):
+        jar: SimpleCookie = SimpleCookie()
+        try:
+            jar.load(line)
+        except CookieError:
+            continue
+        for name, morsel in jar.items():
+            age = morsel["max-age"].strip()
+            found[name] = "" if age.startswith("-") or age == "0" else morsel.coded_value
+    return found
+
+
+def _cookies_in(header: str) -> dict[str, str]:
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value for name, equals, value in pairs if name and equals}

@@ -1,0 +1,151 @@
+"""The nouns of the shim: values without behaviour worth a test of its own.
+
+Rules: frozen; no I/O; no import of another module of this package. Names follow the glossary of spec/README.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+class Headers:
+    """HTTP headers as they came: names without regard to case, several values for one name kept apart."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = tuple(pairs)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of `name`, or `default`."""
+        return next(iter(self.all(name)), default)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of `name`, in order."""
+        return [value for key, value in self._pairs if key.lower() == name.lower()]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def only(self, *names: str) -> list[tuple[str, str]]:
+        """The pairs whose name is one of `names`."""
+        wanted = {name.lower() for name in names}
+        return [(key, value) for key, value in self._pairs if key.lower() in wanted]
+
+    def without(self, *names: str) -> list[tuple[str, str]]:
+        """The pairs whose name is none of `names`."""
+        unwanted = {name.lower() for name in names}
+        return [(key, value) for key, value in self._pairs if key.lower() not in unwanted]
+
+
+@dataclass(frozen=True)
+class Repo:
+    """A repository by the names the caller used. Forgejo compares them without regard to case."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def key(self) -> str:
+        """What state is kept under: the same for every spelling of the case."""
+        return str(self).lower()
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the web UI shows a job: run number (1-based) and job index (0-based position in the run)."""
+
+    run_number: int
+    job_index: int
+
+
+@dataclass(frozen=True)
+class WebJob:
+    """One row of `state.run.jobs`: the job's database id, its name and its status now."""
+
+    id: int
+    name: str
+    status: str
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What the web UI's state POST says of a run and of the job asked for.
+
+    `attempts` are the numbers in `allAttempts` with their statuses, newest first; None where the answer has none
+    (up to 12 always; from 13 to 15.0.2 for a job that no runner has now). `counts_on_request` tells when the attempt
+    counter is raised: True from 15 (when a rerun is asked for), False up to 14 (when a runner takes the job).
+    """
+
+    link: str
+    status: str
+    jobs: tuple[WebJob, ...]
+    attempts: tuple[tuple[int, str], ...] | None
+    has_attempts: bool
+    counts_on_request: bool
+
+    @property
+    def newest(self) -> int | None:
+        """The highest attempt number of the current job; None if the answer has none."""
+        return max((number for number, _ in self.attempts), default=None) if self.attempts else None
+
+    def index_of(self, job_id: int) -> int | None:
+        """The job index of `job_id`, or None if the run does not list it."""
+        return next((index for index, job in enumerate(self.jobs) if job.id == job_id), None)
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One run of the API's list, as far as the search needs it: times in seconds since the epoch, 0 if unset."""
+
+    number: int
+    created: float
+    stopped: float
+
+
+@dataclass(frozen=True)
+class WebLogin:
+    """The shim's web account. `totp_secret` is the base32 text shown when two-factor sign-in was set up."""
+
+    user: str
+    password: str = field(repr=False)
+    totp_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class WebCookie:
+    """A web session that a person signed in to: the browser's Cookie header, `name=value; name=value`."""
+
+    cookie: str = field(repr=False)
+
+
+WebCredentials = WebLogin | WebCookie
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as `Client` gives it. `id` is None on Forgejo 11, whose API knows no run ids."""
+
+    number: int
+    id: int | None
+    title: str
+    status: str
+    event: str
+    workflow: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as `Client` gives it. `attempt` is None where the server does not tell; `task_id` 0 if it has none."""
+
+    id: int
+    index: int
+    name: str
+    status: str
+    attempt: int | None
+    task_id: int
+    run_id: int | None
+    run_number: int | None

@@ -1,0 +1,288 @@
+"""The shim for `requests`: one adapter on a session, and every request of the contract works.
+
+    session = requests.Session()
+    mount(session, "https://forge.example", web=WebLogin("log-reader", "…"))
+    session.get("https://forge.example/api/v1/repos/o/r/actions/jobs/7/logs")
+
+What the adapter does with a request: flows/answer.py says so, step by step. Rules here: the caller's headers go to
+`/api` of the base URL only; the web session's cookies go to the web UI of the same base URL only and never into the
+caller's jar; redirects are not followed; verify, certificates, proxies and time-outs of the call hold for every request
+that it causes. The adapter wraps the one that was mounted before, so retries and caches of the session compose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import os
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+from .capabilities import Capabilities, Capability
+from .contract import Operation, question_headers, recognise
+from .errors import ShimError
+from .flows import by_number
+from .flows.answer import answer, capability, learn_from
+from .flows.kept import State
+from .flows.net import Answer, Broken, Reply, run
+from .flows.server import Server
+from .flows.websession import WebSession
+from .models import Headers, Job, Repo, WebCredentials, WebLogin
+from .state import MemoryState, SessionFile
+
+
+def mount(
+    session: requests.Session,
+    base_url: str,
+    *,
+    web: WebCredentials | None = None,
+    state: State | None = None,
+    session_file: SessionFile | None = None,
+) -> ShimAdapter:
+    """Make `session` speak Forgejo 16's job and log endpoints with the Forgejo at `base_url`, whatever its version.
+
+    `web` is the account that reads the web UI where the server lacks an operation: a `WebLogin`, a `WebCookie`, or None
+    for anonymous. `state` keeps facts about the server (memory by default), `session_file` the web session.
+    Raises ShimError if `base_url` is no http(s) address or holds credentials.
+    """
+    base_url = base_url_of(base_url)
+    adapter = ShimAdapter(base_url, session.get_adapter(base_url + "/"), web, state or MemoryState(), session_file)
+    session.mount(base_url + "/", adapter)
+    return adapter
+
+
+def base_url_of(text: str) -> str:
+    """`text` as a base URL, without a slash at the end. Raises ShimError."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ShimError(f"{text!a} is no address of a server; give http(s)://host[:port][/path]")
+    if parts.username or parts.password:
+        raise ShimError("the server's address holds credentials; give them as a token or a web account instead")
+    return text.rstrip("/")
+
+
+class ShimAdapter(HTTPAdapter):
+    """Mounted on a Forgejo's base URL; see the module's docstring. Every response has `backend`: "native" or "web"."""
+
+    def __init__(
+        self,
+        base_url: str,
+        inner: BaseAdapter,
+        web: WebCredentials | None,
+        state: State,
+        session_file: SessionFile | None,
+    ) -> None:
+        super().__init__()
+        self.base_url = base_url
+        self.inner = inner
+        account = web.user if isinstance(web, WebLogin) else "cookie"
+        kept = session_file.load(base_url, account) if session_file and web else {}
+        on_change = (lambda cookies: session_file.save(base_url, account, cookies)) if session_file else None
+        self.server = Server(base_url, WebSession(web, kept, on_change), state)
+        self._allowed: dict[bytes, set[str]] = {}
+        self._signing_in = threading.Lock()
+        self._digest_key = os.urandom(32)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """Answer an operation of the contract, by the server or from its web UI; pass everything else on."""
+        how = {"stream": True, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
+        operation = self._operation(request)
+        if operation is None:
+            return _marked(self.inner.send(request, **{**how, "stream": stream}), "native")
+        net = _Net(self, request, how)
+        if run(capability(net, self.server, operation)) is not Capability.ABSENT:
+            response = _marked(self.inner.send(request, **how), "native")
+            if not self._is_absent(net, operation, response):
+                return response
+        return self._from_web(net, operation, request)
+
+    def run_numbers(self, caller: requests.PreparedRequest, repo: Repo, page: int = 1) -> list[tuple[int, str]]:
+        """Run numbers and titles from the web UI, newest first, 50 a page (1-based); `caller` is any request of the
+        session, for its credentials. For servers whose API has no runs (Forgejo 11). Raises ShimError."""
+        return run(by_number.run_numbers(self._net(caller), self.server, repo, self._allowed_for(caller), page))
+
+    def latest_number(self, caller: requests.PreparedRequest, repo: Repo) -> int | None:
+        """The newest run's number from the web UI, None if there is no run. Raises ShimError."""
+        return run(by_number.latest_number(self._net(caller), self.server, repo, self._allowed_for(caller)))
+
+    def jobs_by_number(self, caller: requests.PreparedRequest, repo: Repo, run_number: int) -> list[Job]:
+        """The jobs of a run from the web UI, by run number. Raises ShimError."""
+        return run(by_number.jobs(self._net(caller), self.server, repo, self._allowed_for(caller), run_number))
+
+    def capabilities(self, caller: requests.PreparedRequest) -> Capabilities:
+        """What the server offers, as it is kept or read now."""
+        return run(self.server.capabilities(self._net(caller)))
+
+    def _net(self, caller: requests.PreparedRequest) -> _Net:
+        return _Net(self, caller, {"stream": True, "timeout": None, "verify": True, "cert": None, "proxies": None})
+
+    def close(self) -> None:
+        """Close the wrapped adapter."""
+        self.inner.close()
+        super().close()
+
+    def _operation(self, request: requests.PreparedRequest) -> Operation | None:
+        parts = urlsplit(request.url or "")
+        prefix = urlsplit(self.base_url).path
+        if not parts.path.startswith(prefix + "/"):
+            return None
+        return recognise(request.method or "", parts.path[len(prefix) :], parts.query)
+
+    def _is_absent(self, net: _Net, operation: Operation, response: requests.Response) -> bool:
+        """Whether a native answer says that the operation is absent; what it tells is noted."""
+        kind = response.headers.get("Content-Type", "")
+        text = response.content if response.status_code == 404 and kind.startswith("text/plain") else b""
+        return run(learn_from(net, self.server, operation, response.status_code, kind, text))
+
+    def _from_web(self, net: _Net, operation: Operation, request: requests.PreparedRequest) -> requests.Response:
+        started = time.perf_counter()
+        reply = run(answer(net, self.server, operation, Headers(request.headers.items()), self._allowed_for(request)))
+        response = self.build_response(request, _raw(reply, request.method or ""))
+        response.elapsed = timedelta(seconds=time.perf_counter() - started)
+        return _marked(response, "web")
+
+    def _allowed_for(self, request: requests.PreparedRequest) -> set[str]:
+        """The repositories whose question was a yes for this very caller; who that is, is kept as a digest only."""
+        caller = repr((sorted(question_headers(Headers(request.headers.items()))), urlsplit(request.url).query))
+        digest = hashlib.blake2b(caller.encode(), key=self._digest_key).digest()
+        return self._allowed.setdefault(digest, set())
+
+
+class _Net:
+    """The transport of one request's flow (flows/net.py), over the wrapped adapter. It never waits elsewhere."""
+
+    def __init__(self, adapter: ShimAdapter, request: requests.PreparedRequest, how: dict[str, Any]) -> None:
+        self.base_url = adapter.base_url
+        self.signing_in = _Lock(adapter._signing_in)
+        self._adapter = adapter
+        self._caller = question_headers(Headers((k, _text(v)) for k, v in request.headers.items()))
+        self._how = how
+
+    async def api(self, path: str) -> Answer:
+        return self._send("GET", path, self._caller, b"")
+
+    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        return self._send(method, path, headers, body)
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def now(self) -> float:
+        return time.time()
+
+    def _send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        request = requests.PreparedRequest()
+        request.prepare_method(method)
+        request.url = self.base_url + path
+        request.headers = CaseInsensitiveDict(headers)
+        request.prepare_body(body or None, None)
+        return _Answer(self._adapter.inner.send(request, **self._how))
+
+
+class _Lock(AbstractAsyncContextManager[None]):
+    """A thread's lock in the form that flows use."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class _Answer:
+    """An open response of the wrapped adapter, in the form that flows read."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.response = response
+        self.status = response.status_code
+        self.headers = Headers(response.raw.headers.items())
+
+    async def read(self, size: int) -> bytes:
+        try:
+            data: bytes = self.response.raw.read(size)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Broken(f"{type(error).__name__} while the answer was read") from error
+        return data
+
+    async def close(self) -> None:
+        self.response.close()
+
+
+class _Made(io.RawIOBase):
+    """A body that a flow makes as it is read. What breaks it is raised as urllib3 does, so that `requests` sees it."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            try:
+                self._rest = memoryview(run(_next(self._chunks)))
+            except StopAsyncIteration:
+                return 0
+            except (ShimError, Broken) as error:
+                raise urllib3.exceptions.ProtocolError(f"the answer breaks off: {error}") from error
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes:
+    return await anext(chunks)
+
+
+def _raw(reply: Reply, method: str) -> urllib3.HTTPResponse:
+    """What `requests` wants as a response's `raw`: without an original response, so that no cookie is taken from it."""
+    headers = list(reply.headers)
+    body: Any
+    if isinstance(reply.body, bytes):
+        body = io.BytesIO(reply.body)
+        headers.append(("Content-Length", str(len(reply.body))))
+    elif isinstance(reply.body, _Answer):
+        body = reply.body.response.raw
+    else:
+        body = _Made(cast(AsyncIterator[bytes], reply.body))
+    return urllib3.HTTPResponse(
+        body=body,
+        headers=urllib3.HTTPHeaderDict(headers),
+        status=reply.status,
+        reason=http.client.responses.get(reply.status, ""),
+        preload_content=False,
+        decode_content=False,
+        request_method=method,
+    )
+
+
+def _marked(response: requests.Response, backend: str) -> requests.Response:
+    response.backend = backend  # type: ignore[attr-defined]
+    return response
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,0 +1,133 @@
+"""What may be kept between requests, and between processes: facts about a server, never a log, never a credential.
+
+Rules: in memory by default, in one SQLite file (mode 0600, its folder 0700) where a path is given. What is
+kept, and what it is good for, is flows/kept.py's to say.
+The web session is no fact; it is kept only where asked for, in a file of its own (`SessionFile`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import ShimError
+
+
+class MemoryState:
+    """State for as long as the process lives; holds at most `limit` values, the oldest are forgotten first."""
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._values: dict[tuple[str, str, str], Any] = {}
+        self._limit = limit
+        self._lock = threading.Lock()
+
+    def get(self, base: str, subject: str, key: str) -> Any:
+        return self._values.get((base, subject, key))
+
+    def put(self, base: str, subject: str, key: str, value: Any) -> None:
+        with self._lock:
+            self._values.pop((base, subject, key), None)
+            if value is not None:
+                self._values[base, subject, key] = value
+            while len(self._values) > self._limit:
+                del self._values[next(iter(self._values))]
+
+
+class SQLiteState:
+    """State in a file that several processes may share."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = private_file(Path(path))
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10, isolation_level=None)
+            self._db.execute(
+                "create table if not exists kept (base text, subject text, key text, value text,"
+                " primary key (base, subject, key)) without rowid"
+            )
+        except sqlite3.Error as error:
+            raise ShimError(f"the state file {self.path} cannot be used ({error}); remove it or name another") from None
+
+    def get(self, base: str, subject: str, key: str) -> Any:
+        with self._lock:
+            row = self._db.execute(
+                "select value from kept where base = ? and subject = ? and key = ?", (base, subject, key)
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put(self, base: str, subject: str, key: str, value: Any) -> None:
+        with self._lock:
+            if value is None:
+                self._db.execute("delete from kept where base = ? and subject = ? and key = ?", (base, subject, key))
+            else:
+                self._db.execute("replace into kept values (?, ?, ?, ?)", (base, subject, key, json.dumps(value)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` against other processes, by a lock on a file beside it."""
+    with open(private_file(path.with_name(path.name + ".lock")), "a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+class SessionFile:
+    """The web session's cookies between processes: a JSON file of mode 0600, one entry a server and account."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def load(self, base: str, account: str) -> dict[str, str]:
+        """The cookies kept for `account` at `base`, or none."""
+        if not self.path.exists():
+            return {}
+        refuse_shared(self.path)
+        with locked(self.path):
+            return dict(self._read().get(f"{account} {base}", {}))
+
+    def save(self, base: str, account: str, cookies: dict[str, str]) -> None:
+        """Keep `cookies` in place of what was kept for `account` at `base`."""
+        with locked(self.path):
+            entries = self._read()
+            entries[f"{account} {base}"] = cookies
+            unfinished = private_file(self.path.with_name(f"{self.path.name}.{os.getpid()}"))
+            unfinished.write_text(json.dumps(entries))
+            unfinished.replace(self.path)
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        try:
+            entries = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return entries if isinstance(entries, dict) else {}
+
+
+def private_file(path: Path) -> Path:
+    """`path`, created if need be with mode 0600 in a folder of mode 0700; an existing one must be the owner's alone."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise ShimError(f"the file {path} cannot be written ({error.strerror}); name another place") from None
+    refuse_shared(path)
+    return path
+
+
+def refuse_shared(path: Path) -> None:
+    """Raise ShimError if anybody but its owner may read or write `path`."""
+    found = path.stat()
+    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise ShimError(f"{path} may be read by others; make it yours alone: chmod 600 {path}")

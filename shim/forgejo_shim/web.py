@@ -1,0 +1,253 @@
+"""The grammar of the web UI in its dialects: how each page is asked for, and what each answer means.
+
+Rules: pure; the only place that knows a web route or a text of the web UI. Every answer is sorted into one `Page`; what
+is not understood is `PageChanged`, never an empty log. Dialects are recognised from answers, not from versions:
+
+    dialect      view POST              download                CSRF token
+    up to 12     jobs/{j}               jobs/{j}/logs           needed
+    13.0.0-13.0.3  jobs/{j}/attempt/{n}   jobs/{j}/logs           needed
+    13.0.4-13    jobs/{j}/attempt/{n}   jobs/{j}/attempt/{n}/logs   needed
+    14, 15, 16   jobs/{j}/attempt/{n}   jobs/{j}/attempt/{n}/logs   none
+
+The texts matched here are those that Forgejo hard-codes in English (routers/web/repo/actions/view.go, 11.0.15 to 16);
+texts that follow the account's language are never matched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from functools import cache
+from html import unescape
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import fastjsonschema
+
+from .errors import PageChanged
+from .models import Headers, Location, Repo, RunEntry, RunState, WebJob
+
+EMPTY_VIEW: dict[str, list[object]] = {"logCursors": []}  # asks for the state alone
+
+LOGIN = "/user/login"
+TWO_FACTOR = "/user/two_factor"
+SETTINGS = "/user/settings"
+
+
+class Page(Enum):
+    """What an answer of a web route means."""
+
+    STATE = auto()  # the view POST's JSON
+    LOG = auto()  # a download, or the 416 of one: the file name tells the task
+    REDIRECT = auto()  # to another page of the same run
+    NO_RUN = auto()  # no run has this number
+    NO_JOBS = auto()  # the run has no job rows
+    NOT_STARTED = auto()  # no runner has the job now
+    EXPIRED = auto()  # the log has been cleaned up
+    NO_FILE = auto()  # the task has no log file
+    NO_ATTEMPT = auto()  # the job has no such attempt
+    HIDDEN = auto()  # no such route, no such repository, or not for this account: the web says the same for all
+    SIGN_IN = auto()  # sent to the sign-in page
+    CHANGE_PASSWORD = auto()  # the account must change its password first
+    ENROL_TWO_FACTOR = auto()  # the account must set up two-factor first
+    BAD_TOKEN = auto()  # the CSRF token is missing, old, or another session's
+    MOVED = auto()  # the repository has another name
+    INACTIVE = auto()  # the account has not been activated
+    BUSY = auto()  # 429 or 503
+    STRANGE = auto()  # anything else
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What has been seen of this server's web UI; None where nothing has been seen yet."""
+
+    view_has_attempt: bool | None = None
+    download_has_attempt: bool | None = None
+    needs_token: bool | None = None
+
+
+def actions(repo: Repo) -> str:
+    """Path of a repository's Actions pages."""
+    return f"/{quote(repo.owner, safe='')}/{quote(repo.name, safe='')}/actions"
+
+
+def job_page(repo: Repo, at: Location) -> str:
+    """Path of a job's page; from 13 it redirects to the page of its latest attempt."""
+    return f"{actions(repo)}/runs/{at.run_number}/jobs/{at.job_index}"
+
+
+def view_path(repo: Repo, at: Location, attempt: int | None) -> str:
+    """Path of the state POST; `attempt` None for the dialects up to 12."""
+    return job_page(repo, at) + ("" if attempt is None else f"/attempt/{attempt}")
+
+
+def download_path(repo: Repo, at: Location, attempt: int | None) -> str:
+    """Path of the log download; `attempt` None for the dialects up to 13.0.3."""
+    return view_path(repo, at, attempt) + "/logs"
+
+
+def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
+    """What an answer to a page of `repo` means. `body` holds its first bytes, none for a download's 2xx or 416."""
+    kind = headers.get("Content-Type").lower()
+    if status in (301, 302, 303, 307, 308):
+        return _sort_redirect(path_of(headers.get("Location")), repo)
+    if status in (429, 503):
+        return Page.BUSY
+    if status in (200, 206, 416) and task_of(headers) is not None:
+        return Page.LOG
+    if status == 200 and kind.startswith("application/json"):
+        return Page.STATE
+    if status == 200 and b"/user/activate" in body:
+        return Page.INACTIVE
+    return _sort_text(status, kind, body)
+
+
+def _sort_redirect(target: str, repo: Repo) -> Page:
+    for suffix, page in (
+        (LOGIN, Page.SIGN_IN),
+        (TWO_FACTOR, Page.SIGN_IN),
+        ("/user/settings/change_password", Page.CHANGE_PASSWORD),
+        ("/user/settings/security", Page.ENROL_TWO_FACTOR),
+    ):
+        if target.endswith(suffix):
+            return page
+    if re.search(re.escape(actions(repo)) + r"/runs/\d+", target, re.IGNORECASE):
+        return Page.REDIRECT
+    return Page.MOVED if "/actions" in target else Page.STRANGE
+
+
+def _sort_text(status: int, kind: str, body: bytes) -> Page:
+    text = body.decode("utf-8", "replace").strip() if kind.startswith("text/plain") else ""
+    if status == 404 and text.startswith("run with index "):
+        return Page.NO_RUN
+    if status == 404 and text == "Not Found":  # http.Error without a text; a missing route says "Not found."
+        return Page.NO_JOBS
+    if status == 404 and text == "job is not started":
+        return Page.NOT_STARTED
+    if status == 404 and text == "logs have been cleaned up":
+        return Page.EXPIRED
+    if status == 404:
+        return Page.HIDDEN
+    if status == 400 and text == "Invalid CSRF token.":
+        return Page.BAD_TOKEN
+    if status == 500 and re.match(r"task with job_id \d+ and attempt -?\d+: resource does not exist", text):
+        return Page.NO_ATTEMPT
+    if status == 500 and re.search(r"file does not exist|no such file|key does not exist", text):
+        return Page.NO_FILE
+    return Page.STRANGE
+
+
+def path_of(location: str) -> str:
+    """The path of a redirect. Run and job pages redirect to ROOT_URL, so the origin is never followed."""
+    return urlsplit(location).path
+
+
+def attempt_of(location: str) -> int | None:
+    """The attempt in the redirect of a job's page (Forgejo 13 and later)."""
+    found = re.search(r"/actions/runs/\d+/jobs/\d+/attempt/(\d+)\Z", path_of(location))
+    return int(found[1]) if found else None
+
+
+def run_number_of(location: str) -> int | None:
+    """The run number in the redirect of `runs/latest`."""
+    found = re.search(r"/actions/runs/(\d+)(/|\Z)", path_of(location))
+    return int(found[1]) if found else None
+
+
+def task_of(headers: Headers) -> int | None:
+    """The task id in a download's file name, `{workflow}-{job name}-{task id}.log`; None if there is no such name."""
+    found = re.search(r"-(\d+)\.log\Z", file_name(headers))
+    return int(found[1]) if found else None
+
+
+def file_name(headers: Headers) -> str:
+    """The file name of a download, from `filename*`; the plain `filename` holds raw UTF-8 and quotes."""
+    found = re.search(r"filename\*=UTF-8''([^;\s]+)", headers.get("Content-Disposition"))
+    return unquote(found[1]) if found else ""
+
+
+def is_log_of(headers: Headers, job: WebJob) -> bool:
+    """Whether a download's file name carries the job's name (traps 1 and 10)."""
+    return f"-{job.name}-{task_of(headers)}.log" in file_name(headers)
+
+
+def read_state(body: bytes, repo: Repo, at: Location) -> RunState:
+    """The answer of the state POST.
+
+    Raises PageChanged, naming the field, if it does not fit spec/web/state.schema.json or tells of another run.
+    """
+    answer = _valid("state", body, f"the state of run {at.run_number} in {repo}")
+    run, current = answer["state"]["run"], answer["state"]["currentJob"]
+    if not run["link"].lower().endswith(f"{actions(repo)}/runs/{at.run_number}".lower()):
+        raise PageChanged(f"the web UI answered with another run than {at.run_number} of {repo}: {run['link']!a}")
+    attempts = current.get("allAttempts")
+    return RunState(
+        link=run["link"],
+        status=run["status"],
+        jobs=tuple(WebJob(job["id"], job["name"], job["status"]) for job in run["jobs"]),
+        attempts=None if attempts is None else tuple((a["number"], a["status"]) for a in attempts),
+        has_attempts="allAttempts" in current,
+        counts_on_request="description" in run,  # in the answer from 15 on (ViewResponse, 15.0.2: view.go)
+    )
+
+
+def read_run(body: bytes) -> dict[str, Any]:
+    """One run of the API. Raises PageChanged, naming the field."""
+    answer: dict[str, Any] = _valid("run", body, "the API's run")
+    return answer
+
+
+def read_runs(body: bytes) -> tuple[list[dict[str, Any]], int]:
+    """A page of the API's runs and the count of all. Raises PageChanged, naming the field."""
+    answer = _valid("runs", body, "the API's list of runs")
+    return answer["workflow_runs"], answer["total_count"]
+
+
+def read_tasks(body: bytes) -> list[dict[str, Any]]:
+    """A page of the API's tasks, newest first. Raises PageChanged, naming the field."""
+    tasks: list[dict[str, Any]] = _valid("tasks", body, "the API's list of tasks")["workflow_runs"]
+    return tasks
+
+
+def read_run_list(body: bytes, repo: Repo) -> list[tuple[int, str]]:
+    """Run numbers and titles in the HTML of the run list, newest first (up to 15 an anchor, in 16 inside a div)."""
+    text = body.decode("utf-8", "replace")
+    pattern = r'href="[^"]*' + re.escape(actions(repo)) + r'/runs/(\d+)"[^>]*>(.*?)</a>'
+    found: dict[int, str] = {}
+    for number, title in re.findall(pattern, text, re.IGNORECASE | re.DOTALL):
+        found.setdefault(int(number), unescape(re.sub(r"<[^>]*>", "", title)).strip())
+    return list(found.items())
+
+
+def run_entry(run: dict[str, Any]) -> RunEntry:
+    """What the search needs of a run in the API's list."""
+    return RunEntry(run["index_in_repo"], seconds(run["created"]), seconds(run["stopped"]))
+
+
+def seconds(text: str) -> float:
+    """An API time in seconds since the epoch, 0 if unset (Forgejo gives the epoch itself, or the year 1)."""
+    try:
+        return max(0.0, datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+@cache
+def _schema(name: str) -> Any:
+    text = files(__package__).joinpath("schemas", f"{name}.schema.json").read_text("utf-8")
+    return fastjsonschema.compile(json.loads(text), use_default=False)
+
+
+def _valid(name: str, body: bytes, what: str) -> Any:
+    try:
+        return _schema(name)(json.loads(body))
+    except fastjsonschema.JsonSchemaValueException as error:
+        field = ".".join(str(part) for part in error.path[1:]) or "the answer"
+        raise PageChanged(f"{what} was not understood: {field} {error.rule} does not fit; report this server's version"
+                          ) from None  # fmt: skip
+    except ValueError:
+        raise PageChanged(f"{what} was not understood: it is no JSON") from None

@@ -1,0 +1,166 @@
+"""The targets: a server, what stands in front of it, and the features that it claims.
+
+Rules: a target is a value; a case asks a `Live` one and never knows how it was started. What an older server lacks is a
+feature it does not claim, or an operation that the negative control must be seen to lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from double import Double
+from hand import plain_session
+from seeded import Job, Repo, Run
+from servers import Server, available
+from world import Seeded, seed
+
+from forgejo_shim import WebLogin, mount
+
+RUNS = frozenset({"run-jobs", "run-zip"})
+ATTEMPTS = RUNS | {"attempts"}
+NATIVE = ATTEMPTS | {"conditional", "attempt-while-rerun-waits"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """`version` names the server (servers.py), `double` its face in place of a real one; `front` is "adapter" or None.
+
+    `control` marks a target that must fail exactly the cases that need an operation it lacks.
+    """
+
+    name: str
+    version: str
+    features: frozenset[str]
+    front: str | None = "adapter"
+    double: bool = False
+    control: bool = False
+
+
+def _faces() -> list[Target]:
+    older = {"11": frozenset(), "12": RUNS, "13.0.3": RUNS, "13": ATTEMPTS, "14": ATTEMPTS, "15": ATTEMPTS}
+    shim = frozenset({"shim"})
+    found = []
+    for double, mark in ((True, "double-"), (False, "")):
+        end = "" if double else "-adapter"
+        found += [Target(f"{mark}{v}{end}", v, features | shim, double=double) for v, features in older.items()]
+        found += [
+            Target(f"{mark}16", "16", NATIVE, front=None, double=double),
+            Target(f"{mark}16-adapter", "16", NATIVE, double=double),
+            Target(f"{mark}15-plain", "15", NATIVE, front=None, double=double, control=True),
+        ]
+    return found
+
+
+TARGETS: Mapping[str, Target] = {target.name: target for target in _faces()}
+GROUPS = {
+    "double": [name for name, target in TARGETS.items() if target.double],
+    "real": [name for name, target in TARGETS.items() if not target.double],
+}
+
+
+def chosen(text: str) -> list[str]:
+    """The names in a comma-separated list of targets, versions and groups."""
+    names: list[str] = []
+    for word in text.split(","):
+        known = GROUPS.get(word) or [name for name in TARGETS if name == word]
+        known = known or [name for name, t in TARGETS.items() if t.version == word and not t.double]
+        if not known:
+            raise ValueError(f"no target or group {word!r}; there are {', '.join([*GROUPS, *TARGETS])}")
+        names += known
+    return list(dict.fromkeys(names))
+
+
+class DoubleServer(Server):
+    """The double with one version's face."""
+
+    def __init__(self, face: str) -> None:
+        self.double = Double(face)
+        self.double.start()
+        self.base_url = self.double.url
+        self.admin, self.password = self.double.admin.name, self.double.admin.password
+        self.how = "double"
+
+    def stop(self) -> None:
+        self.double.stop()
+
+
+def start(target: Target) -> Server | str:
+    """The running server of a target, or why there is none."""
+    if target.double:
+        return DoubleServer(target.version)
+    way = available(target.version)
+    return way if isinstance(way, str) else way()
+
+
+class AbsentOperation(AssertionError):
+    """The server answered an operation of the contract with its text for a route that does not exist."""
+
+
+class Live:
+    """A running, seeded target as cases ask it."""
+
+    def __init__(self, target: Target, server: Server) -> None:
+        self.target = target
+        self.server = server
+        self.world: Seeded = seed(server.hand())
+        self.base_url = server.base_url
+        self._sessions: dict[str | None, requests.Session] = {}
+
+    @property
+    def major(self) -> int:
+        return int(self.target.version.split(".")[0])
+
+    @property
+    def web(self) -> WebLogin:
+        """The shim's web account: the owner's, who may read more than most callers."""
+        return self.login("owner")
+
+    def login(self, account: str) -> WebLogin:
+        """The web sign-in of an account of the world."""
+        who = self.world.accounts[account]
+        return WebLogin(who.name, who.password, who.totp_secret)
+
+    def session(self, token: str | None = "read", **mounted: Any) -> requests.Session:
+        """A new session with the token of that name (None: anonymous), behind the target's front."""
+        session = plain_session()
+        if token:
+            session.headers["Authorization"] = f"token {self.world.tokens.get(token, token)}"
+        if self.target.front == "adapter":
+            mount(session, self.base_url, **{"web": self.web, **mounted})
+        return session
+
+    def get(self, path: str, token: str | None = "read", **more: Any) -> requests.Response:
+        """GET a path below the API's root, in a session kept for this token."""
+        return self.ask("GET", path, token, **more)
+
+    def ask(
+        self, method: str, path: str, token: str | None = "read", *, by: requests.Session | None = None, **more: Any
+    ) -> requests.Response:
+        """A request below the API's root. Raises AbsentOperation if the route does not exist."""
+        if by is None:
+            by = self._sessions.setdefault(token, self.session(token))
+        response = by.request(method, f"{self.base_url}/api/v1{path}", **more)
+        kind = response.headers.get("Content-Type", "")
+        if response.status_code == 404 and kind.startswith("text/plain"):
+            if method == "HEAD" or response.text.strip() == "404 page not found":
+                raise AbsentOperation(f"{method} {path}")
+        return response
+
+    def log(self, job: Job | int, attempt: object = None, token: str | None = "read", **more: Any) -> requests.Response:
+        """The log of a job of the world, or of a job id in the private repository."""
+        repo = more.pop("repo", None) or (job.run.repo if isinstance(job, Job) else self.world.repos["priv"])
+        job_id = job.id if isinstance(job, Job) else job
+        return self.get(log_path(repo, job_id, attempt), token, **more)
+
+    def run(self, run: Run, what: str, token: str | None = "read", **more: Any) -> requests.Response:
+        """`what` of a run: "jobs" or "logs"."""
+        return self.get(f"/repos/{run.repo.full}/actions/runs/{run.id}/{what}", token, **more)
+
+
+def log_path(repo: Repo | str, job_id: object, attempt: object = None) -> str:
+    """The path of a job's log below the API's root."""
+    full = repo if isinstance(repo, str) else repo.full
+    return f"/repos/{full}/actions/jobs/{job_id}/logs" + ("" if attempt is None else f"?attempt={attempt}")

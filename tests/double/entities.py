@@ -1,0 +1,180 @@
+"""The rows of the double's database, as plain objects that point at each other."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from .logs import Log
+from .workflows import JobSpec
+
+FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
+STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
+"""Forgejo's status words in the order of their numbers (models/actions/status.go)."""
+
+READ, WRITE, ADMIN, OWNER = 1, 2, 3, 4
+MODES = {"none": 0, "read": READ, "write": WRITE, "admin": ADMIN, "owner": OWNER}
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """A user or, with `is_org`, an organisation."""
+
+    id: int
+    name: str
+    password: str = ""
+    email: str = ""
+    admin: bool = False
+    active: bool = True
+    prohibit_login: bool = False
+    must_change_password: bool = False
+    totp_secret: str | None = None
+    totp_used: str = ""
+    is_org: bool = False
+    created: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Team:
+    id: int
+    org: User
+    name: str
+    mode: int = READ
+    units: frozenset[str] = frozenset()
+    all_repos: bool = False
+    members: set[int] = field(default_factory=set)
+    repos: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    id: int
+    user: User
+    name: str
+    sha1: str
+    scopes: tuple[str, ...]
+
+    def allows(self, scope: str) -> bool:
+        """Whether the token has a scope such as `read:repository`; writing includes reading."""
+        level, _, category = scope.partition(":")
+        return "all" in self.scopes or f"write:{category}" in self.scopes or scope in self.scopes
+
+
+@dataclass(slots=True, eq=False)
+class Repo:
+    id: int
+    owner: User
+    name: str
+    private: bool = True
+    default_branch: str = "main"
+    has_actions: bool = True
+    created: int = 0
+    head: str = ""
+    commits: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)
+    collaborators: dict[int, int] = field(default_factory=dict)
+    runs: dict[int, Run] = field(default_factory=dict)
+    """By run number, in the order of ids."""
+    tasks: list[Task] = field(default_factory=list)
+    next_number: int = 1
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner.name}/{self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    id: int
+    number: int
+    repo: Repo
+    user: User
+    title: str
+    workflow: str
+    event: str
+    ref: str
+    sha: str
+    created: int
+    updated: int
+    status: str = "unknown"
+    started: int = 0
+    stopped: int = 0
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def pretty_ref(self) -> str:
+        return self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A row of a run, in the order of ids; `task` is the current attempt's, None before a runner takes it."""
+
+    id: int
+    run: Run
+    spec: JobSpec
+    name: str
+    status: str
+    attempt: int
+    updated: int
+    started: int = 0
+    stopped: int = 0
+    task: Task | None = None
+    tasks: list[Task] = field(default_factory=list)
+    _handle: str = ""
+
+    @property
+    def handle(self) -> str:
+        if not self._handle:
+            self._handle = str(uuid.uuid4())
+        return self._handle
+
+    def new_handle(self) -> None:
+        self._handle = ""
+
+    @property
+    def done(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    name: str
+    status: str = "waiting"
+    log_index: int = 0
+    log_length: int = 0
+    started: int = 0
+    stopped: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One attempt of one job; without a `log` there is no file (skipped, no row yet, placeholder)."""
+
+    id: int
+    job: Job
+    attempt: int
+    runner: Runner | None
+    status: str
+    filename: str
+    started: int
+    stopped: int
+    created: int
+    updated: int
+    steps: list[Step] = field(default_factory=list)
+    log: Log | None = None
+    in_storage: bool = False
+    expired: bool = False
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Runner:
+    id: int
+    uuid: str
+    token: str
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    owner: User | None = None
+    repo: Repo | None = None

@@ -1,0 +1,93 @@
+"""Faults: rules that spoil the answers to chosen requests.
+
+Rules
+-----
+* A rule names requests by a regular expression, searched in path and query, and perhaps a method; it acts on every
+  such request, or only on the `nth` one (from 1).
+* The first rule that acts decides; rules that don't act still count the request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .messages import Request, Response, html, plain, redirect
+
+
+@dataclass
+class Fault:
+    """One rule. `instead` answers in place of the server; the rest spoils the answer on its way out."""
+
+    path: str
+    method: str | None = None
+    nth: int | None = None
+    instead: Callable[[Request], Response | None] | None = None
+    before: Callable[[], None] | None = None
+    cut_after: int | None = None
+    """Body bytes to send before the connection breaks."""
+    piece: int = 0
+    """Body bytes at a time, with `delay` seconds after each."""
+    delay: float = 0.0
+    seen: int = 0
+    fired: int = 0
+
+    def acts_on(self, request: Request) -> bool:
+        if (self.method and self.method != request.method) or not re.search(self.path, request.request_uri):
+            return False
+        self.seen += 1
+        acts = self.nth is None or self.nth == self.seen
+        self.fired += acts
+        return acts
+
+
+@dataclass
+class Faults:
+    """The rules in force, in order; each method adds one and gives it back."""
+
+    lose_sessions: Callable[[], None]
+    login_path: str = "/user/login"
+    rules: list[Fault] = field(default_factory=list)
+
+    def add(self, path: str, **of_fault: Any) -> Fault:
+        rule = Fault(path, **of_fault)
+        self.rules.append(rule)
+        return rule
+
+    def cut(self, path: str, after: int, **of_fault: Any) -> Fault:
+        """Break the connection after `after` bytes of the body."""
+        return self.add(path, cut_after=after, **of_fault)
+
+    def status(self, path: str, status: int, text: str = "something went wrong", **of_fault: Any) -> Fault:
+        """Answer with a status and a plain text."""
+        return self.add(path, instead=lambda _: plain(status, text), **of_fault)
+
+    def html(self, path: str, status: int = 200, **of_fault: Any) -> Fault:
+        """Answer with a page, whatever was asked for."""
+        page = "<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>"
+        return self.add(path, instead=lambda _: html(status, page), **of_fault)
+
+    def slow(self, path: str, piece: int = 1, delay: float = 0.01, **of_fault: Any) -> Fault:
+        """Send the body a few bytes at a time."""
+        return self.add(path, piece=piece, delay=delay, **of_fault)
+
+    def lost_session(self, path: str, **of_fault: Any) -> Fault:
+        """Forget every web session before answering, as a restart does."""
+        return self.add(path, before=self.lose_sessions, **of_fault)
+
+    def login(self, path: str, **of_fault: Any) -> Fault:
+        """Redirect to the sign-in page."""
+        return self.add(path, instead=lambda request: redirect(request, 303, self.login_path), **of_fault)
+
+    def hook(self, path: str, call: Callable[[Request], Response | None], **of_fault: Any) -> Fault:
+        """Call something before answering; what it returns, unless None, is the answer."""
+        return self.add(path, instead=call, **of_fault)
+
+    def clear(self) -> None:
+        self.rules.clear()
+
+    def of(self, request: Request) -> Fault | None:
+        acting = [rule for rule in self.rules if rule.acts_on(request)]
+        return acting[0] if acting else None

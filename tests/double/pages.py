@@ -1,0 +1,89 @@
+"""The pages' HTML: only what a client could look for, in the shape of Forgejo's templates."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from .entities import Run
+from .faces import Face
+
+_PAGE = (
+    '<!DOCTYPE html>\n<html lang="en-US">\n<head><title>{title}</title></head>\n'
+    "<body>\n{body}\n</body>\n</html>\n"
+)
+
+
+def page(title: str, body: str = "") -> str:
+    return _PAGE.format(title=html.escape(title), body=body)
+
+
+def sign_in(sub_path: str, with_form: bool) -> str:
+    """templates/user/auth/signin_inner.tmpl"""
+    form = (
+        f'<form class="ui form" action="{sub_path}/user/login" method="post">'
+        '<input id="user_name" type="text" name="user_name" required>'
+        '<input id="password" name="password" type="password" required>'
+        '<input name="remember" type="checkbox"><button class="ui primary button">Sign in</button></form>'
+    )
+    return page("Sign in", form if with_form else "")
+
+
+def second_factor(sub_path: str) -> str:
+    """templates/user/auth/twofa.tmpl"""
+    form = f'<form class="ui form" action="{sub_path}/user/two_factor" method="post"><input id="passcode" name="passcode"></form>'
+    return page("Two-factor authentication", form)
+
+
+def enrolment(secret: str) -> str:
+    """templates/user/settings/security/twofa_enroll.tmpl"""
+    form = '<form class="ui form" method="post"><input id="passcode" name="passcode" required></form>'
+    image = f'<img src="data:image/png;base64,AAAA" alt="{secret}">'
+    return page("Enroll in two-factor authentication", f"{image}\n<p>Or enter the secret: {secret}</p>\n{form}")
+
+
+def run_view(face: Face, run: Run, numbers: dict[str, int], state: Any, sub_path: str) -> str:
+    """templates/repo/actions/view.tmpl; from 13 with the state and the artifacts in attributes."""
+    shown: dict[str, str | int] = {"data-run-index": numbers["run"], "data-job-index": numbers["job"]}
+    shown["data-actions-url"] = f"{sub_path}/{run.repo.full_name}/actions"
+    shown["data-workflow-name"] = run.workflow
+    if face.attempt_in_view:
+        shown["data-run-id"] = run.id
+        shown["data-attempt-number"] = numbers["attempt"]
+        shown["data-initial-post-response"] = json.dumps(state)
+        shown["data-initial-artifacts-response"] = '{"artifacts":[]}'
+    attributes = "".join(f'\n\t\t{name}="{html.escape(str(value))}"' for name, value in shown.items())
+    return page(run.title, f'<div id="repo-action-view"{attributes}\n>\n</div>')
+
+
+def run_list(face: Face, link: str, runs: Sequence[Run], current: int, pages: int, params: dict[str, str]) -> str:
+    """templates/repo/actions/runs_list.tmpl and templates/base/paginate.tmpl"""
+    items = []
+    for run in runs:
+        href = f"{link}/runs/{run.number}"
+        title = html.escape(run.title or "(empty commit message)")
+        anchor = face.title_anchor.format(title=title, href=href)
+        items.append(
+            f'<div class="flex-item tw-items-center">\n<div class="flex-item-main">\n{anchor}\n'
+            f'<div class="flex-item-body"><b>{html.escape(run.workflow)} #{run.number}</b> -\n'
+            f'<a href="{link.removesuffix("/actions")}/commit/{run.sha}">{run.sha[:10]}</a></div>\n</div>\n</div>'
+        )
+    body = "\n".join(items) or '<div class="empty-placeholder"><h2>The workflow has no runs yet.</h2></div>'
+    return page("Actions", f'<div class="flex-list run-list">\n{body}\n</div>\n{_pager(link, current, pages, params)}')
+
+
+def _pager(link: str, current: int, pages: int, params: dict[str, str]) -> str:
+    if pages <= 1:
+        return ""
+    extra = "".join(f"&amp;{name}={quote(value)}" for name, value in params.items())
+
+    def item(label: str, number: int, off: bool) -> str:
+        href = "" if off else f' href="{link}?page={number}{extra}"'
+        return f'<a class="{"disabled " if off else ""}item navigation"{href}>{label}</a>'
+
+    items = [item("First", 1, current <= 1), item("Previous", current - 1, current <= 1)]
+    items += [item("Next", current + 1, current >= pages), item("Last", pages, current >= pages)]
+    return f'<div class="center page buttons">{"".join(items)}</div>'
