@@ -18,10 +18,9 @@ import io
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -30,16 +29,21 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from .capabilities import Capabilities, Capability
-from .contract import Operation, question_headers, recognise
+from .contract import API, Operation, question_headers, recognise
 from .errors import ShimError
 from .flows import by_number
-from .flows.answer import answer, capability, learn_from
+from .flows.answer import answer, capability, learn_from, refusal
 from .flows.kept import State
 from .flows.net import Answer, Broken, Reply, run
 from .flows.server import Server
+from .flows.trial import try_web
 from .flows.websession import WebSession
 from .models import Headers, Job, Repo, WebCredentials, WebLogin
 from .state import MemoryState, SessionFile
+
+T = TypeVar("T")
+
+CALLERS = 1000  # for how many different callers a yes is remembered at once
 
 
 def mount(
@@ -73,7 +77,10 @@ def base_url_of(text: str) -> str:
 
 
 class ShimAdapter(HTTPAdapter):
-    """Mounted on a Forgejo's base URL; see the module's docstring. Every response has `backend`: "native" or "web"."""
+    """Mounted on a Forgejo's base URL; see the module's docstring.
+
+    Every response has `backend`, "native" or "web", and `task`: the task id that a web log was proved to be of, or None.
+    """
 
     def __init__(
         self,
@@ -93,6 +100,7 @@ class ShimAdapter(HTTPAdapter):
         self._allowed: dict[bytes, set[str]] = {}
         self._signing_in = threading.Lock()
         self._digest_key = os.urandom(32)
+        self.sent = 0  # requests to the server so far
 
     def send(
         self,
@@ -107,33 +115,64 @@ class ShimAdapter(HTTPAdapter):
         how = {"stream": True, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
         operation = self._operation(request)
         if operation is None:
-            return _marked(self.inner.send(request, **{**how, "stream": stream}), "native")
+            return _marked(self.pass_on(request, {**how, "stream": stream}), "native")
         net = _Net(self, request, how)
-        if run(capability(net, self.server, operation)) is not Capability.ABSENT:
-            response = _marked(self.inner.send(request, **how), "native")
-            if not self._is_absent(net, operation, response):
-                return response
-        return self._from_web(net, operation, request)
+        try:
+            if run(capability(net, self.server, operation)) is not Capability.ABSENT:
+                response = _marked(self.pass_on(request, how), "native")
+                if not self._is_absent(net, operation, response):
+                    return response
+            headers = Headers((name, _text(value)) for name, value in request.headers.items())
+            reply = run(answer(net, self.server, operation, headers, self._allowed_for(request)))
+        except ShimError as error:
+            reply = refusal(error, self.base_url)
+        except Broken as error:
+            raise requests.exceptions.ConnectionError(error, request=request) from error
+        return _marked(self.build_response(request, _raw(reply, request.method or "")), "web", reply.task)
 
-    def run_numbers(self, caller: requests.PreparedRequest, repo: Repo, page: int = 1) -> list[tuple[int, str]]:
-        """Run numbers and titles from the web UI, newest first, 50 a page (1-based); `caller` is any request of the
-        session, for its credentials. For servers whose API has no runs (Forgejo 11). Raises ShimError."""
-        return run(by_number.run_numbers(self._net(caller), self.server, repo, self._allowed_for(caller), page))
+    def pass_on(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
+        """Send one request through the wrapped adapter."""
+        self.sent += 1
+        return self.inner.send(request, **how)
 
-    def latest_number(self, caller: requests.PreparedRequest, repo: Repo) -> int | None:
+    def run_numbers(self, session: requests.Session, timeout: Any, repo: Repo, page: int = 1) -> list[tuple[int, str]]:
+        """Run numbers and titles from the web UI, newest first, 50 a page (1-based), for servers whose API has no runs
+        (Forgejo 11). `session` is the caller: its credentials, certificates and proxies hold. Raises ShimError."""
+        net, allowed = self._asked_by(session, timeout)
+        return self._run(by_number.run_numbers(net, self.server, repo, allowed, page))
+
+    def latest_number(self, session: requests.Session, timeout: Any, repo: Repo) -> int | None:
         """The newest run's number from the web UI, None if there is no run. Raises ShimError."""
-        return run(by_number.latest_number(self._net(caller), self.server, repo, self._allowed_for(caller)))
+        net, allowed = self._asked_by(session, timeout)
+        return self._run(by_number.latest_number(net, self.server, repo, allowed))
 
-    def jobs_by_number(self, caller: requests.PreparedRequest, repo: Repo, run_number: int) -> list[Job]:
+    def jobs_by_number(self, session: requests.Session, timeout: Any, repo: Repo, run_number: int) -> list[Job]:
         """The jobs of a run from the web UI, by run number. Raises ShimError."""
-        return run(by_number.jobs(self._net(caller), self.server, repo, self._allowed_for(caller), run_number))
+        net, allowed = self._asked_by(session, timeout)
+        return self._run(by_number.jobs(net, self.server, repo, allowed, run_number))
 
-    def capabilities(self, caller: requests.PreparedRequest) -> Capabilities:
+    def capabilities(self, session: requests.Session, timeout: Any) -> Capabilities:
         """What the server offers, as it is kept or read now."""
-        return run(self.server.capabilities(self._net(caller)))
+        return self._run(self.server.capabilities(self._asked_by(session, timeout)[0]))
 
-    def _net(self, caller: requests.PreparedRequest) -> _Net:
-        return _Net(self, caller, {"stream": True, "timeout": None, "verify": True, "cert": None, "proxies": None})
+    def try_web(self, session: requests.Session, timeout: Any, repo: Repo | None) -> None:
+        """Sign in with the web account, if there is one, and look at the Actions of `repo`, if one is given.
+
+        Raises ShimError, with the cause, if either fails.
+        """
+        self._run(try_web(self._asked_by(session, timeout)[0], self.server, repo))
+
+    def _asked_by(self, session: requests.Session, timeout: Any) -> tuple[_Net, set[str]]:
+        """The transport of what `session` asks beside the contract, and the repositories that it may read."""
+        caller = session.prepare_request(requests.Request("GET", f"{self.base_url}{API}/version"))
+        how = session.merge_environment_settings(caller.url or "", {}, True, None, None)
+        return _Net(self, caller, {**how, "timeout": timeout}), self._allowed_for(caller)
+
+    def _run(self, flow: Coroutine[Any, Any, T]) -> T:
+        try:
+            return run(flow)
+        except Broken as error:
+            raise requests.exceptions.ConnectionError(error) from error
 
     def close(self) -> None:
         """Close the wrapped adapter."""
@@ -153,16 +192,11 @@ class ShimAdapter(HTTPAdapter):
         text = response.content if response.status_code == 404 and kind.startswith("text/plain") else b""
         return run(learn_from(net, self.server, operation, response.status_code, kind, text))
 
-    def _from_web(self, net: _Net, operation: Operation, request: requests.PreparedRequest) -> requests.Response:
-        started = time.perf_counter()
-        reply = run(answer(net, self.server, operation, Headers(request.headers.items()), self._allowed_for(request)))
-        response = self.build_response(request, _raw(reply, request.method or ""))
-        response.elapsed = timedelta(seconds=time.perf_counter() - started)
-        return _marked(response, "web")
-
     def _allowed_for(self, request: requests.PreparedRequest) -> set[str]:
         """The repositories whose question was a yes for this very caller; who that is, is kept as a digest only."""
         caller = repr((sorted(question_headers(Headers(request.headers.items()))), urlsplit(request.url).query))
+        if len(self._allowed) > CALLERS:
+            self._allowed.clear()
         digest = hashlib.blake2b(caller.encode(), key=self._digest_key).digest()
         return self._allowed.setdefault(digest, set())
 
@@ -195,7 +229,7 @@ class _Net:
         request.url = self.base_url + path
         request.headers = CaseInsensitiveDict(headers)
         request.prepare_body(body or None, None)
-        return _Answer(self._adapter.inner.send(request, **self._how))
+        return _Answer(self._adapter.pass_on(request, self._how))
 
 
 class _Lock(AbstractAsyncContextManager[None]):
@@ -279,8 +313,9 @@ def _raw(reply: Reply, method: str) -> urllib3.HTTPResponse:
     )
 
 
-def _marked(response: requests.Response, backend: str) -> requests.Response:
+def _marked(response: requests.Response, backend: str, task: int | None = None) -> requests.Response:
     response.backend = backend  # type: ignore[attr-defined]
+    response.task = task  # type: ignore[attr-defined]
     return response
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ..capabilities import Capability
 from ..contract import JOB_LOGS, RUN_LOGS, Operation, error_body, is_absent_route
-from ..errors import NotPossible, NotThere, PageChanged, ShimError
+from ..errors import NotForgejo, NotPossible, NotThere, PageChanged, ShimError
 from ..models import Headers, Repo
 from ..web import read_tasks
 from .joblog import open_log
@@ -40,10 +40,12 @@ async def learn_from(
 ) -> bool:
     """Note what a native answer tells of the operation. True if the route is absent, so that the web is to be read.
 
-    A 401 or 403 tells nothing: every API path gives it, known or not (recorded with REQUIRE_SIGNIN_VIEW).
+    A 401 or 403 tells nothing: every API path gives it, known or not (recorded with REQUIRE_SIGNIN_VIEW). Nor does a
+    page: no operation answers with HTML.
     """
     absent = is_absent_route(status, content_type, body)
-    if absent or status not in (401, 403, 429) and status < 500:
+    telling = status not in (401, 403, 429) and status < 500 and not content_type.startswith("text/html")
+    if absent or telling:
         server.correct(net, await server.capabilities(net), "GET", operation.template, not absent)
     return absent
 
@@ -54,8 +56,13 @@ async def answer(net: Net, server: Server, operation: Operation, headers: Header
     try:
         return await _answer(net, server, operation, headers, allowed)
     except ShimError as error:
-        more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
-        return Reply(error.status, [JSON_TYPE, *more], error_body(error, server.base_url))
+        return refusal(error, server.base_url)
+
+
+def refusal(error: ShimError, base_url: str) -> Reply:
+    """An error as the caller gets it."""
+    more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
+    return Reply(error.status, [JSON_TYPE, *more], error_body(error, base_url))
 
 
 async def _answer(net: Net, server: Server, operation: Operation, headers: Headers, allowed: set[str]) -> Reply:
@@ -99,8 +106,9 @@ async def question(reader: Reader, operation: Operation, allowed: set[str]) -> R
     if answer.status != 200:
         if reply := await relay(answer, operation):
             return reply
-        raise NotPossible(
-            "this server's API has no Actions to ask for rights by (they came with Forgejo 8)", cause="no-actions-api"
+        raise NotForgejo(
+            f"{reader.server.base_url} has no API of Actions: it is no Forgejo, or one older than 8; check the address",
+            cause="no-actions-api",
         )
     if not is_json(answer):
         await answer.close()
@@ -114,7 +122,7 @@ async def _job_log(reader: Reader, operation: Operation, headers: Headers) -> Re
     """Nothing conditional goes to the web's download: with `If-Match` it never ends, `If-Modified-Since` it ignores."""
     ranges = [] if headers.get("If-Range") else headers.only("Range")
     opened = await open_log(reader, operation.id, operation.attempt, ranges)
-    return Reply(opened.answer.status, opened.answer.headers.only(*TAKEN_OVER), opened.answer)
+    return Reply(opened.answer.status, opened.answer.headers.only(*TAKEN_OVER), opened.answer, opened.task)
 
 
 def refuse_signatures(headers: Headers) -> None:

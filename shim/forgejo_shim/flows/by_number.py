@@ -30,7 +30,7 @@ async def jobs(net: Net, server: Server, repo: Repo, allowed: set[str], run_numb
     """The jobs of a run. Raises ShimError."""
     reader = await _reader(net, server, repo, allowed)
     if run_number < 1:
-        raise NotThere(f"run {run_number} of {repo} does not exist; run numbers start at 1")
+        raise NotThere(f"run {run_number} of {repo} does not exist; run numbers start at 1", cause="run-not-found")
     state, found = await attempted(reader, run_number)
     return [
         Job(
@@ -50,7 +50,7 @@ async def jobs(net: Net, server: Server, repo: Repo, allowed: set[str], run_numb
 async def _reader(net: Net, server: Server, repo: Repo, allowed: set[str]) -> Reader:
     operation = recognise("GET", job_logs_path(repo, 0), "")
     if operation is None or operation.repo is None:
-        raise NotThere(f"{repo} is no name of a repository; give OWNER/REPO")
+        raise NotThere(f"{repo} is no name of a repository; give OWNER/REPO", cause="repository-hidden")
     reader = Reader(net, server, repo)
     refusal = await question(reader, operation, allowed)
     if refusal is not None:

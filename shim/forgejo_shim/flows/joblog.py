@@ -22,12 +22,12 @@ from ..errors import (
     job_not_found,
 )
 from ..web import Page, is_log_of
+from .kept import CURRENT
 from .locate import Found, locate, look
 from .net import Answer
 from .pages import Asked, Reader
 from .taken import attempts_taken
 
-CURRENT = 0  # stands for "the job's current attempt, its number unknown" among the kept tasks
 TRIES = 3  # how often a place that moves while it is read is looked for again
 
 

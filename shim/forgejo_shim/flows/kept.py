@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..models import Location
 
 SERVER = ""  # the subject of what is kept of the server itself
+CURRENT = 0  # in place of an attempt: "the job's current one, its number perhaps unknown"
 LIFE = 3600.0  # seconds for which capabilities and dialect are believed
 
 

@@ -72,11 +72,15 @@ class Net(Protocol):
 
 @dataclass
 class Reply:
-    """What the caller gets: an error's bytes, an open download as it is, or chunks made as they are read."""
+    """What the caller gets: an error's bytes, an open download as it is, or chunks made as they are read.
+
+    `task` is the task id that a log was proved to be of.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes | Answer | AsyncIterator[bytes]
+    task: int | None = None
 
 
 async def whole(answer: Answer, limit: int, what: str) -> bytes:

@@ -107,8 +107,12 @@ class Reader:
             return None
         raise self._trouble(asked)
 
-    async def download(self, at: Location, attempt: int | None, headers: list[tuple[str, str]]) -> Asked:
+    async def download(
+        self, at: Location, attempt: int | None, headers: list[tuple[str, str]], *, patient: bool = True
+    ) -> Asked:
         """Open the log of `attempt` at `at`. Up to 13.0.3 the route has no attempt and gives the current task's log.
+
+        `patient` asks once more for a log that has no file: it may just be handed over to storage.
 
         The page is LOG, NOT_STARTED, EXPIRED, NO_FILE, NO_ATTEMPT, NO_RUN or NO_JOBS; anything else is raised.
         """
@@ -118,7 +122,7 @@ class Reader:
             paths.reverse()
         sent = [("Cache-Control", "no-cache"), *headers]  # a running log may be cached for 300 s (trap 31)
         asked = await self._ask("GET", paths, sent)
-        if asked.page is Page.NO_FILE:
+        if asked.page is Page.NO_FILE and patient:
             await self.net.sleep(HAND_OVER)
             asked = await self._ask("GET", [asked.path], sent)
         if asked.page not in (

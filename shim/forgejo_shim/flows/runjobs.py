@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..contract import Operation, is_absent_route
-from ..errors import NotNow, NotThere
+from ..errors import NotNow, NotThere, PageChanged
 from ..models import Location, RunState, WebJob
-from ..web import Page, read_run
+from ..web import Page, is_log_of, read_run
+from .kept import CURRENT
 from .net import JSON_LIMIT, Answer, Reply, beginning, whole
 from .pages import Reader
 
@@ -36,13 +37,14 @@ class Attempted:
     """A job with what the web tells of its attempts.
 
     `shown` is the attempt that its page redirects to (None up to 12), `has_task` whether a runner has or had it,
-    `task` the task id, 0 if its file name cannot be had.
+    `task` the task id, 0 if its file name cannot be had, and `is_own` whether that name carries the job's.
     """
 
     job: WebJob
     shown: int | None
     has_task: bool
     task: int
+    is_own: bool
 
     def attempt(self, counts_on_request: bool) -> int | None:
         """The row's attempt; None if it can't be told: up to 14 a row that was never taken shows 1 as well."""
@@ -110,10 +112,22 @@ async def attempted(reader: Reader, run_number: int) -> tuple[RunState, list[Att
         jobs = [await _attempted(reader, Location(run_number, index), job) for index, job in enumerate(state.jobs)]
         before, state = state, await _state(reader, run_number)
         if [job.id for job in before.jobs] == [job.id for job in state.jobs]:
+            for found in jobs:
+                _keep(reader, found)
             return state, [replace(found, job=row) for row, found in zip(state.jobs, jobs, strict=True)]
     raise NotNow(
         f"the jobs of run {run_number} in {reader.repo} change too fast to be read; try again", cause="rows-moving"
     )
+
+
+def _keep(reader: Reader, found: Attempted) -> None:
+    """Keep the task of a job whose place was just proved by the states before and after. Raises PageChanged."""
+    if not found.is_own:
+        raise PageChanged(f"the download of job {found.job.id} ({found.job.name!a}) in {reader.repo} names another job")
+    if found.task:
+        reader.kept.put_task(found.job.id, CURRENT, found.task)
+        if found.shown:
+            reader.kept.put_task(found.job.id, found.shown, found.task)
 
 
 async def _state(reader: Reader, run_number: int) -> RunState:
@@ -125,7 +139,8 @@ async def _state(reader: Reader, run_number: int) -> RunState:
 
 async def _attempted(reader: Reader, at: Location, job: WebJob) -> Attempted:
     shown = await reader.shown_attempt(at) if reader.server.dialect.view_has_attempt else None
-    asked = await reader.download(at, shown, FIRST_BYTE)
+    asked = await reader.download(at, shown, FIRST_BYTE, patient=False)
     await asked.answer.close()
     has_task = asked.page in (Page.LOG, Page.EXPIRED, Page.NO_FILE)
-    return Attempted(job, shown, has_task, asked.task if asked.page is Page.LOG else 0)
+    is_own = asked.page is not Page.LOG or is_log_of(asked.answer.headers, job)
+    return Attempted(job, shown, has_task, asked.task if asked.page is Page.LOG else 0, is_own)

@@ -96,7 +96,7 @@ class WebSession:
     async def _send(self, net: Net, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
         sent = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers]
         if self.cookies:
-            sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items())))
+            sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in list(self.cookies.items()))))
         if method == "POST" and self.has_token:
             sent.append(("X-Csrf-Token", self.cookies[CSRF_COOKIE]))
         answer = await net.web(method, path, sent, body)

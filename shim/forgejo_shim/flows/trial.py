@@ -1,0 +1,20 @@
+"""Trying the shim's web account: does it sign in, does it read a repository's Actions. For `detect`.
+
+Rules: nothing but what reading a log would ask as well; a sign-in is tried once.
+"""
+
+from __future__ import annotations
+
+from ..models import Repo
+from .net import Net
+from .pages import Reader
+from .server import Server
+
+
+async def try_web(net: Net, server: Server, repo: Repo | None) -> None:
+    """Sign in, if there is an account, and look at the runs of `repo`, if one is given. Raises ShimError."""
+    session = server.session
+    if session.credentials and not (session.generation and await session.is_signed_in(net)):
+        await session.sign_in(net, session.generation)
+    if repo is not None:
+        await Reader(net, server, repo).latest_number()
