@@ -1,9 +1,10 @@
 """Opening the log of one attempt of one job, with the proof that it is that one.
 
 Rules: bytes flow only if the job's id was seen at the place they are read from. First proof: state, download opened,
-state again, and both list the id at the same index; from then on the task id in the download's file name is the proof,
-since a task belongs to one attempt of one job for good. Without `attempt` the log is the latest attempt's, asked for
-anew each time. Costs: 1 request warm where the attempt is given or the route has none, 2 where the latest is asked.
+state again, and both list the id at the same index. For an hour from then on the download's file name is the proof:
+the task id in it belongs to one attempt of one job (an hour, since a server restored from a backup gives ids anew).
+Without `attempt` the log is the latest attempt's, asked for anew each time. Costs: 1 request warm where the attempt is
+given or the route has none, 2 where the latest is asked.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from ..errors import (
     PageChanged,
     ShimError,
     attempt_not_found,
-    job_not_found,
 )
-from ..web import Page, is_log_of
+from ..web import Page, file_name, is_log_of
 from .kept import CURRENT
 from .locate import Found, locate, look
 from .net import Answer
@@ -56,10 +56,10 @@ async def open_log(reader: Reader, job_id: int, attempt: int | None, headers: li
 
 
 async def _warm(reader: Reader, job_id: int, attempt: int | None, headers: list[tuple[str, str]]) -> OpenLog | None:
-    """The log at the kept place, if its file name carries a task that is known to be this attempt's; else None."""
+    """The log at the kept place, if its file name is the one that was proved to be this attempt's; else None."""
     at = reader.kept.location(job_id)
     dialect = reader.server.dialect
-    if at is None or reader.kept.task(job_id, CURRENT) is None:
+    if at is None or reader.file_of(job_id, CURRENT) is None:
         return None
     if attempt is not None and not dialect.download_has_attempt:
         return None
@@ -69,14 +69,14 @@ async def _warm(reader: Reader, job_id: int, attempt: int | None, headers: list[
             wanted = await reader.shown_attempt(at)
             if wanted is None:
                 return None
-        task = reader.kept.task(job_id, CURRENT if wanted is None else wanted)
-        if task is None:
+        proved = reader.file_of(job_id, CURRENT if wanted is None else wanted)
+        if proved is None:
             return None
         asked = await reader.download(at, wanted, headers)
     except ShimError:
         return None  # the cold path finds out why, and says so
-    if asked.page is Page.LOG and asked.task == task:
-        return OpenLog(asked.answer, task, wanted)
+    if asked.page is Page.LOG and file_name(asked.answer.headers) == proved:
+        return OpenLog(asked.answer, asked.task, wanted)
     await asked.answer.close()
     return None
 
@@ -86,10 +86,13 @@ async def prove(reader: Reader, found: Found, attempt: int | None, headers: list
     wanted = await _wanted(reader, found, attempt)
     asked = await reader.download(found.at, wanted, headers)
     try:
-        if not await _still_there(reader, found, attempt):
+        moved = asked.page in (Page.NO_RUN, Page.NO_JOBS) or (asked.page is Page.NO_ATTEMPT and attempt is None)
+        if moved or not await _still_there(reader, found, attempt):
             await asked.answer.close()
             return None
-        return _read(reader, found, attempt, wanted, asked) or await _absent(reader, found, attempt)
+        if asked.page is Page.NOT_STARTED and attempt is not None:
+            raise await _waiting(reader, found, attempt)
+        return _read(reader, found, attempt, wanted, asked)
     except BaseException:
         await asked.answer.close()
         raise
@@ -132,8 +135,8 @@ def _latest_only(reader: Reader, found: Found) -> bool:
     return found.state.has_attempts and reader.server.dialect.download_has_attempt is False
 
 
-def _read(reader: Reader, found: Found, attempt: int | None, wanted: int | None, asked: Asked) -> OpenLog | None:
-    """The proven log; None if the job has none for a reason that has to be looked into. Raises ShimError."""
+def _read(reader: Reader, found: Found, attempt: int | None, wanted: int | None, asked: Asked) -> OpenLog:
+    """The proven log. Raises ShimError if there is none."""
     job = found.job
     if attempt is not None and _latest_only(reader, found) and attempt != found.state.newest:
         raise _not_provable(found, attempt, "its web UI offers the latest attempt's log only")
@@ -143,26 +146,13 @@ def _read(reader: Reader, found: Found, attempt: int | None, wanted: int | None,
         raise NoLog
     if asked.page is Page.NO_ATTEMPT:
         raise attempt_not_found(job.id, wanted or 0)
-    if asked.page in (Page.NO_RUN, Page.NO_JOBS):
-        raise job_not_found(job.id)
     if asked.page is Page.NOT_STARTED:
-        if attempt is None:
-            raise NotExecuted
-        return None
+        raise NotExecuted
     if not is_log_of(asked.answer.headers, job):
         raise PageChanged(f"the download of job {job.id} ({job.name!a}) in {reader.repo} names another job; try again")
     number = wanted if reader.server.dialect.download_has_attempt or attempt is not None else None
-    kept = reader.kept.task(job.id, number) if number else None
-    if kept not in (None, asked.task):
-        raise PageChanged(f"attempt {number} of job {job.id} in {reader.repo} was task {kept} and is now {asked.task}")
-    reader.kept.put_task(job.id, CURRENT, asked.task)
-    if number:
-        reader.kept.put_task(job.id, number, asked.task)
+    reader.proved(job.id, number, asked.answer.headers)
     return OpenLog(asked.answer, asked.task, number)
-
-
-async def _absent(reader: Reader, found: Found, attempt: int | None) -> OpenLog:
-    raise await _waiting(reader, found, attempt or 0)
 
 
 async def _waiting(reader: Reader, found: Found, attempt: int) -> ShimError:

@@ -1,8 +1,8 @@
 """What the flows keep between requests, and by which names.
 
 Rules: kept facts are hints: whatever is read by them is proved again (a location by the job's id, a download by its
-task id). What holds for good: which run a job is in, the task of an attempt. What can change: a job's index; the
-capabilities and the dialect of a server, both read anew after an hour. Where it is kept is state.py's to know.
+file name). What a job's location is good for is its run; its index can change. Believed for an hour: a download's file
+name, the capabilities and the dialect of a server. Where it is kept is state.py's to know.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Kept:
         if self._state.get(*self._where, f"job {job_id}") != value:
             self._state.put(*self._where, f"job {job_id}", value)
 
-    def task(self, job_id: int, attempt: int) -> int | None:
-        """The task of an attempt; attempt 0 stands for 'the job's, its attempt unknown' (dialects up to 13.0.3)."""
-        value: int | None = self._state.get(*self._where, f"task {job_id} {attempt}")
-        return value
+    def file(self, job_id: int, attempt: int, now: float) -> str | None:
+        """The file name that the download of an attempt was proved to have, within the last hour."""
+        value = self._state.get(*self._where, f"file {job_id} {attempt}")
+        return value[0] if value and 0 <= now - value[1] < LIFE else None
 
-    def put_task(self, job_id: int, attempt: int, task: int) -> None:
-        self._state.put(*self._where, f"task {job_id} {attempt}", task)
+    def put_file(self, job_id: int, attempt: int, name: str, now: float) -> None:
+        self._state.put(*self._where, f"file {job_id} {attempt}", [name, now])

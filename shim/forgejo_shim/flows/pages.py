@@ -18,6 +18,7 @@ from ..web import (
     actions,
     attempt_of,
     download_path,
+    file_name,
     job_page,
     read_run_list,
     read_state,
@@ -26,7 +27,7 @@ from ..web import (
     task_of,
     view_path,
 )
-from .kept import Kept
+from .kept import CURRENT, Kept
 from .net import JSON_LIMIT, Answer, Net, beginning, encode, whole
 from .server import Server
 
@@ -61,6 +62,15 @@ class Reader:
     async def api(self, path: str) -> Answer:
         """GET a path of the API as the caller: its headers, and what its query says of who it is."""
         return await self.net.api(as_caller(path, self._query))
+
+    def file_of(self, job_id: int, attempt: int) -> str | None:
+        """The file name that was proved to be this attempt's; attempt `CURRENT` for the job's latest one read."""
+        return self.kept.file(job_id, attempt, self.net.now())
+
+    def proved(self, job_id: int, attempt: int | None, headers: Headers) -> None:
+        """Keep a download's file name as that of `attempt` (None: not known), now that its place was proved."""
+        for number in {CURRENT, attempt or CURRENT}:
+            self.kept.put_file(job_id, number, file_name(headers), self.net.now())
 
     async def latest_number(self) -> int | None:
         """The number of the newest run; None if there is none (`runs/latest` redirects to it, in every version)."""

@@ -12,9 +12,8 @@ from typing import Any
 
 from ..contract import Operation, is_absent_route
 from ..errors import NotNow, NotThere, PageChanged
-from ..models import Location, RunState, WebJob
+from ..models import Headers, Location, RunState, WebJob
 from ..web import Page, is_log_of, read_run
-from .kept import CURRENT
 from .net import JSON_LIMIT, Answer, Reply, beginning, whole
 from .pages import Reader
 
@@ -37,14 +36,14 @@ class Attempted:
     """A job with what the web tells of its attempts.
 
     `shown` is the attempt that its page redirects to (None up to 12), `has_task` whether a runner has or had it,
-    `task` the task id, 0 if its file name cannot be had, and `is_own` whether that name carries the job's.
+    `task` the task id, 0 if its file name cannot be had, and `headers` those of its download.
     """
 
     job: WebJob
     shown: int | None
     has_task: bool
     task: int
-    is_own: bool
+    headers: Headers
 
     def attempt(self, counts_on_request: bool) -> int | None:
         """The row's attempt; None if it can't be told: up to 14 a row that was never taken shows 1 as well."""
@@ -113,21 +112,16 @@ async def attempted(reader: Reader, run_number: int) -> tuple[RunState, list[Att
         before, state = state, await _state(reader, run_number)
         if [job.id for job in before.jobs] == [job.id for job in state.jobs]:
             for found in jobs:
-                _keep(reader, found)
+                if found.task and not is_log_of(found.headers, found.job):
+                    raise PageChanged(
+                        f"the download of job {found.job.id} in {reader.repo} names another job; try again"
+                    )
+                if found.task:
+                    reader.proved(found.job.id, found.shown, found.headers)
             return state, [replace(found, job=row) for row, found in zip(state.jobs, jobs, strict=True)]
     raise NotNow(
         f"the jobs of run {run_number} in {reader.repo} change too fast to be read; try again", cause="rows-moving"
     )
-
-
-def _keep(reader: Reader, found: Attempted) -> None:
-    """Keep the task of a job whose place was just proved by the states before and after. Raises PageChanged."""
-    if not found.is_own:
-        raise PageChanged(f"the download of job {found.job.id} ({found.job.name!a}) in {reader.repo} names another job")
-    if found.task:
-        reader.kept.put_task(found.job.id, CURRENT, found.task)
-        if found.shown:
-            reader.kept.put_task(found.job.id, found.shown, found.task)
 
 
 async def _state(reader: Reader, run_number: int) -> RunState:
@@ -142,5 +136,4 @@ async def _attempted(reader: Reader, at: Location, job: WebJob) -> Attempted:
     asked = await reader.download(at, shown, FIRST_BYTE, patient=False)
     await asked.answer.close()
     has_task = asked.page in (Page.LOG, Page.EXPIRED, Page.NO_FILE)
-    is_own = asked.page is not Page.LOG or is_log_of(asked.answer.headers, job)
-    return Attempted(job, shown, has_task, asked.task if asked.page is Page.LOG else 0, is_own)
+    return Attempted(job, shown, has_task, asked.task if asked.page is Page.LOG else 0, asked.answer.headers)
