@@ -125,10 +125,11 @@ class Web:
 
     def post(self, path: str, *, json: Any = None, form: Mapping[str, str] | None = None) -> requests.Response:
         return self.session.post(
-            self.base_url + path, json=json, data=form, headers=self._csrf(), allow_redirects=False, timeout=60
+            self.base_url + path, json=json, data=form, headers=self.csrf(), allow_redirects=False, timeout=60
         )
 
-    def _csrf(self) -> dict[str, str]:
+    def csrf(self) -> dict[str, str]:
+        """The header that a form needs up to 13; empty from 14 on."""
         token = next((cookie.value for cookie in self.session.cookies if cookie.name == "_csrf"), None)
         return {"X-Csrf-Token": token} if token else {}
 
@@ -138,7 +139,7 @@ class Web:
         if account.totp_secret and answer.status_code == 303 and "two_factor" in answer.headers["Location"]:
             self.get("/user/two_factor")
             answer = self.post("/user/two_factor", form={"passcode": totp(account.totp_secret)})
-        if self._csrf():  # the token is bound to the user: what the sign-in page gave is void now
+        if self.csrf():  # the token is bound to the user: what the sign-in page gave is void now
             self.get("/user/settings")
         return answer
 

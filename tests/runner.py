@@ -20,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
-
 from hand import Refused, plain_session
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

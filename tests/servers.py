@@ -4,8 +4,8 @@ Rules
 -----
 * `pretended(version)` gives the double; it is always there.
 * `available(version)` gives a way to start a server of that version, or a sentence that says why there is none.
-* A server that we start listens on 127.0.0.1 only, keeps everything in a folder or container of its own, and is gone with
-  everything when it is stopped. One that a URL names is used as it is: it can't be stopped, nor its settings chosen.
+* A server that we start listens on 127.0.0.1 only, keeps everything in a folder or container of its own, and is gone
+  with everything when it is stopped. One that a URL names is used as it is: neither stopped nor set otherwise.
 * Settings are `{"section.KEY": value}` and mean what they mean in `app.ini`.
 * Nobody has to know which kind a server is; `how` is for the reader of a test's report.
 
@@ -35,7 +35,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import requests
-
 from hand import Hand, plain_session, wait
 
 VERSIONS = ("11", "12", "13.0.3", "13", "14", "15", "16")
@@ -263,7 +262,7 @@ class Image(Server):
 
 
 def _variable(name: str) -> str:
-    """`cron.update_checker.ENABLED` → `FORGEJO__cron_0X2E_update_checker__ENABLED`, as the image's start script reads it."""
+    """`cron.update_checker.ENABLED` → `FORGEJO__cron_0X2E_update_checker__ENABLED`, for the image's start script."""
     section, _, key = name.rpartition(".")
     return f"FORGEJO__{section.replace('.', '_0X2E_')}__{key}"
 
@@ -293,7 +292,7 @@ class Url(Server):
 
 
 class Pretended(Server):
-    """The double in this process; a restart makes it forget its sessions, as it makes a server that keeps them in memory."""
+    """The double in this process; a restart makes it forget its sessions, as a server does that kept them in memory."""
 
     CHOICES: Mapping[str, str] = {
         "service.REQUIRE_SIGNIN_VIEW": "require_signin_view",

@@ -76,8 +76,8 @@ class Story:
     files: Mapping[str, Workflow] = field(default_factory=dict)
 
 
-# Forgejo makes equal names of a run unequal by `-1`, `-2` (modules/actions/job_parser.go; services/actions up to 13) and
-# doesn't look whether that name is taken: `twin`, `twin-1`, `twin` become `twin`, `twin-1`, `twin-1`.
+# Forgejo makes equal names of a run unequal by `-1`, `-2` (modules/actions/job_parser.go, services/actions up to 13),
+# and doesn't look whether that name is taken: `twin`, `twin-1`, `twin` become `twin`, `twin-1`, `twin-1`.
 ONE = workflow(build=job())
 FAN = {"matrix": {"m": "${{ fromJSON(needs.gen.outputs.list) }}"}}
 INNER = workflow("workflow_call", inner=job(), second=job())

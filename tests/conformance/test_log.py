@@ -261,7 +261,7 @@ def test_a_member_without_the_unit(live: Live) -> None:
     job = live.world.job("of-org", "build")
     response = live.log(job, token="member")
     tasks = live.get(f"/repos/{job.run.repo.full}/actions/tasks", "member")
-    assert (response.status_code, response.json()["message"]) == (tasks.status_code, tasks.json()["message"])
+    assert (response.status_code, response.json()) == (tasks.status_code, tasks.json())
     assert response.status_code in (403, 404)
 
 
@@ -278,4 +278,7 @@ def test_actions_switched_off(live: Live) -> None:
     job = live.world.job("switched-off", "build")
     response = live.log(job)
     tasks = live.get(f"/repos/{job.run.repo.full}/actions/tasks")
-    assert (response.status_code, response.json()["message"]) == (tasks.status_code, tasks.json()["message"])
+    if tasks.status_code == 200:  # up to 11 the API does not mind, and the web UI hides the pages
+        assert (response.status_code, response.json()["cause"]) == (501, "web-account-cannot-read")
+    else:
+        assert (response.status_code, response.json()) == (tasks.status_code, tasks.json())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -108,7 +109,9 @@ class Double:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     # --- one request
@@ -130,6 +133,8 @@ class Double:
     def _face(self, request: Request) -> Response:
         if request.path.startswith(PREFIX):
             return self._runners.answer(request)
-        if request.path.startswith("/api/v1/"):
+        if request.path == "/api/v1" or request.path.startswith("/api/v1/"):
             return self._api.answer(request)
+        if request.path == "/api/forgejo/v1/version":
+            return self._api.answer(replace(request, target="/api/v1/version"))
         return self._web.answer(request)

@@ -35,6 +35,7 @@ class Accounts:
         self.repos: dict[tuple[str, str], Repo] = {}
         self.repo_ids: dict[int, Repo] = {}
         self.old_names: dict[tuple[str, str], int] = {}
+        self.old_users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
         self.teams: dict[int, Team] = {}
 
@@ -62,13 +63,18 @@ class Accounts:
     def user(self, name: str) -> User | None:
         return self.users.get(name.lower())
 
+    def user_by_login(self, name: str) -> User | None:
+        """A user by what may be typed at the sign-in: name or mail address."""
+        return self.user(name) or next(
+            (user for user in self.users.values() if user.email and user.email == name), None
+        )
+
     def rename_user(self, user: User, name: str) -> None:
         with self.lock:
             for repo in self.repo_ids.values():
                 if repo.owner is user:
-                    self.old_names[user.name.lower(), repo.name.lower()] = repo.id
                     self.repos[name.lower(), repo.name.lower()] = self.repos.pop((user.name.lower(), repo.name.lower()))
-            self.users[name.lower()] = self.users.pop(user.name.lower())
+            self.users[name.lower()] = self.old_users[user.name.lower()] = self.users.pop(user.name.lower())
             user.name = name
 
     def add_token(self, user: User, scopes: Iterable[str] = ("all",), name: str = "") -> Token:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .accounts import Access
-from .entities import OWNER, READ, Repo, Run, Token, User
+from .entities import ADMIN, OWNER, READ, Repo, Run, Token, User
 from .messages import PLAIN, Match, Request, Response, Routes, json_answer, redirect, whole
 from .objects import Objects
 
@@ -73,13 +73,11 @@ class Api:
 
         self.double, self.model, self.face = double, double.model, double.face
         self.objects = Objects(self.face, double.root_url)
-        self.routes = Routes(
-            [("GET", "/version", self.version), *ActionsApi(self).routes(), *AdminApi(self).routes()]
-        )
+        self.routes = Routes([("GET", "/version", self.version), *ActionsApi(self).routes(), *AdminApi(self).routes()])
 
     def answer(self, request: Request) -> Response:
         try:
-            response = self._answer(request, request.path.removeprefix("/api/v1"))
+            response = self._answer(request, request.path.removeprefix("/api/v1") or "/")
         except Refused as refused:
             response = self._error(refused)
         if response.header("Cache-Control") is None and response.status != 416:
@@ -97,7 +95,7 @@ class Api:
             headers = [("Content-Type", PLAIN), ("X-Content-Type-Options", "nosniff")]
             return Response(404, headers, b"404 page not found\n")
         if match.handler is None:
-            return Response(405)
+            return Response(405, [("Allow", match.allow)])
         self._check_scope(caller, path)
         return self._call(match, caller)
 
@@ -128,6 +126,8 @@ class Api:
     def _caller(self, request: Request) -> Caller:
         caller = Caller(request)
         kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() not in ("basic", "token", "bearer"):
+            secret = ""
         secret = secret.strip() or request.one("token") or request.one("access_token")
         if kind.lower() == "basic":
             self._basic(caller, secret)
@@ -152,7 +152,7 @@ class Api:
                 return
         user = self.model.user(name)
         if not user:
-            raise Refused(401, f"user does not exist [uid: 0, name: {name}]")
+            raise Refused(401, self.face.bad_user.format(name=name, secret=password))
         if user.password != password:
             raise Refused(401, self.face.bad_password.format(uid=user.id, name=user.name, secret=password))
         code = caller.request.headers.get("X-Forgejo-OTP") or caller.request.headers.get("X-Gitea-OTP") or ""
@@ -162,7 +162,9 @@ class Api:
 
     def _check_account(self, user: User) -> None:
         if not user.active or user.prohibit_login:
-            raise Refused(403, "This account is prohibited from signing in, please contact your site administrator.", bare=True)
+            raise Refused(
+                403, "This account is prohibited from signing in, please contact your site administrator.", bare=True
+            )
         if user.must_change_password:
             url = f"{self.double.root_url}user/change_password"
             raise Refused(403, f"You must change your password. Change it at: {url}", bare=True)
@@ -193,7 +195,7 @@ class Api:
         if not repo:
             moved = self.model.moved(owner, name)
             if not moved:
-                raise Refused(*NOT_FOUND)
+                return self._no_repo(caller, owner)
             old = f"{quote(owner)}/{quote(name)}"
             path = caller.request.request_uri.replace(old, quote(moved.full_name), 1)
             return redirect(caller.request, self.face.rename_status, self.double.sub_path + path)
@@ -201,10 +203,23 @@ class Api:
             raise Refused(*NOT_FOUND)
         return repo
 
+    def _no_repo(self, caller: Caller, owner: str) -> Response:
+        if renamed := self.model.old_users.get(owner.lower()):
+            path = caller.request.request_uri.replace(f"/{quote(owner)}", f"/{quote(renamed.name)}", 1)
+            return redirect(caller.request, 307, self.double.sub_path + path)
+        if self.model.user(owner):
+            raise Refused(*NOT_FOUND)
+        errors = [f"user redirect does not exist [name: {owner}]"]
+        body = {"errors": errors, "message": "GetUserByName", "url": f"{self.double.root_url}api/swagger"}
+        return json_answer(404, body)
+
     def need_actions(self, repo: Repo, access: Access, mode: int = READ) -> None:
-        """The unit Actions must be on and the caller's access high enough."""
+        """The unit Actions must be on and the caller's access high enough; up to 11 a repository's admin reads it
+        switched off as well (`reqRepoReader`, 11.0.15: routers/api/v1/api.go)."""
         if not repo.has_actions and self.face.disabled_unit_is_404:
             raise Refused(*NOT_FOUND)
+        if mode == READ and access.mode >= ADMIN:
+            return
         if not repo.has_actions or access.actions < mode:
             what = _NOT_READER if mode == READ else "user should have a permission to write to a repo"
             raise Refused(403, what)
@@ -224,10 +239,11 @@ class Api:
         return run
 
     def one_page(self, request: Request, things: Sequence[Any]) -> Sequence[Any]:
-        """`page` and `limit`: 30 by default, at most 50."""
-        size = whole(request.one("limit"))
+        """`page` and `limit`, 30 by default, at most 50; without a page, all (models/db/list.go, FindAndCount)."""
+        size, page = whole(request.one("limit")), whole(request.one("page"))
+        if page < 1:
+            return things
         size = min(size, 50) if size > 0 else 30
-        page = max(whole(request.one("page")), 1)
         return things[(page - 1) * size : page * size]
 
 

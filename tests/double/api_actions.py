@@ -50,7 +50,9 @@ class ActionsApi:
         self.api.need_actions(repo, access)
         wanted = _statuses(caller) if self.face.runs_newest_first else []
         tasks = [task for task in repo.tasks if task.status in wanted] if wanted else repo.tasks
-        shown = [self.objects.task(task, self.api.double.sub_path) for task in self.api.one_page(caller.request, tasks[::-1])]
+        shown = [
+            self.objects.task(task, self.api.double.sub_path) for task in self.api.one_page(caller.request, tasks[::-1])
+        ]
         return json_answer(200, {"workflow_runs": shown, "total_count": len(tasks)})
 
     def runs(self, caller: Caller, repo: Repo, access: Access) -> Response:
@@ -77,6 +79,9 @@ class ActionsApi:
 
     def pending(self, caller: Caller, repo: Repo, access: Access) -> Response:
         """Waiting and running jobs, newest first; null if there are none."""
+        caller.need()
+        if not repo.has_actions and self.face.disabled_unit_is_404:
+            raise Refused(*NOT_FOUND)
         self.api.need_owner(caller, access)
         rows = [job for run in repo.runs.values() for job in run.jobs if job.status in ("waiting", "running")]
         rows.sort(key=lambda job: -job.id)
@@ -98,6 +103,8 @@ class ActionsApi:
         asked = caller.request.json
         if not asked.get("ref"):
             raise Refused(400, "ref is empty")
+        if asked["ref"] not in (repo.default_branch, f"refs/heads/{repo.default_branch}", repo.head):
+            raise Refused(500, f"could not expand reference '{asked['ref']}'")
         run = self.model.dispatch(repo, file, user)
         if not run:
             raise Refused(500, "workflow not found")
@@ -196,6 +203,3 @@ def _entry(job: Job) -> tuple[str, bytes]:
     if task.log is None:
         return f"{base}.MISSING", f"log open failed: {_no_file(task)}\n".encode()
     return f"{base}.log", b"".join(bytes(piece) for piece in task.log.read(0, task.log.size))
-
-
-__all__ = ["NOT_FOUND", "ActionsApi"]

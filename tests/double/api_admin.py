@@ -119,13 +119,13 @@ class AdminApi:
 
     # --- tokens
 
-    def _owner_by_password(self, caller: Caller, name: str) -> User:
-        """Tokens are asked for with a password, never with a token."""
-        user, owner = caller.need(), self._user(name)
-        if not caller.by_password:
-            raise Refused(401, "auth method not allowed")
-        if user is not owner and not user.admin:
+    def _self_or_admin(self, caller: Caller, name: str, *, by_password: bool = True) -> User:
+        """Whose tokens they are; a token can list them, but it takes a password to change them."""
+        owner = self._user(name)
+        if not caller.user or (caller.user is not owner and not caller.user.admin):
             raise Refused(403, "doer should be the site admin or be same as the contextUser")
+        if by_password and not caller.by_password:
+            raise Refused(401, "auth required")
         return owner
 
     def _token(self, token: Token, with_secret: bool) -> dict[str, Any]:
@@ -133,11 +133,13 @@ class AdminApi:
         return answer | {"token_last_eight": token.sha1[-8:], "scopes": list(token.scopes)}
 
     def tokens(self, caller: Caller, name: str) -> Response:
-        owner = self._owner_by_password(caller, name)
-        return json_answer(200, [self._token(token, False) for token in self.model.tokens.values() if token.user is owner])
+        owner = self._self_or_admin(caller, name, by_password=False)
+        return json_answer(
+            200, [self._token(token, False) for token in self.model.tokens.values() if token.user is owner]
+        )
 
     def create_token(self, caller: Caller, name: str) -> Response:
-        owner = self._owner_by_password(caller, name)
+        owner = self._self_or_admin(caller, name)
         asked = caller.request.json
         if not asked.get("scopes"):
             raise Refused(400, "access token must have a scope")
@@ -145,7 +147,7 @@ class AdminApi:
         return json_answer(201, self._token(token, True))
 
     def delete_token(self, caller: Caller, name: str, token: str) -> Response:
-        owner = self._owner_by_password(caller, name)
+        owner = self._self_or_admin(caller, name)
         for sha1, found in self.model.tokens.items():
             if found.user is owner and token in (str(found.id), found.name):
                 del self.model.tokens[sha1]
@@ -189,7 +191,9 @@ class AdminApi:
         self._need_org_owner(caller, org)
         units = asked.get("units") or list(asked.get("units_map") or ())
         everywhere = bool(asked.get("includes_all_repositories"))
-        team = self.model.add_team(org, asked.get("name", ""), asked.get("permission", "read"), units, all_repos=everywhere)
+        team = self.model.add_team(
+            org, asked.get("name", ""), asked.get("permission", "read"), units, all_repos=everywhere
+        )
         return json_answer(201, self._team_json(team))
 
     def add_member(self, caller: Caller, team: str, name: str) -> Response:
@@ -275,7 +279,9 @@ class AdminApi:
     def delete_file(self, caller: Caller, repo: Repo, access: Access, path: str) -> Response:
         return self._commit(caller, repo, access, {path: ("delete", "")}, 200)
 
-    def _commit(self, caller: Caller, repo: Repo, access: Access, asked: dict[str, tuple[str, str]], status: int) -> Response:
+    def _commit(
+        self, caller: Caller, repo: Repo, access: Access, asked: dict[str, tuple[str, str]], status: int
+    ) -> Response:
         user = caller.need()
         if access.mode < WRITE:
             raise Refused(403, "user should have a permission to write to this branch")

@@ -32,6 +32,8 @@ class User:
     totp_used: str = ""
     is_org: bool = False
     created: int = 0
+    language: str = ""
+    """Set by the first sign-in on the web."""
 
 
 @dataclass(slots=True, eq=False)

@@ -32,7 +32,7 @@ class Face:
     attempt_counts_asked: bool
     """The attempt is raised when a rerun is asked for, not when a runner takes it (models/actions/run_job.go, 15)."""
     csrf_token: bool
-    """Forms and the state's POST need the token of `_csrf`; later `Origin` is compared (services/context/csrf.go, 14)."""
+    """Forms and the state's POST need the token of `_csrf`; from 14 `Origin` is compared (services/context/csrf.go)."""
     session_cookie: str
     remember_cookie: str
     rename_status: int
@@ -47,7 +47,7 @@ class Face:
     native_logs: bool
     """The API has jobs, logs and deletion of runs; the web has `…/delete`."""
     replaces_rows: bool
-    """A job whose matrix needs another's output is a placeholder that new rows replace (services/actions/job_emitter.go)."""
+    """A job whose matrix needs an output is a placeholder that new rows replace (services/actions/job_emitter.go)."""
     expands_reusable: bool
     """A job with `uses` becomes an outer row and rows for the inner jobs (models/actions/task.go, 15)."""
     done_needs_all_jobs: bool
@@ -66,7 +66,15 @@ class Face:
     """A run's title in the run list (templates/repo/actions/runs_list.tmpl)."""
     disabled_unit_is_404: bool
     """API: 404 where Actions is switched off for the repository; before, 403 (routers/api/v1/api.go)."""
+    rerun: str
+    """What a rerun does about jobs that aren't over: `skips` them; `stops` there with 400, what came before is done;
+    `cancels` those that depend on the job, and refuses before it begins (routers/web/repo/actions/view.go)."""
+    cancel_unknown: int
+    """Status of the web's cancelling an unknown run (seen on 15.0.2 and 16)."""
+    bare_405: bool
+    """A web 405 has no header but `Allow` (seen on 16)."""
     bad_token: str
+    bad_user: str
     bad_password: str
     bad_otp: str
     """Messages of a 401 (recorded); 16 repeats the credential."""
@@ -100,7 +108,11 @@ _11 = Face(
     cache_control="max-age=0, private, must-revalidate, no-transform",
     title_anchor='<a class="flex-item-title" title="{title}" href="{href}">{title}</a>',
     disabled_unit_is_404=False,
+    rerun="skips",
+    cancel_unknown=404,
+    bare_405=False,
     bad_token="user does not exist [uid: 0, name: ]",
+    bad_user="user does not exist [uid: 0, name: {name}]",
     bad_password="user's password is invalid [uid: {uid}, name: {name}]",
     bad_otp="invalid provided OTP",
     wiki_fields=False,
@@ -136,6 +148,7 @@ _15 = replace(
     job_fields=("attempt", "handle"),
     expands_reusable=True,
     description=True,
+    rerun="stops",
     bad_token="access token does not exist [sha: {secret}]",
     wiki_fields=True,
 )
@@ -152,6 +165,10 @@ _16 = replace(
     title_anchor='<div class="flex-item-title"><a title="{title}" href="{href}">{title}</a></div>',
     bad_token=f"{_MALFORMED}\n{_NOT_A_TOKEN % (_MALFORMED + chr(10))}"
     f"\nauthorized integration: parse JWT error: {_MALFORMED}",
+    rerun="cancels",
+    cancel_unknown=500,
+    bare_405=True,
+    bad_user=f"{_MALFORMED}\nuser does not exist [uid: 0, name: {{name}}]\n{_NOT_A_TOKEN % ''}",
     bad_password=f"{_MALFORMED}\nuser's password is invalid [uid: {{uid}}, name: {{name}}]\n{_NOT_A_TOKEN % ''}",
     bad_otp=f"{_MALFORMED}\ninvalid provided OTP\n{_NOT_A_TOKEN % ''}",
 )
@@ -161,7 +178,8 @@ FACES: dict[str, Face] = {"11": _11, "12": _12, "13.0.3": _13_0_3, "13": _13, "1
 
 @cache
 def _operations() -> list[dict[str, Any]]:
-    return json.loads(Path(__file__).with_name("operations.json").read_text())
+    rows: list[dict[str, Any]] = json.loads(Path(__file__).with_name("operations.json").read_text())
+    return rows
 
 
 def swagger(face: Face, base_path: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,7 @@ class Faults:
     lose_sessions: Callable[[], None]
     login_path: str = "/user/login"
     rules: list[Fault] = field(default_factory=list)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, path: str, **of_fault: Any) -> Fault:
         rule = Fault(path, **of_fault)
@@ -89,5 +91,6 @@ class Faults:
         self.rules.clear()
 
     def of(self, request: Request) -> Fault | None:
-        acting = [rule for rule in self.rules if rule.acts_on(request)]
+        with self._counting:
+            acting = [rule for rule in self.rules if rule.acts_on(request)]
         return acting[0] if acting else None

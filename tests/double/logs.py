@@ -76,7 +76,9 @@ class GeneratedLog:
     __slots__ = ("_ends", "_piece", "_size", "block")
 
     def __init__(self, size: int, block: bytes | None = None) -> None:
-        self.block = block or b"".join(format_line(f"2026-01-02T03:04:{n:02d}Z", "x" * 90 + f" {n:02d}") for n in range(60))
+        self.block = block or b"".join(
+            format_line(f"2026-01-02T03:04:{n:02d}Z", "x" * 90 + f" {n:02d}") for n in range(60)
+        )
         if not self.block.endswith(b"\n"):
             raise ValueError("a block ends with a newline")
         self._size = size
@@ -117,11 +119,11 @@ def format_line(time: str, content: str) -> bytes:
 
 
 def parse_line(line: bytes) -> tuple[float, str]:
-    """Unix seconds as the float that the state has (coarser than the file), and the content."""
+    """Unix seconds as the number that the state has (a float, coarser than the file; whole ones as Go prints them)."""
     stamp, _, content = line.decode(errors="replace").partition(" ")
     seconds = int(datetime.fromisoformat(stamp[:19] + "+00:00").timestamp())
     nanoseconds = seconds * 10**9 + int(stamp[20:-1].ljust(9, "0"))
-    return nanoseconds / 1e9, content
+    return nanoseconds / 1e9 if nanoseconds % 10**9 else seconds, content
 
 
 def rows(log: Log, first: int, count: int) -> list[tuple[float, str]]:

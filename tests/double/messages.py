@@ -34,7 +34,9 @@ class Request:
     body: bytes = b""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.target if self.target.startswith("/") else "/" + self.target.partition("//")[2].partition("/")[2])
+        parts = urlsplit(
+            self.target if self.target.startswith("/") else "/" + self.target.partition("//")[2].partition("/")[2]
+        )
         self.path: str = parts.path
         self.raw_query: str = parts.query
 
@@ -136,6 +138,8 @@ def whole(text: str) -> int:
     return max(-(2**63), min(number, 2**63 - 1))
 
 
+END = "/"
+"""Where a path may end in the tree of routes; no segment is called so."""
 Handler = Callable[..., Response]
 Route = tuple[str, str, Handler]
 """Method, path with `{name}` for one segment and `{name*}` for the rest, handler."""
@@ -143,8 +147,11 @@ Route = tuple[str, str, Handler]
 
 @dataclass(frozen=True)
 class Match:
+    """A route; without a handler, `allow` names the methods that the path is known with."""
+
     handler: Handler | None
     arguments: Mapping[str, str]
+    allow: str = ""
 
 
 class Routes:
@@ -160,27 +167,29 @@ class Routes:
                     names.append(segment.strip("{}*"))
                     segment = "{*}" if segment.endswith("*}") else "{}"
                 node = node.setdefault(segment, {})
-            node.setdefault("", {})[method] = (handler, names)
+            node.setdefault(END, {})[method] = (handler, names)
 
     def find(self, method: str, path: str) -> Match | None:
-        """The route of a path; its handler is None if the path is known with other methods only."""
-        found = self._walk(self._tree, path.strip("/").split("/"), [])
-        if found is None:
-            return None
-        methods, values = found
-        if method not in methods:
-            return Match(None, {})
-        handler, names = methods[method]
-        return Match(handler, {name: unquote(value) for name, value in zip(names, values, strict=True)})
+        """The route of a path: fixed segments before placeholders, but only where they know the method."""
+        known: set[str] = set()
+        for methods, values in self._walk(self._tree, path.strip("/").split("/"), []):
+            if method in methods:
+                handler, names = methods[method]
+                return Match(handler, {name: unquote(value) for name, value in zip(names, values, strict=True)})
+            known |= methods.keys()
+        return Match(None, {}, ", ".join(sorted(known))) if known else None
 
-    def _walk(self, node: dict[str, Any], segments: list[str], values: list[str]) -> tuple[dict[str, Any], list[str]] | None:
+    def _walk(
+        self, node: dict[str, Any], segments: list[str], values: list[str]
+    ) -> Iterator[tuple[dict[str, Any], list[str]]]:
         if not segments:
-            return (node[""], values) if "" in node else None
+            if END in node:
+                yield node[END], values
+            return
         first, rest = segments[0], segments[1:]
-        if first in node and first and (found := self._walk(node[first], rest, values)):
-            return found
-        if "{}" in node and first and (found := self._walk(node["{}"], rest, [*values, first])):
-            return found
+        if first in node:
+            yield from self._walk(node[first], rest, values)
+        if "{}" in node and first:
+            yield from self._walk(node["{}"], rest, [*values, first])
         if "{*}" in node:
-            return node["{*}"][""], [*values, "/".join(segments)]
-        return None
+            yield node["{*}"][END], [*values, "/".join(segments)]

@@ -42,6 +42,10 @@ def _locked(method: Callable[P, R]) -> Callable[P, R]:
     return with_lock
 
 
+class NotOver(ValueError):
+    """A `job` or `workflow` can't be run again before it is over."""
+
+
 class Model(Accounts):
     """One instance's data; accounts and repositories come from `Accounts`, runs are here."""
 
@@ -224,7 +228,9 @@ class Model(Accounts):
         self._settle(task.job.run)
 
     @_locked
-    def add_finished_run(self, repo: Repo, logs: Mapping[str, Content], *, status: str = "success", **of_run: Any) -> Run:
+    def add_finished_run(
+        self, repo: Repo, logs: Mapping[str, Content], *, status: str = "success", **of_run: Any
+    ) -> Run:
         """A run that is over: the job's name → its log."""
         run = self.add_run(repo, logs, **of_run)
         for job, content in zip(run.jobs, logs.values(), strict=True):
@@ -237,42 +243,55 @@ class Model(Accounts):
     def cancel(self, run: Run) -> None:
         """Cancel what isn't over; a task that is running stops."""
         for job in run.jobs:
-            if job.done:
-                continue
-            job.stopped = self.now()
-            if job.task:
-                job.task.status, job.task.stopped, job.task.updated = "cancelled", job.stopped, job.stopped
-                for step in job.task.steps:
-                    if step.status not in FINAL:
-                        step.status, step.started, step.stopped = "cancelled", step.started or job.stopped, job.stopped
-            self._set(job, "cancelled")
+            if not job.done:
+                self._stop(job)
         self._update(run)
+
+    def _stop(self, job: Job) -> None:
+        job.stopped = self.now()
+        if job.task:
+            job.task.status, job.task.stopped, job.task.updated = "cancelled", job.stopped, job.stopped
+            for step in job.task.steps:
+                if step.status not in FINAL:
+                    step.status, step.started, step.stopped = "cancelled", step.started or job.stopped, job.stopped
+        self._set(job, "cancelled")
 
     @_locked
     def rerun(self, what: Run | Job) -> None:
-        """Run all jobs of a run again, or one job and those that need it; its task is gone from the row until taken."""
-        run = what if isinstance(what, Run) else what.run
-        jobs = run.jobs if isinstance(what, Run) else self._with_dependents(what)
-        if any(not job.done for job in jobs):
-            raise ValueError("a job that is not over can't be rerun")
+        """Run all jobs of a run again, or one job and those that need it; its task is gone from the row until taken.
+
+        Raises NotOver, and ValueError for what ends in a 500, about jobs that aren't over: see `Face.rerun`.
+        """
+        run, way = (what if isinstance(what, Run) else what.run), self.face.rerun
+        jobs = run.jobs if isinstance(what, Run) else _with_dependents(what)
+        if way != "skips" and isinstance(what, Run) and run.status not in FINAL:
+            raise NotOver("workflow")
+        if way == "cancels":
+            self._prepare_rerun(what, jobs)
         if run.status in FINAL:
             run.started = run.stopped = 0
         for job in jobs:
-            blocked = bool(job.spec.needs) if isinstance(what, Run) else job.spec.id != what.spec.id
-            job.attempt += int(self.face.attempt_counts_asked)
-            job.task, job.started, job.stopped = None, 0, 0
-            job.new_handle()
-            self._set(job, "blocked" if blocked else "waiting")
+            if job.done:
+                self._again(job, bool(job.spec.needs) if isinstance(what, Run) else job.spec.id != what.spec.id)
+            elif way != "skips":
+                raise NotOver("job")
         self._update(run)
 
-    def _with_dependents(self, job: Job) -> list[Job]:
-        chosen, keys = [job], {job.spec.id}
-        while True:
-            more = [other for other in job.run.jobs if other not in chosen and keys & set(other.spec.needs)]
-            if not more:
-                return chosen
-            chosen += more
-            keys |= {other.spec.id for other in more}
+    def _prepare_rerun(self, what: Run | Job, jobs: Sequence[Job]) -> None:
+        if isinstance(what, Job) and not what.done:
+            raise NotOver("job")
+        for job in jobs:
+            if not job.done and isinstance(what, Run):
+                raise ValueError(f"cannot prepare next attempt because job {job.id} is active: {job.status}")
+            if not job.done:
+                self._stop(job)
+
+    def _again(self, job: Job, blocked: bool) -> None:
+        job.attempt += int(self.face.attempt_counts_asked)
+        job.task, job.started, job.stopped = None, 0, 0
+        job.new_handle()
+        self._set(job, "blocked" if blocked else "waiting")
+        self._update(job.run)
 
     # --- rows that come and go
 
@@ -320,7 +339,7 @@ class Model(Accounts):
 
     @_locked
     def delete_run(self, run: Run) -> None:
-        """Delete a run that is over, with its jobs, tasks and logs; its number stays unused (services/actions/run.go)."""
+        """Delete a run that is over, with its jobs and logs; its number stays unused (services/actions/run.go)."""
         if run.status not in FINAL:
             raise ValueError(f"cannot delete run {run.id} because it has not completed yet")
         self._forget(run)
@@ -365,6 +384,17 @@ class Model(Accounts):
         """Take the job that has waited longest on labels that the runner has."""
         fits = [job for job in self.waiting.values() if _may_run(runner, job)]
         return self.take(min(fits, key=lambda job: (job.updated, job.id)), runner) if fits else None
+
+
+def _with_dependents(job: Job) -> list[Job]:
+    """The job and those that need it, in one pass over the rows; of a matrix only the first row comes along
+    (services/actions/rerun.go, GetAllRerunJobs)."""
+    chosen, keys = [job], {job.spec.id}
+    for other in job.run.jobs:
+        if other.spec.id not in keys and keys & set(other.spec.needs):
+            chosen.append(other)
+            keys.add(other.spec.id)
+    return chosen
 
 
 def _may_run(runner: Runner, job: Job) -> bool:

@@ -44,7 +44,7 @@ class Objects:
             "email": user.email,
             "avatar_url": f"{self.root_url}avatars/{_avatar(user.name)}",
             "html_url": f"{self.root_url}{user.name}",
-            "language": "en-US" if privately else "",
+            "language": user.language if privately else "",
             "is_admin": privately and user.admin,
             "last_login": moment(user.created) if privately else ZERO_TIME,
             "created": moment(user.created),
@@ -102,7 +102,9 @@ class Objects:
             "created_at": moment(repo.created),
             "updated_at": moment(repo.created),
             "archived_at": moment(0),
-            "permissions": {name: access.mode >= mode for name, mode in (("admin", ADMIN), ("push", WRITE), ("pull", READ))},
+            "permissions": {
+                name: access.mode >= mode for name, mode in (("admin", ADMIN), ("push", WRITE), ("pull", READ))
+            },
             "internal_tracker": {name: True for name in _TRACKER},
             "wiki_branch": repo.default_branch,
             "has_actions": repo.has_actions,
@@ -115,10 +117,14 @@ class Objects:
         }
         if self.face.wiki_fields:
             off["has_wiki_contents"] = False
-            answer |= {"wiki_clone_url": f"{html_url}.wiki.git", "wiki_ssh_url": f"ssh://git@localhost/{repo.full_name}.wiki.git"}
+            answer |= {
+                "wiki_clone_url": f"{html_url}.wiki.git",
+                "wiki_ssh_url": f"ssh://git@localhost/{repo.full_name}.wiki.git",
+            }
         return on | off | empty | counts | answer
 
     def run(self, run: Run, access: Access) -> dict[str, Any]:
+        """A run by hand has an empty event and the trigger `workflow_dispatch` (modules/webhook/type.go)."""
         answer = {
             "id": run.id,
             "title": run.title,
@@ -133,7 +139,7 @@ class Objects:
             "is_fork_pull_request": False,
             "need_approval": False,
             "approved_by": 0,
-            "event": run.event,
+            "event": "" if run.event == "workflow_dispatch" else run.event,
             "event_payload": self._payload(run, access),
             "trigger_event": run.event,
             "status": run.status,
@@ -152,7 +158,11 @@ class Objects:
 
     def _payload(self, run: Run, access: Access) -> str:
         """The event's webhook body, shortened, as a text within the JSON."""
-        commit = {"id": run.sha, "message": f"{run.title}\n", "url": f"{self.root_url}{run.repo.full_name}/commit/{run.sha}"}
+        commit = {
+            "id": run.sha,
+            "message": f"{run.title}\n",
+            "url": f"{self.root_url}{run.repo.full_name}/commit/{run.sha}",
+        }
         payload = {
             "ref": run.ref,
             "after": run.sha,

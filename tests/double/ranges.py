@@ -95,7 +95,9 @@ def _failed(answer: Response, status: int, size: int) -> Response:
     """A 304 has no body; a 412 keeps the length that the download announced, and no byte follows (seen on all)."""
     answer.status, answer.source = status, None
     if status == 304:
-        answer.headers = [(key, value) for key, value in answer.headers if not key.startswith("Content-")]
+        answer.headers = [
+            (key, value) for key, value in answer.headers if key not in ("Content-Type", "Content-Length")
+        ]
     elif answer.header("Content-Disposition"):
         answer.set("Content-Length", str(size))
         answer.without_body = True

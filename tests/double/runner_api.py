@@ -94,7 +94,10 @@ class RunnerApi:
 
     def _task_json(self, task: Task) -> dict[str, Any]:
         job, run = task.job, task.job.run
-        definition = {**(job.spec.definition or {"steps": [{"run": step} for step in job.spec.steps]}), "name": job.name}
+        definition = {
+            **(job.spec.definition or {"steps": [{"run": step} for step in job.spec.steps]}),
+            "name": job.name,
+        }
         payload = json.dumps({"on": run.event, "jobs": {job.spec.id: definition}}, ensure_ascii=False)
         context = {
             "job": job.spec.id,
@@ -110,7 +113,11 @@ class RunnerApi:
             "workflow": run.workflow,
             "server_url": self.double.root_url,
         }
-        answer = {"id": str(task.id), "workflowPayload": base64.b64encode(payload.encode()).decode(), "context": context}
+        answer = {
+            "id": str(task.id),
+            "workflowPayload": base64.b64encode(payload.encode()).decode(),
+            "context": context,
+        }
         if needs := self._needs(task):
             answer["needs"] = needs
         return answer

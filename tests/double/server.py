@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,8 +54,6 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is nobody's error; anything else is printed."""
-        import sys
-
         if not isinstance(sys.exc_info()[1], ConnectionError | Broken):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -84,10 +83,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _send(self, request: Request, response: Response, fault: Fault | None) -> None:
         length = response.source.size if response.source else len(response.body)
-        chunked = response.header("Content-Length") is None and length > CHUNK_ABOVE
-        if chunked:
+        told, head_only = response.header("Content-Length") is not None, request.method == "HEAD"
+        chunked = not told and length > CHUNK_ABOVE
+        if chunked and not head_only:
             response.add("Transfer-Encoding", "chunked")
-        elif response.header("Content-Length") is None and response.status != 304 and not _empty(response):
+        elif not told and not chunked and response.status not in (204, 304) and (length or not head_only):
             response.add("Content-Length", str(length))
         response.add("Date", formatdate(usegmt=True))
         if response.without_body or self.close_connection:
@@ -98,7 +98,7 @@ class _Connection(BaseHTTPRequestHandler):
         if response.without_body:
             self.connection.sendall(start)
             raise Broken
-        if request.method == "HEAD":
+        if head_only:
             self.connection.sendall(start)
             return
         if response.source is None and not chunked and fault is None:
@@ -106,14 +106,9 @@ class _Connection(BaseHTTPRequestHandler):
             return
         self.connection.sendall(start)
         for piece in _spoiled(_pieces(response), fault):
-            self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)) if chunked else piece)
         if chunked:
             self.connection.sendall(b"0\r\n\r\n")
-
-
-def _empty(response: Response) -> bool:
-    """204, and 405 as Forgejo's router sends it, say nothing of a body."""
-    return response.status == 204
 
 
 def _pieces(response: Response) -> Iterator[bytes | memoryview]:

@@ -59,7 +59,7 @@ class Visit:
         return self.session.user
 
     def set(self, name: str, value: str, max_age: int | None = None) -> None:
-        life = "" if max_age is None else f"; Max-Age={max_age}"
+        life = "" if max_age is None else f"; Max-Age={max(max_age, 0)}"
         self.cookies.append(f"{name}={value}; Path={self.web.sub_path or '/'}{life}; HttpOnly; SameSite=Lax")
 
     def finish(self, response: Response) -> Response:
@@ -87,14 +87,19 @@ class Visit:
 
     # --- sign-in
 
-    def sign_in(self, user: User) -> str:
-        """Sign in under a new session id; where to go next."""
+    def begin(self, session: Session) -> None:
+        """Go on in another session, under a new id."""
         self.web.open.pop(self.session_id, None)
-        self.session_id, self.session = secrets.token_hex(8), Session(user)
-        self.web.open[self.session_id] = self.session
+        self.session_id, self.session = secrets.token_hex(8), session
+        self.web.open[self.session_id] = session
         self.cookies = [cookie for cookie in self.cookies if not cookie.startswith(f"{self.web.cookie}=")]
         self.set(self.web.cookie, self.session_id)
+
+    def sign_in(self, user: User) -> str:
+        """Sign in; where to go next."""
+        self.begin(Session(user))
         self.set("lang", "en-US")
+        user.language = "en-US"
         if self.web.model.face.csrf_token:
             self.set("_csrf", "", -1)
         if wanted := unquote(self.request.cookies.get("redirect_to", "")):

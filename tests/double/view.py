@@ -71,20 +71,25 @@ def _frame_alone(task: Task, length: int) -> list[Step]:
     return [before, after]
 
 
+def _is_cursor(cursor: Any) -> bool:
+    """Whether it fits the types; where one doesn't, Forgejo answers as if there were none."""
+    return isinstance(cursor, dict) and all(isinstance(cursor.get(name, 0), int | None) for name in ("step", "cursor"))
+
+
 def steps_log(task: Task, cursors: Sequence[Any]) -> list[dict[str, Any]]:
     """The rows of the expanded steps from their cursors on."""
     steps = framed_steps(task)
     answer = []
-    for cursor in cursors:
-        if not isinstance(cursor, dict) or not cursor.get("expanded"):
+    for cursor in cursors if all(map(_is_cursor, cursors)) else []:
+        if not cursor.get("expanded"):
             continue
-        number, at = int(cursor.get("step") or 0), int(cursor.get("cursor") or 0)
+        number, at = cursor.get("step") or 0, cursor.get("cursor") or 0
         if number < 0:
             raise IndexError(number)
         step = steps[number]
         if task.expired:
             if at == 0:
-                lines = [{"index": 1, "message": EXPIRED, "timestamp": float(task.updated)}]
+                lines = [{"index": 1, "message": EXPIRED, "timestamp": task.updated}]
                 answer.append({"step": number, "cursor": 1, "lines": lines, "started": step.started})
             continue
         found = rows(task.log, step.log_index + at, step.log_length - at) if task.log and at >= 0 else []
@@ -93,7 +98,9 @@ def steps_log(task: Task, cursors: Sequence[Any]) -> list[dict[str, Any]]:
     return answer
 
 
-def state(face: Face, sub_path: str, run: Run, job: Job, task: Task | None, writer: bool, owner: bool) -> dict[str, Any]:
+def state(
+    face: Face, sub_path: str, run: Run, job: Job, task: Task | None, writer: bool, owner: bool
+) -> dict[str, Any]:
     """The `state` of a run, seen at one of its jobs and perhaps one of the job's tasks."""
     over = run.status in FINAL
     done = over and (not face.done_needs_all_jobs or all(row.done for row in run.jobs))

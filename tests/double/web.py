@@ -20,7 +20,8 @@ from .accounts import Access, totp
 from .entities import ADMIN, READ, STATUSES, WRITE, Job, Repo, Run, Task
 from .faces import swagger
 from .messages import PLAIN, Match, Request, Response, Route, Routes, html, json_answer, plain, redirect, whole
-from .sessions import Sessions, Visit
+from .model import NotOver
+from .sessions import Session, Sessions, Visit
 
 if TYPE_CHECKING:
     from . import Double
@@ -29,7 +30,7 @@ RUN = "/{owner}/{repo}/actions/runs/{run}"
 JOB = RUN + "/jobs/{job}"
 ATTEMPT = JOB + "/attempt/{attempt}"
 _SIGN_IN_ROUTES = ("sign_in_page", "sign_in", "second_factor_page", "second_factor")
-_NEEDS_USER = ("settings", "enrolment_page", "enrol", "password_page", "change_password", "sign_out")
+_NEEDS_USER = ("settings", "enrolment_page", "enrol", "password_page", "change_password")
 
 
 class Answered(Exception):
@@ -58,6 +59,7 @@ class Web:
             ("GET", "/user/two_factor", self.second_factor_page),
             ("POST", "/user/two_factor", self.second_factor),
             ("POST", "/user/logout", self.sign_out),
+            ("GET", "/user/logout", self.not_found),
             ("GET", "/user/settings", self.settings),
             ("GET", "/user/settings/security", self.settings),
             ("GET", "/user/settings/security/two_factor/enroll", self.enrolment_page),
@@ -96,31 +98,26 @@ class Web:
         except Answered as early:
             response = early.response
         kept = {"Cache-Control": self.face.cache_control, "X-Frame-Options": "SAMEORIGIN"}
-        for name, value in kept.items():
+        for name, value in kept.items() if not (response.status == 405 and self.face.bare_405) else ():
             if response.header(name) is None and not (response.status == 416 and name == "Cache-Control"):
                 response.set(name, value)
         return visit.finish(response)
 
     def _route(self, visit: Visit, request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
-        match = self.routes.find(method, request.path) or Match(self._nowhere, {})
+        match = self.routes.find(method, request.path) or Match(self.not_found, {})
         if match.handler is None:
-            return Response(405)
+            return Response(405, [("Allow", match.allow)])
         name = match.handler.__name__
-        if name not in ("swagger", "_nowhere") and (stopped := self._verify(visit, name, "owner" in match.arguments)):
+        if name not in ("swagger", "not_found") and (stopped := self._verify(visit, name, "owner" in match.arguments)):
             return stopped
         return match.handler(visit, **match.arguments)
-
-    def _nowhere(self, visit: Visit) -> Response:
-        if self.double.require_signin_view and not visit.user and not self.double.swagger:
-            return self._to_sign_in(visit)
-        return self.not_found(visit)
 
     def _verify(self, visit: Visit, name: str, in_repo: bool) -> Response | None:
         """The checks before every page, in Forgejo's order (routers/web/web.go, verifyAuthWithOptions)."""
         user, request, signing_in = visit.user, visit.request, name in _SIGN_IN_ROUTES
         if user and (user.prohibit_login or not user.active):
-            return html(200, pages.page("Sign in prohibited"))
+            return html(200, pages.suspended())
         if user and user.must_change_password and "password" not in name:
             visit.remember_where()
             return redirect(request, 303, f"{self.sub_path}/user/settings/change_password")
@@ -169,13 +166,13 @@ class Web:
         if not self.double.internal_signin:
             return plain(403, "Forbidden")
         form = visit.request.form
-        user = self.model.user(form.get("user_name", ""))
+        user = self.model.user_by_login(form.get("user_name", ""))
         if not user or user.is_org or user.password != form.get("password"):
             return html(200, pages.sign_in(self.sub_path, True))
         if user.prohibit_login:
-            return html(200, pages.page("Sign in prohibited"))
+            return html(200, pages.suspended())
         if user.totp_secret:
-            visit.session.second_factor = user
+            visit.begin(Session(second_factor=user))
             return redirect(visit.request, 303, f"{self.sub_path}/user/two_factor")
         return redirect(visit.request, 303, visit.sign_in(user))
 
@@ -194,7 +191,9 @@ class Web:
 
     def sign_out(self, visit: Visit) -> Response:
         self.sessions.open.pop(visit.session_id, None)
-        return redirect(visit.request, 303, f"{self.sub_path}/")
+        for name in (self.sessions.cookie, self.face.remember_cookie, "redirect_to"):
+            visit.set(name, "", -1)
+        return json_answer(200, {"redirect": f"{self.sub_path}/"})
 
     def settings(self, visit: Visit) -> Response:
         return html(200, pages.page("Settings"))
@@ -215,7 +214,10 @@ class Web:
         return redirect(visit.request, 303, f"{self.sub_path}/user/settings/security/two_factor/enroll")
 
     def password_page(self, visit: Visit) -> Response:
-        return html(200, pages.page("Update password", '<form method="post"><input name="password"><input name="retype"></form>'))
+        return html(
+            200,
+            pages.page("Update password", '<form method="post"><input name="password"><input name="retype"></form>'),
+        )
 
     def change_password(self, visit: Visit) -> Response:
         form = visit.request.form
@@ -250,7 +252,7 @@ class Web:
         if not repo:
             moved = self.model.moved(owner, plain_name)
             if not moved:
-                raise Answered(self.not_found(visit))
+                raise Answered(self._no_repo(visit, owner))
             old, new = f"{quote(owner)}/{quote(name)}", quote(moved.full_name)
             path = self.sub_path + visit.request.request_uri.replace(old, new, 1)
             raise Answered(redirect(visit.request, self.face.rename_status, path))
@@ -258,6 +260,13 @@ class Web:
         if not access.mode:
             raise Answered(self.not_found(visit))
         return repo, access
+
+    def _no_repo(self, visit: Visit, owner: str) -> Response:
+        renamed = self.model.old_users.get(owner.lower())
+        if not renamed:
+            return self.not_found(visit)
+        path = visit.request.request_uri.replace(f"/{quote(owner)}", f"/{quote(renamed.name)}", 1)
+        return redirect(visit.request, 307, self.sub_path + path)
 
     def _actions(self, visit: Visit, owner: str, name: str, need: int = READ) -> tuple[Repo, Access]:
         repo, access = self._find(visit, owner, name)
@@ -321,7 +330,9 @@ class Web:
         found, _ = self._actions(visit, owner, repo)
         ref = f"refs/heads/{visit.request.one('branch') or found.default_branch}"
         event = visit.request.one("event")
-        fits = [run for run in found.runs.values() if run.workflow == file and run.ref == ref and event in ("", run.event)]
+        fits = [
+            run for run in found.runs.values() if run.workflow == file and run.ref == ref and event in ("", run.event)
+        ]
         return self._to_run(visit, fits[-1:])
 
     def _to_run(self, visit: Visit, runs: list[Run]) -> Response:
@@ -337,7 +348,9 @@ class Web:
         _, row = self._job(found, run, job)
         return redirect(visit.request, 307, self._job_url(row))
 
-    def attempt_page(self, visit: Visit, owner: str, repo: str, run: str, job: str = "0", attempt: str = "0") -> Response:
+    def attempt_page(
+        self, visit: Visit, owner: str, repo: str, run: str, job: str = "0", attempt: str = "0"
+    ) -> Response:
         found, access = self._actions(visit, owner, repo)
         the_run, row = self._job(found, run, job)
         task = self._task(row, attempt, self.face.attempt_in_view)
@@ -396,8 +409,10 @@ class Web:
         the_run, row = self._job(found, run, job or "0")
         try:
             self.model.rerun(row if job else the_run)
-        except ValueError:
-            return json_answer(400, {"errorMessage": "This job cannot be rerun.", "renderFormat": "html"})
+        except NotOver as error:
+            return json_answer(400, {"errorMessage": f"The {error} cannot be rerun.", "renderFormat": "html"})
+        except ValueError as error:
+            return plain(500, str(error))
         if not self.face.attempt_in_view:
             return json_answer(200, {})
         url = self._job_url(row)
@@ -407,6 +422,10 @@ class Web:
 
     def cancel(self, visit: Visit, owner: str, repo: str, run: str) -> Response:
         found, _ = self._actions(visit, owner, repo, WRITE)
+        number = whole(run)
+        if number and number not in found.runs:
+            text = f"run with index {found.id} {number}: resource does not exist"
+            return plain(self.face.cancel_unknown, text)
         the_run, _ = self._job(found, run, "-1")
         self.model.cancel(the_run)
         return json_answer(200, {})

@@ -22,7 +22,9 @@ from typing import Any
 from .faces import Face
 
 PLACEHOLDER = " (incomplete matrix)"
-_FROM_OUTPUT = re.compile(r"^\s*\$\{\{\s*fromJSON\(\s*needs\.([\w-]+)\.outputs\.([\w-]+)\s*\)\s*\}\}\s*$", re.IGNORECASE)
+_FROM_OUTPUT = re.compile(
+    r"^\s*\$\{\{\s*fromJSON\(\s*needs\.([\w-]+)\.outputs\.([\w-]+)\s*\)\s*\}\}\s*$", re.IGNORECASE
+)
 _MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w-]+)\s*\}\}")
 Outputs = Mapping[str, Mapping[str, str]]
 
@@ -63,7 +65,7 @@ def triggers(workflow: Mapping[str, Any]) -> set[str]:
 def rows(workflow: Mapping[str, Any], face: Face, files: Mapping[str, bytes]) -> list[JobSpec]:
     """The rows that a run of this workflow starts with.
 
-    A name that was there before gets `-1`, `-2`; nobody looks whether that one is taken (modules/actions/job_parser.go).
+    A name that was there before gets `-1`, `-2`; nobody looks whether that is taken (modules/actions/job_parser.go).
     """
     seen: Counter[str] = Counter()
     unequal = []

@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 import pytest
-
 import servers
 import world
 from hand import Hand, Web, totp
@@ -24,7 +23,8 @@ def differences(hand: Hand, job: Job) -> Iterator[str]:
         expected = attempt.expected
         there = answer.status_code == 200 and answer.content == expected
         if not (there if isinstance(expected, bytes) else answer.status_code in (404, 500)):
-            yield f"{job.run.key} {job.name} attempt {number}: {answer.status_code} {answer.text[:60]}, not {expected!r:.60}"
+            told = f"{answer.status_code} {answer.text[:60]}, not {expected!r:.60}"
+            yield f"{job.run.key} {job.name} attempt {number}: {told}"
 
 
 @pytest.mark.parametrize("version", servers.VERSIONS)

@@ -196,16 +196,23 @@ class Reader:
                 f"the web UI of {where} does not show {self.repo} without a sign-in; give the shim a web account",
                 cause="web-credentials-needed",
             )
+        who = f"the shim's {session.account} at {where}"
         causes = {
-            Page.HIDDEN: ("web-account-cannot-read", f"cannot read {self.repo}; add it as a reader"),
-            Page.SIGN_IN: ("web-sign-in-refused", "is signed out again at once; check it in a browser"),
-            Page.CHANGE_PASSWORD: ("web-must-change-password", "must change its password; do so in a browser"),
-            Page.ENROL_TWO_FACTOR: ("web-two-factor-needed", "must set up two-factor sign-in; do so in a browser"),
-            Page.INACTIVE: ("web-account-inactive", "has not been activated; let an administrator activate it"),
+            Page.HIDDEN: ("web-account-cannot-read", f"{who} cannot read {self.repo}; add it as a reader"),
+            Page.SIGN_IN: ("web-sign-in-refused", f"{who} is signed out again at once; check it in a browser"),
+            Page.CHANGE_PASSWORD: ("web-must-change-password", f"{who} must change its password; do so in a browser"),
+            Page.ENROL_TWO_FACTOR: (
+                "web-two-factor-needed",
+                f"{who} must set up two-factor sign-in; do so in a browser",
+            ),
+            Page.INACTIVE: (
+                "web-account-inactive",
+                f"{who} has not been activated; let an administrator activate it",
+            ),
         }
         if asked.page in causes:
-            cause, what = causes[asked.page]
-            return WebAccount(f"the shim's {session.account} at {where} {what}", cause=cause)
+            cause, message = causes[asked.page]
+            return WebAccount(message, cause=cause)
         if asked.page is Page.MOVED:
             return NotNow(f"{self.repo} has just been renamed; ask for its new name", cause="renamed")
         if asked.page is Page.BUSY:

@@ -46,10 +46,9 @@ class Attempted:
     headers: Headers
 
     def attempt(self, counts_on_request: bool) -> int | None:
-        """The row's attempt; None if it can't be told: up to 14 a row that was never taken shows 1 as well."""
-        if self.has_task or counts_on_request or (self.shown or 0) > 1:
-            return self.shown
-        return None
+        """The row's attempt with 16's meaning; None if it can't be told: up to 14 the counter is raised when a runner
+        takes the job, so for a row without a task it tells of the attempt before."""
+        return self.shown if self.has_task or counts_on_request else None
 
 
 async def run_facts(reader: Reader, operation: Operation) -> RunFacts | Reply | None:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
-from ..models import RunState
 from .joblog import OpenLog, open_log
 from .net import CHUNK, Broken
 from .pages import Reader
@@ -67,14 +66,14 @@ async def entries(reader: Reader, facts: RunFacts) -> list[Entry]:
         if attempt is None:
             if taken is None:
                 taken = await attempts_taken(reader, facts.number, state) or {}
-            attempt = _counted(job, state, taken, facts)
+            attempt = _counted(job, taken, facts)
         found.append(Entry(job.job.id, _stem(job.job.name, job.job.id), attempt, job.task, job.has_task))
     return found
 
 
-def _counted(job: Attempted, state: RunState, taken: dict[int, int], facts: RunFacts) -> int:
-    """The attempt of a row that does not tell, from the number of its tasks: 0 if it was never taken."""
-    count = taken.get(job.job.id)
+def _counted(job: Attempted, taken: dict[int, int], facts: RunFacts) -> int:
+    """The attempt of a row that does not tell: from the attempts that were taken, 0 if there was none."""
+    count = job.shown if (job.shown or 0) > 1 else taken.get(job.job.id)
     if count is None:
         raise NotPossible(
             f"the attempt of job {job.job.id} in run {facts.id} cannot be known on this server, and the zip's names"

@@ -38,7 +38,7 @@ async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> di
 
 
 async def _created(reader: Reader, run_number: int) -> float | None:
-    answer = await reader.api(runs_path(reader.repo, run_number=run_number, limit=1))
+    answer = await reader.api(runs_path(reader.repo, run_number=run_number, page=1, limit=1))
     if answer.status != 200:
         await answer.close()
         return None

@@ -1,0 +1,203 @@
+"""A transport of scripted answers, so that flows run without a server, under `run` or under an event loop.
+
+Rules
+-----
+* A script says per request (`"GET /path"`, `"api /path"`) what is answered, in order; the last answer stays.
+* What no script knows is a failure of the test, never an empty answer.
+* Under asyncio (`waits=True`) every step yields to the loop, so a flow that works only without one is found out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from forgejo_shim.flows.net import Broken
+from forgejo_shim.models import Headers
+
+BASE = "http://forge.example"
+RUN = "/o/r/actions/runs"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One scripted answer; `breaks` ends the body by a broken connection."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    breaks: bool = False
+
+
+Lines = Mapping[str, Said | Sequence[Said] | Callable[["Scripted"], Said]]
+
+
+class ScriptedAnswer:
+    """A scripted answer as a flow reads it."""
+
+    def __init__(self, said: Said, waits: bool) -> None:
+        self.status = said.status
+        self.headers = Headers(said.headers)
+        self.closed = False
+        self._said, self._left, self._waits = said, said.body, waits
+
+    async def read(self, size: int) -> bytes:
+        if self._waits:
+            await asyncio.sleep(0)
+        part, self._left = self._left[:size], self._left[size:]
+        if not part and self._said.breaks:
+            raise Broken("the connection was cut")
+        return part
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Scripted:
+    """The transport; `asked` is what was asked, `slept` the seconds waited, `at` the clock."""
+
+    lines: Lines
+    waits: bool = False
+    base_url: str = BASE
+    at: float = 1_000_000_000.0
+    asked: list[str] = field(default_factory=list)
+    sent: list[tuple[str, list[tuple[str, str]], bytes]] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    answers: list[ScriptedAnswer] = field(default_factory=list)
+
+    @property
+    def signing_in(self) -> Any:
+        return nullcontext()
+
+    async def api(self, path: str) -> ScriptedAnswer:
+        return await self._answer(f"api {path}", [], b"")
+
+    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> ScriptedAnswer:
+        return await self._answer(f"{method} {path}", headers, body)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += seconds
+
+    def now(self) -> float:
+        return self.at
+
+    async def _answer(self, asked: str, headers: list[tuple[str, str]], body: bytes) -> ScriptedAnswer:
+        if self.waits:
+            await asyncio.sleep(0)
+        times = self.asked.count(asked)
+        self.asked.append(asked)
+        self.sent.append((asked, headers, body))
+        line = self.lines.get(asked)
+        assert line is not None, f"no script says what {asked} is answered; asked so far: {self.asked}"
+        if isinstance(line, Said):
+            said = line
+        elif callable(line):
+            said = line(self)
+        else:
+            said = line[min(times, len(line) - 1)]
+        self.answers.append(ScriptedAnswer(said, self.waits))
+        return self.answers[-1]
+
+
+def text(status: int, body: str, *headers: tuple[str, str]) -> Said:
+    """An answer in plain text, as Forgejo's `http.Error` gives it."""
+    return Said(status, (("Content-Type", "text/plain; charset=utf-8"), *headers), f"{body}\n".encode())
+
+
+def page(body: str = "<html></html>", status: int = 200) -> Said:
+    """A page."""
+    return Said(status, (("Content-Type", "text/html; charset=utf-8"),), body.encode())
+
+
+def to(location: str, status: int = 303, *headers: tuple[str, str]) -> Said:
+    """A redirect."""
+    return Said(status, (("Location", location), *headers))
+
+
+def answer_json(value: Any, status: int = 200) -> Said:
+    """An answer in JSON."""
+    return Said(status, (("Content-Type", "application/json;charset=utf-8"),), json.dumps(value).encode())
+
+
+def state(
+    jobs: Sequence[tuple[int, str, str]] = ((7, "build", "success"), (8, "other", "success")),
+    attempts: Sequence[int] | None = (1,),
+    *,
+    run: int = 1,
+    **current: Any,
+) -> Said:
+    """The answer of the state POST with the face of 15."""
+    told = None if attempts is None else [{"number": number, "status": "success"} for number in attempts]
+    listed = [{"id": job_id, "name": name, "status": status} for job_id, name, status in jobs]
+    head = {"link": f"{RUN}/{run}", "status": "success", "done": True, "jobs": listed, "description": ""}
+    return answer_json({"state": {"run": head, "currentJob": {"title": "", "steps": [], "allAttempts": told, **current}}})
+
+
+def log(body: bytes = b"a line\n", name: str = "build", task: int = 70, status: int = 200, **more: Any) -> Said:
+    """The answer of a download."""
+    file = quote(f"ci.yml-{name}-{task}.log")
+    headers = (
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Content-Disposition", f"attachment; filename*=UTF-8''{file}"),
+        ("Set-Cookie", "session=of-the-web; Path=/"),
+        *more.pop("headers", ()),
+    )
+    return Said(status, headers, body, **more)
+
+
+YES = answer_json({"total_count": 0, "workflow_runs": []})
+QUESTION = "api /api/v1/repos/o/r/actions/tasks?limit=1&page=999999"
+LATEST = f"GET {RUN}/latest"
+
+
+def script(**named: Any) -> dict[str, Any]:
+    """One run of two finished jobs, 7 and 8, on 15, read anonymously; the keywords replace some of its lines."""
+    lines: dict[str, Any] = {
+        "question": YES,
+        "latest": to(f"{BASE}{RUN}/1", 307),
+        "state": state(),
+        "state1": state(),
+        "page": to(f"{BASE}{RUN}/1/jobs/0/attempt/1", 307),
+        "log": log(),
+        "plain_log": page(status=404),
+        "runs": answer_json({"total_count": 1, "workflow_runs": []}),
+    }
+    lines.update(named)
+    paths = {
+        "question": QUESTION,
+        "latest": LATEST,
+        "state": f"POST {RUN}/1/jobs/0/attempt/1",
+        "state1": f"POST {RUN}/1/jobs/1/attempt/1",
+        "state_plain": f"POST {RUN}/1/jobs/0",
+        "page": f"GET {RUN}/1/jobs/0",
+        "log": f"GET {RUN}/1/jobs/0/attempt/1/logs",
+        "log2": f"GET {RUN}/1/jobs/0/attempt/2/logs",
+        "log_of_1": f"GET {RUN}/1/jobs/1/attempt/1/logs",
+        "plain_log": f"GET {RUN}/1/jobs/0/logs",
+        "plain_log_of_1": f"GET {RUN}/1/jobs/1/logs",
+        "list": "GET /o/r/actions?page=1&limit=50",
+        "runs": "api /api/v1/repos/o/r/actions/runs?page=1&limit=50",
+        "login": "POST /user/login",
+        "login_page": "GET /user/login",
+        "factor": "POST /user/two_factor",
+        "settings": "GET /user/settings",
+    }
+    return {paths.get(name, name): said for name, said in lines.items()}
+
+
+def under_asyncio(flow: Callable[[Scripted], Awaitable[Any]], net: Scripted) -> Any:
+    """Drive a flow by an event loop."""
+    net.waits = True
+
+    async def main() -> Any:
+        return await flow(net)
+
+    return asyncio.run(main())

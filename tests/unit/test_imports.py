@@ -1,0 +1,71 @@
+"""The order of imports: models and errors first, the drivers last, no I/O up to the flows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
+
+# Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
+LAYERS = (
+    ("models", "errors"),
+    ("capabilities", "contract", "web", "search"),
+    ("flows.",),
+    ("state",),
+    ("requests_adapter",),
+    ("download", "client"),
+    ("__init__",),
+    ("cli.",),
+)
+PURE = 3  # layers without I/O
+IO = {"requests", "urllib3", "aiohttp", "http.client", "socket", "ssl", "time", "threading", "asyncio", "sqlite3", "os"}
+
+
+def modules() -> Iterator[tuple[str, list[str]]]:
+    """Each module of the package as `flows.net`, with the names that it imports: `.flows.net` or `socket`."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(parts), list(_imported(ast.parse(path.read_text()), parts))
+
+
+def _imported(tree: ast.AST, parts: tuple[str, ...]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            folder = parts[: len(parts) - node.level]
+            base = ".".join([*folder, *([node.module] if node.module else [])])
+            is_module = (PACKAGE / base.replace(".", "/")).with_suffix(".py").exists()
+            yield from [f".{base}"] if is_module else (f".{'.'.join(filter(None, [base, n.name]))}" for n in node.names)
+
+
+def layer(name: str) -> int:
+    for number, names in enumerate(LAYERS):
+        if any(name == n or (n.endswith(".") and name.startswith(n)) for n in names):
+            return number
+    raise AssertionError(f"{name} is in no layer: say in LAYERS where it belongs")
+
+
+@pytest.mark.parametrize("name, imported", modules(), ids=[name for name, _ in modules()])
+def test_imports_point_one_way(name: str, imported: list[str]) -> None:
+    own = layer(name)
+    for other in imported:
+        if other.startswith("."):
+            target = other[1:] if (PACKAGE / f"{other[1:].replace('.', '/')}.py").exists() else "__init__"
+            if name.startswith("cli.") or layer(target) < len(LAYERS) - 2:
+                assert layer(target) <= own, f"{name} imports {target}"
+            else:
+                raise AssertionError(f"{name} imports {other}")
+        elif own < PURE:
+            assert other not in IO, f"{name} imports {other}: no I/O before the drivers"
+
+
+def test_models_and_errors_import_nothing_of_the_package() -> None:
+    found = {name: [other for other in imported if other.startswith(".")] for name, imported in modules()}
+    assert found["models"] == found["errors"] == []

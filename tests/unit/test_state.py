@@ -1,0 +1,174 @@
+"""What is kept between processes: modes, folders, refusals, two processes at once, and nothing secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from scripted import BASE, Scripted, answer_json, script
+
+from forgejo_shim import MemoryState, SessionFile, SQLiteState, WebLogin
+from forgejo_shim.contract import recognise
+from forgejo_shim.errors import ShimError
+from forgejo_shim.flows.answer import answer
+from forgejo_shim.flows.kept import Kept
+from forgejo_shim.flows.net import run
+from forgejo_shim.flows.server import Server
+from forgejo_shim.flows.websession import WebSession
+from forgejo_shim.models import Headers, Location
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.clause("S34")
+def test_the_state_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "state.db"
+    old = os.umask(0)
+    try:
+        state = SQLiteState(path)
+    finally:
+        os.umask(old)
+    state.put("b", "s", "k", [1, {"a": None}])
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
+    assert {mode(other) for other in path.parent.iterdir()} == {0o600}
+    assert state.get("b", "s", "k") == [1, {"a": None}]
+    state.close()
+
+
+@pytest.mark.clause("S34")
+@pytest.mark.parametrize("shared", [0o640, 0o604, 0o620, 0o666])
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path, shared: int) -> None:
+    for make in (SQLiteState, lambda path: SessionFile(path).save("b", "a", {"c": "v"})):
+        path = tmp_path / f"shared-{shared:o}"
+        path.touch()
+        path.chmod(shared)
+        with pytest.raises(ShimError, match="chmod 600"):
+            make(path)
+        assert path.read_bytes() == b""
+
+
+@pytest.mark.clause("S34")
+def test_a_link_and_a_folder_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "there").touch(0o600)
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    with pytest.raises(ShimError):
+        SQLiteState(tmp_path / "link")
+    with pytest.raises(ShimError):
+        SQLiteState(tmp_path / "there" / "below" / "state.db")
+
+
+@pytest.mark.clause("S34")
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_text("no database at all, but long enough to be read as one" * 9)
+    path.chmod(0o600)
+    with pytest.raises(ShimError, match="remove it or name another"):
+        SQLiteState(path)
+
+
+@pytest.mark.clause("S34")
+def test_what_is_kept_outlives_the_process_and_is_shared(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    first, second = SQLiteState(path), SQLiteState(path)
+    first.put("b", "s", "k", 1)
+    assert second.get("b", "s", "k") == 1
+    code = (
+        "import sys; from forgejo_shim import SQLiteState\n"
+        "s = SQLiteState(sys.argv[1])\n"
+        "for n in range(200): s.put('b', 'other', str(n), n)\n"
+        "print(s.get('b', 's', 'k'))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    for number in range(200):
+        first.put("b", "mine", str(number), number)
+    assert process.communicate(timeout=60)[0].strip() == "1"
+    assert [second.get("b", "other", str(n)) for n in range(200)] == list(range(200))
+    assert [second.get("b", "mine", str(n)) for n in range(200)] == list(range(200))
+    second.put("b", "s", "k", None)
+    assert first.get("b", "s", "k") is None
+
+
+@pytest.mark.clause("S34")
+def test_threads_share_a_state_file(tmp_path: Path) -> None:
+    state = SQLiteState(tmp_path / "state.db")
+    threads = [
+        threading.Thread(target=lambda n=n: [state.put("b", str(n), str(i), i) for i in range(50)]) for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [state.get("b", str(n), "49") for n in range(4)] == [49] * 4
+
+
+@pytest.mark.clause("S34", "S35")
+def test_neither_log_bytes_nor_credentials_are_kept(tmp_path: Path) -> None:
+    state = SQLiteState(tmp_path / "state.db")
+    login = WebLogin("log-reader", "s3cret-word", "GEZDGNBVGY3TQOJQ")
+    lines = script(login=answer_json({}, 303), log=None)
+    lines = {**script(), "POST /user/login": lines["POST /user/login"]}
+    net, server = Scripted(lines), Server(BASE, WebSession(login), state)
+    operation = recognise("GET", "/api/v1/repos/o/r/actions/jobs/7/logs", "token=t0ken-of-the-caller")
+    assert operation
+    asked = f"api {operation.question}&token=t0ken-of-the-caller"
+    net.lines = {**lines, asked: lines[f"api {operation.question}"]}
+    headers = Headers([("Authorization", "token t0ken-of-the-caller")])
+    assert run(answer(net, server, operation, headers, set())).status == 200
+    state.close()
+    kept = (tmp_path / "state.db").read_bytes()
+    assert b"ci.yml-build-70.log" in kept
+    for secret in (b"a line", b"s3cret-word", b"GEZDGNBVGY3TQOJQ", b"t0ken-of-the-caller", b"of-the-web"):
+        assert secret not in kept
+
+
+def test_memory_forgets_the_oldest() -> None:
+    state = MemoryState(limit=2)
+    for key in ("a", "b", "c"):
+        state.put("", "", key, key)
+    assert [state.get("", "", key) for key in ("a", "b", "c")] == [None, "b", "c"]
+
+
+def test_kept_places_are_a_repositorys_own() -> None:
+    state = MemoryState()
+    one, other = Kept(state, "b", "o/r"), Kept(state, "b", "o/s")
+    one.put_location(7, Location(1, 2))
+    assert (one.location(7), other.location(7), Kept(state, "c", "o/r").location(7)) == (Location(1, 2), None, None)
+
+
+@pytest.mark.clause("S34", "C13")
+def test_the_session_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "session.json"
+    one, other = SessionFile(path), SessionFile(path)
+    assert one.load("b", "a") == {} and not path.exists()
+    one.save("b", "a", {"session": "1"})
+    other.save("b", "z", {"session": "2"})
+    assert one.load("b", "a") == {"session": "1"} and one.load("b", "z") == {"session": "2"}
+    assert one.load("c", "a") == {}
+    assert {mode(other) for other in path.parent.iterdir()} == {0o600} and mode(path.parent) == 0o700
+    path.write_text("{broken")
+    assert one.load("b", "a") == {}
+    path.chmod(0o644)
+    with pytest.raises(ShimError, match="chmod 600"):
+        one.load("b", "a")
+
+
+@pytest.mark.clause("C13")
+def test_the_session_file_is_locked(tmp_path: Path) -> None:
+    files = [SessionFile(tmp_path / "session.json") for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda n=n: [files[n].save("b", f"{n}-{i}", {"s": "x"}) for i in range(10)])
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(json.loads(files[0].path.read_text())) == 40, "an entry was lost between two writers"
