@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CODE := shim tests $(filter-out %.md %.svg,$(wildcard scripts/*))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint conformance bench tables clean
@@ -17,8 +18,8 @@ test: $(READY)  ## unit tests and the conformance cases against the double: no D
 	@$(BIN)/python -m pytest -c tests/pytest.ini tests
 
 lint: $(READY)  ## ruff, mypy (strict for shim/), and whether generated tables are up to date
-	@$(BIN)/ruff check --config shim/pyproject.toml shim tests scripts/*
-	@$(BIN)/ruff format --check --config shim/pyproject.toml shim tests scripts/*
+	@$(BIN)/ruff check --config shim/pyproject.toml $(CODE)
+	@$(BIN)/ruff format --check --config shim/pyproject.toml $(CODE)
 	@$(BIN)/mypy --config-file shim/pyproject.toml shim/forgejo_shim
 	@$(BIN)/python scripts/tables --check
 

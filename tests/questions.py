@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
-from hand import NO_REPOSITORY, Hand, wait
+from hand import NO_REPOSITORY, Hand, Web, wait
 from recorder import Record, Recorder
 from runner import LONG_AGO, START, Row, Runner, Task
 from seeded import steps_of
@@ -220,8 +220,9 @@ class Base:
         html = {"Accept": "text/html"}
         ask("anonymous", "download: accepts html, anonymous, private", "GET", log, headers=html)
         ask("anonymous", "download: anonymous on a public repo", "GET", self.pub.log())
-        ask("anonymous", "POST view: anonymous on a public repo", "POST", self.pub.view(), json=STATE)
-        ask("anonymous", "POST view: anonymous on a private repo", "POST", view, json=STATE)
+        browser = Web(self.hand.base_url)  # up to 13 the first answer gives it a token
+        ask("anonymous", "POST view: anonymous on a public repo", "POST", self.pub.view(), json=STATE, web=browser)
+        ask("anonymous", "POST view: anonymous on a private repo", "POST", view, json=STATE, web=browser)
         ask("session", "POST view: no CSRF token", "POST", view, json=STATE, csrf=False)
         evil = {"Origin": "https://evil.test"}
         ask("session", "POST view: Origin of another site", "POST", view, json=STATE, headers=evil)

@@ -284,7 +284,7 @@ class Moments:
                 reader.join()
             task.finish()
         for kind, (path, response) in sorted(seen.items()):
-            asked = {"headers": {}, "json": None, "method": "GET", "path": path}
+            asked: Record = {"headers": {}, "json": None, "method": "GET", "path": path}
             self.ask.note("session", f"hand-over to storage: {kind}", asked, response)
 
     def _read(self, path: str, over: threading.Event, seen: dict[str, tuple[str, Record]]) -> None:

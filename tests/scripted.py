@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,11 +137,17 @@ def state(
     told = None if attempts is None else [{"number": number, "status": "success"} for number in attempts]
     listed = [{"id": job_id, "name": name, "status": status} for job_id, name, status in jobs]
     head = {"link": f"{RUN}/{run}", "status": "success", "done": True, "jobs": listed, "description": ""}
-    return answer_json({"state": {"run": head, "currentJob": {"title": "", "steps": [], "allAttempts": told, **current}}})
+    return answer_json(
+        {"state": {"run": head, "currentJob": {"title": "", "steps": [], "allAttempts": told, **current}}}
+    )
+
+
+STAMP = b"2026-01-02T03:04:05.0000000Z "
 
 
 def log(body: bytes = b"a line\n", name: str = "build", task: int = 70, status: int = 200, **more: Any) -> Said:
-    """The answer of a download."""
+    """The answer of a download: a log of one row, `body` after its time."""
+    body = STAMP + body
     file = quote(f"ci.yml-{name}-{task}.log")
     headers = (
         ("Content-Type", "text/plain; charset=utf-8"),
@@ -193,7 +199,7 @@ def script(**named: Any) -> dict[str, Any]:
     return {paths.get(name, name): said for name, said in lines.items()}
 
 
-def under_asyncio(flow: Callable[[Scripted], Awaitable[Any]], net: Scripted) -> Any:
+def under_asyncio(flow: Callable[[Scripted], Coroutine[Any, Any, Any]], net: Scripted) -> Any:
     """Drive a flow by an event loop."""
     net.waits = True
 

@@ -245,13 +245,12 @@ class Stage:
         for job in run.jobs.values():
             job.gone = True
 
-    def expire(self, *jobs: Job) -> None:
-        """Have the logs removed of jobs that were finished with `stopped_at=LONG_AGO`."""
+    def expire(self, job: Job) -> None:
+        """Have the log removed of a job that was finished with `stopped_at=LONG_AGO`."""
         self.hand.expire_logs()
-        for job in jobs:
-            where = (job.run.repo.full, job.run.number, job.index, job.latest.number)
-            wait(lambda where=where: self.hand.download(*where).status_code == 404, f"the log of {job.name} to expire")  # type: ignore[misc]
-            job.latest.expired = True
+        where = (job.run.repo.full, job.run.number, job.index, job.latest.number)
+        wait(lambda: self.hand.download(*where).status_code == 404, f"the log of {job.name} to expire")
+        job.latest.expired = True
 
     def rename(self, run: Run) -> None:
         """Rename the repository of a run."""
@@ -278,9 +277,9 @@ class Stage:
             run.jobs[name] = job
             if told.status in ("waiting", "blocked"):
                 job.current = None
-            elif told.status in ("success", "failure") and not job.attempts:
-                job.attempts[1] = Attempt(1, None, complete=True, result=told.status)
-                job.current = 1
+            elif told.status in ("success", "failure") and job.current is None:  # an outer job: no runner took it
+                job.current = len(job.attempts) + 1
+                job.attempts[job.current] = Attempt(job.current, None, complete=True, result=told.status)
         for job in known.values():
             job.gone = True
             run.replaced.append(job)

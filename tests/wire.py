@@ -11,10 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-
 from forgejo_shim import ShimAdapter, mount
 from hand import plain_session
+from requests.adapters import HTTPAdapter
 
 APART = ("/swagger.v1.json", "/user/login", "/user/two_factor", "/user/settings")
 """Capability reads and sign-ins: counted apart from the requests of a read."""

@@ -256,6 +256,8 @@ SHAPES: Mapping[str, Workflow] = {
     "cells": workflow(build=job(strategy={"matrix": {"x": [1, 2, 3]}})),
     "dynamic": workflow(gen=job(outputs={"list": "x"}), fan=job(needs=["gen"], strategy=FAN), last=job()),
 }
+# A placeholder that is run again alone can't be handed out: FetchTask is a 500 from then on (seen on 14.0.5).
+PLACEHOLDER = " (incomplete matrix)"
 KEYS = sorted({key for shape in SHAPES.values() for key in shape["jobs"]})
 
 
@@ -301,7 +303,7 @@ class RandomWorld:
             "take": [KEYS] if any(job.status == "waiting" for job in jobs) else [],
             "say": [job for job in running if not job.latest.complete],
             "finish": running,
-            "rerun": [job for run in over for job in run.jobs.values()],
+            "rerun": [job for run in over for job in run.jobs.values() if not job.name.endswith(PLACEHOLDER)],
             "rerun_run": over,
             "delete": over if self.stage.hand.major >= 16 else [],
         }

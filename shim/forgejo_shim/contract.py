@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from .errors import (
+    BadRequest,
     Expired,
     NoLog,
     NotExecuted,
@@ -23,6 +24,7 @@ from .errors import (
     Refused,
     SearchLimit,
     ShimError,
+    Unreachable,
     WebAccount,
 )
 from .models import Headers, Repo
@@ -140,6 +142,14 @@ def question_headers(headers: Headers) -> list[tuple[str, str]]:
     return headers.without(*_NOT_FOR_THE_QUESTION)
 
 
+def parse_repo(text: str) -> Repo:
+    """`OWNER/REPO` as a repository. Raises ShimError if no repository of Forgejo can have such a name."""
+    owner, _, name = text.partition("/")
+    if not _NAME.match(owner) or not _NAME.match(name) or name.lower().endswith(".git"):
+        raise ShimError(f"{text!a} is no name of a repository; give OWNER/REPO", cause="usage")
+    return Repo(owner, name)
+
+
 def job_logs_path(repo: Repo, job_id: int, attempt: int | None = None) -> str:
     """Path and query of a job's log."""
     return f"{API}/repos/{_repo(repo)}/actions/jobs/{job_id}/logs" + ("" if attempt is None else f"?attempt={attempt}")
@@ -183,39 +193,91 @@ def is_absent_route(status: int, content_type: str, body: bytes) -> bool:
     return status == 404 and content_type.startswith("text/plain") and body.strip() == b"404 page not found"
 
 
-def error_of(status: int, content_type: str, body: bytes, what: str) -> ShimError:
-    """The error that an answer of the API stands for, the same for both backends. `what` names the object asked."""
+# What a message of the API stands for: status, pattern of the whole message, error, cause, what to do.
+_MEANINGS: tuple[tuple[int, str, type[ShimError], str, str], ...] = (
+    (404, "job has not been executed yet", NotExecuted, "not-executed", "; ask again when a runner has taken it"),
+    (404, "logs have expired", Expired, "logs-expired", ""),
+    (404, "job has no log: .*", NoLog, "job-has-no-log", ""),
+    (404, "run job with id .*", NotThere, "job-not-found", ""),
+    (404, "task with job_id .*", NotThere, "attempt-not-found", ""),
+    (404, "run with id .*", NotThere, "run-not-found", ""),
+    (404, r"The target couldn't be found\.", NotThere, "repository-hidden",
+     "; check the name, and whether the caller may read it"),
+    (404, ".*", NotThere, "not-found", ""),
+    (503, ".+", NotNow, "upstream-busy", ""),
+)  # fmt: skip
+# Which contract operation says only "resource does not exist" for a job or run of another repository (recorded on 16).
+_FOREIGN = {JOB_LOGS: "job-not-found", RUN_JOBS: "run-not-found", RUN_LOGS: "run-not-found"}
+
+
+def error_of(status: int, content_type: str, body: bytes, what: str, template: str = "") -> ShimError:
+    """The error that an answer of the API stands for, the same for both backends.
+
+    `what` names the object asked for, `template` is the operation's path. The message of a 401 is never taken over:
+    Forgejo's repeats the token or the password (recorded on 15.0.2 and 16).
+    """
     message, cause = _message(body)
     if is_absent_route(status, content_type, body):
         return NotPossible(f"this server does not offer {what}", cause="operation-absent")
-    if status in (401, 403):
-        return Refused(f"{what}: {message}; check the token and its scope read:repository", status)
-    if status == 404 and message == "logs have expired":
-        return Expired(f"{what}: {message}")
-    if status == 404 and message == "job has not been executed yet":
-        return NotExecuted(f"{what}: {message}; ask again when a runner has taken it")
-    if "job has no log" in message or (status == 500 and "file does not exist" in message):
-        return NoLog(f"{what}: job has no log: it was skipped, or its runner has sent nothing yet")
-    if status == 404 and message:
-        return NotThere(f"{what}: {message}")
-    if status == 501 and cause.startswith("web-"):
-        return WebAccount(message, cause=cause)
+    if status == 401:
+        return Refused(
+            f"{what}: the server does not accept these credentials; check them", 401, cause="credentials-wrong"
+        )
+    if status == 403:
+        return _forbidden(what, message or "")
+    if status == 405:
+        return BadRequest(f"{what}: this cannot be asked with that method", 405, cause="method-not-allowed")
+    if status == 416:
+        reason = body.decode("utf-8", "replace").strip()
+        return BadRequest(f"{what}: {reason or 'invalid range'}", 416, cause="range-not-satisfiable")
+    if cause:
+        return _own(status, message or what, cause)
+    if template == JOB_LOGS and status == 500 and message is not None and _no_file(message):
+        return NoLog(f"{what}: {NoLog().message}", cause="job-has-no-log")
+    if message is not None:
+        for meant, pattern, error, named, advice in _MEANINGS:
+            if meant == status and re.fullmatch(pattern, message, re.DOTALL):
+                foreign = _FOREIGN.get(template) if message == "resource does not exist" else None
+                text = message.rstrip(".") or "not found"
+                return error(f"{what}: {text}{advice}", cause=foreign or named)
+    if status == 429 or status == 503:
+        return NotNow(f"the server is busy ({status}); try again later", cause="upstream-busy")
+    if status >= 500:
+        return Unreachable(f"{what}: the server failed ({status}); try again later", cause="server-failed")
+    return NotForgejo(f"{what}: the answer ({status}) is not a Forgejo's; check the address")
+
+
+def _forbidden(what: str, message: str) -> ShimError:
+    if message.startswith("token does not have"):
+        return Refused(f"{what}: {message}; give a token that has it", 403, cause="scope-missing")
+    if message.startswith("Only signed in user"):
+        return Refused(f"{what}: {message.rstrip('.')}; give a token", 403, cause="sign-in-required")
+    return Refused(f"{what}: the server refuses this to the caller; {message or 'check the credentials'}", 403)
+
+
+def _own(status: int, message: str, cause: str) -> ShimError:
+    """An error that the shim itself answered with."""
     if status == 501:
-        return NotPossible(message or f"this server does not offer {what}", cause=cause)
-    if status == 503 and message:
-        return NotNow(message, cause=cause or "upstream-busy")
-    if status == 504 and cause == "search-limit":
+        return (WebAccount if cause.startswith("web-") else NotPossible)(message, cause=cause)
+    if status == 503:
+        return NotNow(message, cause=cause)
+    if status == 504:
         return SearchLimit(message)
-    if status == 502 and cause == "page-changed":
-        return PageChanged(message)
-    return NotForgejo(f"{what}: the server answered {status}, which is no answer of a Forgejo; check the address")
+    return PageChanged(message) if cause == "page-changed" else NotForgejo(message, cause=cause)
 
 
-def _message(body: bytes) -> tuple[str, str]:
+def _no_file(message: str) -> bool:
+    """Whether a 500 of the native operation says that the task has no log. Administrators see why, others an empty text
+    (routers/api/v1/utils, 16)."""
+    return not message or message.startswith("open logs for task ") and message.endswith("file does not exist")
+
+
+def _message(body: bytes) -> tuple[str | None, str]:
+    """`message` and `cause` of an error's JSON; None if it is no error of Forgejo's API."""
     try:
         answer = json.loads(body)
     except ValueError:
-        return "", ""
-    if not isinstance(answer, dict):
-        return "", ""
-    return str(answer.get("message") or ""), str(answer.get("cause") or "")
+        return None, ""
+    if not isinstance(answer, dict) or not isinstance(answer.get("message"), str):
+        return None, ""
+    return answer["message"], str(answer.get("cause") or "")

@@ -6,17 +6,19 @@ ShimError
 ├── NotExecuted         404  6  no runner has taken the job (or its rerun) yet
 ├── Expired             404  7  the log was there and has been cleaned up
 ├── Refused             401/403  4  the caller's own credentials do not suffice
+├── BadRequest          405/416  1  the request itself cannot be answered: its method, or a range beyond the end
 ├── WebAccount          501  4  the shim's web account cannot do it; `cause` says why
 ├── NotPossible         501  1  this server cannot do it; `cause` says why
 ├── PageChanged         502  8  an answer was not understood; names what was missing
 ├── NotNow              503  1  ask again after `retry_after` seconds
 ├── SearchLimit         504  1  the job was searched in vain within the limit
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
-├── Unreachable          -   8  no answer at all
+├── Unreachable          -   8  no answer, or it broke off
 └── NothingMatched       -   3  no run or job fits what was asked for
 
 Messages are one sentence: what happened, to which object, what to do next. They never hold a credential.
-The statuses, messages and exit codes are those of the table in spec/README.md (data: spec/causes.json).
+The statuses, messages and exit codes are those of the table in spec/README.md (data: spec/causes.json). Where the
+contract has a word of its own for an error, an answer's JSON has no `cause`; `contract.error_of` gives it one.
 """
 
 from __future__ import annotations
@@ -40,29 +42,37 @@ class NotThere(ShimError):
 
 
 class NoLog(NotThere):
-    def __init__(self, message: str = "job has no log: it was skipped, or its runner has sent nothing yet") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str = "job has no log: it was skipped, or its runner has sent nothing yet", *, cause: str = ""
+    ) -> None:
+        super().__init__(message, cause=cause)
 
 
 class NotExecuted(ShimError):
     status, exit_code = 404, 6
 
-    def __init__(self, message: str = "job has not been executed yet") -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "job has not been executed yet", *, cause: str = "") -> None:
+        super().__init__(message, cause=cause)
 
 
 class Expired(ShimError):
     status, exit_code = 404, 7
 
-    def __init__(self, message: str = "logs have expired") -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "logs have expired", *, cause: str = "") -> None:
+        super().__init__(message, cause=cause)
 
 
 class Refused(ShimError):
     exit_code = 4
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, status: int, *, cause: str = "") -> None:
+        super().__init__(message, cause=cause)
+        self.status = status
+
+
+class BadRequest(ShimError):
+    def __init__(self, message: str, status: int, *, cause: str) -> None:
+        super().__init__(message, cause=cause)
         self.status = status
 
 
@@ -98,13 +108,22 @@ class SearchLimit(ShimError):
 class NotForgejo(ShimError):
     status, exit_code = 502, 8
 
+    def __init__(self, message: str, *, cause: str = "not-a-forgejo") -> None:
+        super().__init__(message, cause=cause)
+
 
 class Unreachable(ShimError):
     status, exit_code = 502, 8
 
+    def __init__(self, message: str, *, cause: str = "unreachable") -> None:
+        super().__init__(message, cause=cause)
+
 
 class NothingMatched(ShimError):
     status, exit_code = 404, 3
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause="nothing-matched")
 
 
 def job_not_found(job_id: int) -> NotThere:

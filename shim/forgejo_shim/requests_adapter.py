@@ -18,7 +18,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -29,12 +29,12 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from .capabilities import Capabilities, Capability
-from .contract import API, Operation, question_headers, recognise
+from .contract import API, Operation, as_caller, question_headers, recognise
 from .errors import ShimError
 from .flows import by_number
 from .flows.answer import answer, capability, learn_from, refusal
 from .flows.kept import State
-from .flows.net import Answer, Broken, Reply, run
+from .flows.net import CHUNK, Answer, Broken, Reply, Started, run
 from .flows.server import Server
 from .flows.trial import try_web
 from .flows.websession import WebSession
@@ -68,18 +68,22 @@ def mount(
 
 def base_url_of(text: str) -> str:
     """`text` as a base URL, without a slash at the end. Raises ShimError."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ShimError(f"{text!a} is no address of a server; give http(s)://host[:port][/path]")
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - raises if it is none
+    except ValueError:
+        raise ShimError("the server's address is none; give http(s)://host[:port][/path]") from None
     if parts.username or parts.password:
         raise ShimError("the server's address holds credentials; give them as a token or a web account instead")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ShimError(f"{text!a} is no address of a server; give http(s)://host[:port][/path]")
     return text.rstrip("/")
 
 
 class ShimAdapter(HTTPAdapter):
     """Mounted on a Forgejo's base URL; see the module's docstring.
 
-    Every response has `backend`, "native" or "web", and `task`: the task id that a web log was proved to be of, or None.
+    Every response has `backend`, "native" or "web", and `task`: the task id that a log of the web is proved to be of.
     """
 
     def __init__(
@@ -194,7 +198,8 @@ class ShimAdapter(HTTPAdapter):
 
     def _allowed_for(self, request: requests.PreparedRequest) -> set[str]:
         """The repositories whose question was a yes for this very caller; who that is, is kept as a digest only."""
-        caller = repr((sorted(question_headers(Headers(request.headers.items()))), urlsplit(request.url).query))
+        headers = sorted(question_headers(Headers(request.headers.items())))
+        caller = repr((headers, as_caller("", urlsplit(request.url or "").query)))
         if len(self._allowed) > CALLERS:
             self._allowed.clear()
         digest = hashlib.blake2b(caller.encode(), key=self._digest_key).digest()
@@ -291,26 +296,56 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes:
     return await anext(chunks)
 
 
+class _Relayed(urllib3.HTTPResponse):
+    """An open download handed on: the response that it came in streams it, without a copy in between, and gives its
+    connection back. `start` was read of it already and comes first."""
+
+    def __init__(self, inner: urllib3.HTTPResponse, start: bytes, **head: Any) -> None:
+        super().__init__(body=inner, **head)
+        self._inner = inner
+        self._start = start
+        if self.length_remaining:
+            self.length_remaining -= len(start)
+
+    def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes, None, None]:
+        if start := self._begin(None):
+            yield start
+        yield from self._inner.stream(amt, decode_content)
+
+    def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
+        start = self._begin(amt)
+        if start and amt is not None:
+            return start
+        return start + super().read(amt, decode_content, cache_content)
+
+    def release_conn(self) -> None:
+        self._inner.release_conn()
+
+    def _begin(self, amt: int | None) -> bytes:
+        part, self._start = self._start[:amt], b"" if amt is None else self._start[amt:]
+        return part
+
+
 def _raw(reply: Reply, method: str) -> urllib3.HTTPResponse:
     """What `requests` wants as a response's `raw`: without an original response, so that no cookie is taken from it."""
-    headers = list(reply.headers)
-    body: Any
-    if isinstance(reply.body, bytes):
-        body = io.BytesIO(reply.body)
-        headers.append(("Content-Length", str(len(reply.body))))
-    elif isinstance(reply.body, _Answer):
-        body = reply.body.response.raw
-    else:
-        body = _Made(cast(AsyncIterator[bytes], reply.body))
-    return urllib3.HTTPResponse(
-        body=body,
-        headers=urllib3.HTTPHeaderDict(headers),
-        status=reply.status,
-        reason=http.client.responses.get(reply.status, ""),
-        preload_content=False,
-        decode_content=False,
-        request_method=method,
-    )
+    body, headers = reply.body, urllib3.HTTPHeaderDict(reply.headers)
+    head: dict[str, Any] = {
+        "headers": headers,
+        "status": reply.status,
+        "reason": http.client.responses.get(reply.status, ""),
+        "preload_content": False,
+        "decode_content": False,
+        "request_method": method,
+    }
+    start = b""
+    if isinstance(body, Started):
+        start, body = body.start, body.answer
+    if isinstance(body, _Answer):
+        return _Relayed(body.response.raw, start, **head)
+    if isinstance(body, bytes):
+        headers["Content-Length"] = str(len(body))
+        return urllib3.HTTPResponse(body=io.BytesIO(body), **head)
+    return urllib3.HTTPResponse(body=_Made(cast(AsyncIterator[bytes], body)), **head)
 
 
 def _marked(response: requests.Response, backend: str, task: int | None = None) -> requests.Response:

@@ -93,7 +93,6 @@ class SessionFile:
         """The cookies kept for `account` at `base`, or none."""
         if not self.path.exists():
             return {}
-        refuse_shared(self.path)
         with locked(self.path):
             return dict(self._read().get(f"{account} {base}", {}))
 
@@ -107,6 +106,8 @@ class SessionFile:
             unfinished.replace(self.path)
 
     def _read(self) -> dict[str, dict[str, str]]:
+        if self.path.exists():
+            refuse_shared(self.path)
         try:
             entries = json.loads(self.path.read_text())
         except (OSError, ValueError):

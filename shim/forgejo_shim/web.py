@@ -49,6 +49,7 @@ class Page(Enum):
     NOT_STARTED = auto()  # no runner has the job now
     EXPIRED = auto()  # the log has been cleaned up
     NO_FILE = auto()  # the task has no log file
+    SPOILED = auto()  # headers of a log, and something else in its place
     NO_ATTEMPT = auto()  # the job has no such attempt
     HIDDEN = auto()  # no such route, no such repository, or not for this account: the web says the same for all
     SIGN_IN = auto()  # sent to the sign-in page
@@ -101,8 +102,8 @@ def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
         return Page.LOG
     if status == 200 and kind.startswith("application/json"):
         return Page.STATE
-    if status == 200 and b"/user/activate" in body:
-        return Page.INACTIVE
+    if status == 200 and b'class="page-content user activate"' in body:
+        return Page.INACTIVE  # user/auth/activate.tmpl and prohibit_login.tmpl (seen on 15.0.2)
     return _sort_text(status, kind, body)
 
 
@@ -168,6 +169,36 @@ def file_name(headers: Headers) -> str:
     """The file name of a download, from `filename*`; the plain `filename` holds raw UTF-8 and quotes."""
     found = re.search(r"filename\*=UTF-8''([^;\s]+)", headers.get("Content-Disposition"))
     return unquote(found[1]) if found else ""
+
+
+ROW = b"dddd-dd-ddTdd:dd:dd.dddddddZ "  # how each line of a stored log begins (modules/actions/log.go, 11.0.15 to 16)
+
+
+def may_begin(body: bytes, headers: Headers) -> bool:
+    """Whether the first bytes of a download can be a log's. While a log is handed over to storage, an error page can
+    stand in its place or at its end, under the log's own headers (recorded on 11.0.15 to 16)."""
+    given = headers.get("Content-Range")
+    if not headers.get("Content-Type").startswith("text/plain") or (given and not given.startswith("bytes 0-")):
+        return True
+    return is_row(body)
+
+
+def rows_only(end: bytes) -> bytes:
+    """The end of a broken download without what may be no row: an error page can follow in the middle of one.
+
+    Kept are the rows before the last line that still begins like one; the beginning may be in the middle of a row.
+    """
+    last, at = 0, end.find(b"\n") + 1
+    while at and is_row(line := end[at : at + len(ROW)]) and len(line) == len(ROW):
+        last, at = at, end.find(b"\n", at) + 1
+    return end[:last]
+
+
+def is_row(line: bytes) -> bool:
+    """Whether a line, as far as it goes, begins like a row of a log."""
+    return all(
+        chr(byte).isdecimal() if shape == ord("d") else byte == shape for byte, shape in zip(line, ROW, strict=False)
+    )
 
 
 def is_log_of(headers: Headers, job: WebJob) -> bool:

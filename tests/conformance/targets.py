@@ -12,12 +12,11 @@ from typing import Any
 
 import requests
 from double import Double
+from forgejo_shim import WebLogin, mount
 from hand import plain_session
 from seeded import Job, Repo, Run
 from servers import Server, available
 from world import Seeded, seed
-
-from forgejo_shim import WebLogin, mount
 
 RUNS = frozenset({"run-jobs", "run-zip"})
 ATTEMPTS = RUNS | {"attempts"}

@@ -141,7 +141,9 @@ def test_several_ranges(live: Live) -> None:
 
 @needs
 @clause("R3", "R4")
-@pytest.mark.parametrize("text, said", [("bytes=999999999-", "invalid range: failed to overlap"), ("x", "invalid range")])
+@pytest.mark.parametrize(
+    "text, said", [("bytes=999999999-", "invalid range: failed to overlap"), ("x", "invalid range")]
+)
 def test_ranges_that_cannot_be(live: Live, text: str, said: str) -> None:
     job = live.world.job("failing", "build")
     response = live.log(job, headers={"Range": text})
@@ -196,7 +198,9 @@ def test_attempts_that_cannot_be(live: Live, text: str, read: int) -> None:
 
 @needs
 @clause("E5")
-@pytest.mark.parametrize("run, name", [("failing", "nobody"), ("needs", "then"), ("waits", "again"), ("cancelled", "nobody")])
+@pytest.mark.parametrize(
+    "run, name", [("failing", "nobody"), ("needs", "then"), ("waits", "again"), ("cancelled", "nobody")]
+)
 def test_a_job_that_no_runner_has(live: Live, run: str, name: str) -> None:
     job = live.world.job(run, name)
     assert job.expected() is Cause.NOT_EXECUTED

@@ -94,7 +94,10 @@ def test_runs_that_do_not_exist(live: Live) -> None:
     repo = live.world.repos["priv"].full
     for what in ("jobs", "logs"):
         response = live.get(f"/repos/{repo}/actions/runs/999999/{what}")
-        assert (response.status_code, response.json()["message"]) == (404, "run with id 999999: resource does not exist")
+        assert (response.status_code, response.json()["message"]) == (
+            404,
+            "run with id 999999: resource does not exist",
+        )
         foreign = live.get(f"/repos/{repo}/actions/runs/{live.world.runs['foreign'].id}/{what}")
         assert foreign.status_code == 404 and foreign.json()["message"].endswith("resource does not exist")
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
 import requests
+from forgejo_shim import MemoryState, ShimAdapter, WebCookie, WebLogin
+from forgejo_shim import requests_adapter as driver
 from hand import plain_session
 from seeded import Job
 from targets import Live, log_path
 from wire import Sent, Wire, behind
 from world import ONE
-
-from forgejo_shim import MemoryState, ShimAdapter, WebCookie, WebLogin
-from forgejo_shim import requests_adapter as driver
 
 needs = pytest.mark.needs("repoGetActionJobLogs")
 shim = pytest.mark.feature("shim")
@@ -61,7 +61,9 @@ def build(live: Live) -> Job:
 
 
 @pytest.mark.clause("S1")
-@pytest.mark.parametrize("path", ["/version", "/repos/{}", "/repos/{}/actions/tasks", "/repos/{}/actions/none", "/user"])
+@pytest.mark.parametrize(
+    "path", ["/version", "/repos/{}", "/repos/{}/actions/tasks", "/repos/{}/actions/none", "/user"]
+)
 def test_what_is_no_operation_of_the_contract_passes_untouched(live: Live, path: str) -> None:
     path = path.format(live.world.repos["priv"].full)
     url, headers = f"{live.base_url}/api/v1{path}", {"Authorization": f"token {live.world.tokens['read']}"}
@@ -401,7 +403,7 @@ def test_without_web_credentials(live: Live) -> None:
 def test_two_factor_sign_in(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     factor, job = live.login("factor"), build(live)
     # The code that confirmed the enrolment is used up; the next window's is accepted already.
-    monkeypatch.setattr(driver._Net, "now", lambda _, now=driver.time.time: now() + 30)
+    monkeypatch.setattr(driver._Net, "now", lambda _, now=time.time: now() + 30)
     asked = Asked(live, web=factor)
     assert asked.log(job).content == job.expected()
     without = Asked(live, web=WebLogin(factor.user, factor.password))
@@ -414,7 +416,9 @@ def test_two_factor_sign_in(live: Live, monkeypatch: pytest.MonkeyPatch) -> None
 @shim
 @made_from_web
 @pytest.mark.clause("S25")
-@pytest.mark.parametrize("account, cause", [("must-change", "web-must-change-password"), ("inactive", "web-account-inactive")])
+@pytest.mark.parametrize(
+    "account, cause", [("must-change", "web-must-change-password"), ("inactive", "web-account-inactive")]
+)
 def test_accounts_that_a_person_has_to_see_to(live: Live, account: str, cause: str) -> None:
     login = live.login(account)
     asked, job = Asked(live, web=login), build(live)
@@ -498,7 +502,9 @@ def test_no_credential_in_answers_logs_or_state(live: Live, caplog: pytest.LogCa
 @shim
 @made_from_web
 @pytest.mark.clause("S36")
-@pytest.mark.parametrize("name", ["{}.git", "{}.GIT", ".", "..", "%2e%2e", "{}%2F..%2F{}", "{}%2factions", "{}%00", "%C3%A9"])
+@pytest.mark.parametrize(
+    "name", ["{}.git", "{}.GIT", ".", "..", "%2e%2e", "{}%2F..%2F{}", "{}%2factions", "{}%00", "%C3%A9"]
+)
 def test_names_that_no_repository_has_never_reach_a_web_route(live: Live, name: str) -> None:
     asked, job = Asked(live), build(live)
     owner, _, repo = job.run.repo.full.partition("/")

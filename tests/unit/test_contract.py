@@ -1,4 +1,4 @@
-"""The grammar of the contract and of web answers: numbers as Forgejo reads them, requests recognised, errors written."""
+"""The grammar of the contract and of web answers: numbers, requests, names, errors, pages."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as some
-from scripted import BASE, RUN, Said, log, page, state, text, to
-
 from forgejo_shim import contract, web
 from forgejo_shim.contract import JOB_LOGS, RUN_JOBS, RUN_LOGS, as_caller, number, recognise
 from forgejo_shim.errors import NotNow, NotThere, PageChanged
 from forgejo_shim.models import Headers, Location, Repo, WebJob
 from forgejo_shim.web import Page, sort_answer
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from scripted import BASE, RUN, Said, log, page, state, text, to
 
 R = "/api/v1/repos/o/r/actions"
 REPO = Repo("o", "r")
@@ -23,10 +22,30 @@ REPO = Repo("o", "r")
 @pytest.mark.clause("E2", "E3")
 @pytest.mark.parametrize(
     "said, read",
-    [("7", 7), ("007", 7), ("+7", 7), ("-7", -7), ("0", 0), ("", 0), ("x", 0), ("1x", 0), (" 1", 0), ("1 ", 0), ("1.0", 0),
-     ("1e3", 0), ("1_000", 0), ("0x10", 0), ("٣", 0), ("--1", 0), ("+", 0), ("9223372036854775807", 2**63 - 1),
-     ("9223372036854775808", 2**63 - 1), ("-9223372036854775809", -(2**63)), ("9" * 40, 2**63 - 1)],
-)  # fmt: skip
+    [
+        ("7", 7),
+        ("007", 7),
+        ("+7", 7),
+        ("-7", -7),
+        ("0", 0),
+        ("", 0),
+        ("x", 0),
+        ("1x", 0),
+        (" 1", 0),
+        ("1 ", 0),
+        ("1.0", 0),
+        ("1e3", 0),
+        ("1_000", 0),
+        ("0x10", 0),
+        ("٣", 0),
+        ("--1", 0),
+        ("+", 0),
+        ("9223372036854775807", 2**63 - 1),
+        ("9223372036854775808", 2**63 - 1),
+        ("-9223372036854775809", -(2**63)),
+        ("9" * 40, 2**63 - 1),
+    ],
+)
 def test_numbers_are_read_as_go_reads_them(said: str, read: int) -> None:
     assert number(said) == read
 
@@ -65,9 +84,19 @@ def test_which_requests_are_of_the_contract(path: str, template: str | None) -> 
 @pytest.mark.clause("L3", "E3")
 @pytest.mark.parametrize(
     "query, attempt",
-    [("", None), ("attempt=", None), ("attempt=2", 2), ("attempt=0", 0), ("attempt=x", 0), ("attempt=-1", -1),
-     ("attempt=1&attempt=2", 1), ("attempt=&attempt=2", None), ("attempts=2", None), ("page=1&attempt=%32", 2)],
-)  # fmt: skip
+    [
+        ("", None),
+        ("attempt=", None),
+        ("attempt=2", 2),
+        ("attempt=0", 0),
+        ("attempt=x", 0),
+        ("attempt=-1", -1),
+        ("attempt=1&attempt=2", 1),
+        ("attempt=&attempt=2", None),
+        ("attempts=2", None),
+        ("page=1&attempt=%32", 2),
+    ],
+)
 def test_the_attempt_in_a_query(query: str, attempt: int | None) -> None:
     operation = recognise("GET", f"{R}/jobs/7/logs", query)
     assert operation and operation.attempt == attempt
@@ -76,11 +105,27 @@ def test_the_attempt_in_a_query(query: str, attempt: int | None) -> None:
 @pytest.mark.clause("S36")
 @pytest.mark.parametrize(
     "owner, name, repo",
-    [("o", "r", Repo("o", "r")), ("O-1", "r.x_y", Repo("O-1", "r.x_y")), ("%6F", "r%2Dx", Repo("o", "r-x")),
-     ("o", "r.git", None), ("o", "r.GIT", None), ("o", "r%2Egit", None), ("o", ".", None), ("o", "..", None), ("o", "%2e%2e", None),
-     ("..", "r", None), ("o", "a%2Fb", None), ("o", "a%252Fb", None), ("o", "a%5Cb", None), ("o", "a%00", None),
-     ("o", "a%0A", None), ("o", "%C3%A9", None), ("o", "a b", None), ("o", "...", Repo("o", "..."))],
-)  # fmt: skip
+    [
+        ("o", "r", Repo("o", "r")),
+        ("O-1", "r.x_y", Repo("O-1", "r.x_y")),
+        ("%6F", "r%2Dx", Repo("o", "r-x")),
+        ("o", "r.git", None),
+        ("o", "r.GIT", None),
+        ("o", "r%2Egit", None),
+        ("o", ".", None),
+        ("o", "..", None),
+        ("o", "%2e%2e", None),
+        ("..", "r", None),
+        ("o", "a%2Fb", None),
+        ("o", "a%252Fb", None),
+        ("o", "a%5Cb", None),
+        ("o", "a%00", None),
+        ("o", "a%0A", None),
+        ("o", "%C3%A9", None),
+        ("o", "a b", None),
+        ("o", "...", Repo("o", "...")),
+    ],
+)
 def test_names_are_decoded_once_and_matched(owner: str, name: str, repo: Repo | None) -> None:
     operation = recognise("GET", f"/api/v1/repos/{owner}/{name}/actions/jobs/7/logs", "")
     assert operation and operation.repo == repo
@@ -98,7 +143,14 @@ def test_the_identity_of_a_query() -> None:
 @pytest.mark.clause("S6")
 def test_the_headers_of_the_question() -> None:
     asks = [("Authorization", "token t"), ("Sudo", "u"), ("X-Forgejo-OTP", "1"), ("User-Agent", "c"), ("Accept", "*/*")]
-    not_asked = [("Range", "bytes=0-"), ("If-Range", "x"), ("if-match", "y"), ("Cookie", "c=1"), ("Host", "h"), ("Accept-Encoding", "gzip")]
+    not_asked = [
+        ("Range", "bytes=0-"),
+        ("If-Range", "x"),
+        ("if-match", "y"),
+        ("Cookie", "c=1"),
+        ("Host", "h"),
+        ("Accept-Encoding", "gzip"),
+    ]
     assert contract.question_headers(Headers([*asks, *not_asked])) == asks
 
 
@@ -168,7 +220,7 @@ def test_what_each_answer_means(said: Said, meaning: Page) -> None:
 
 @pytest.mark.clause("S26")
 def test_each_meaning_has_a_row() -> None:
-    assert {meaning for _, meaning in ANSWERS} == set(Page)
+    assert {meaning for _, meaning in ANSWERS} == set(Page) - {Page.SPOILED}, "its first bytes tell that one"
 
 
 @pytest.mark.clause("S12")
@@ -182,7 +234,9 @@ def test_the_task_and_the_job_in_a_file_name(name: str) -> None:
 
 
 @pytest.mark.clause("S12")
-@pytest.mark.parametrize("said", ["", "attachment", 'attachment; filename="ci-build-7.log"', "attachment; filename*=UTF-8''x.txt"])
+@pytest.mark.parametrize(
+    "said", ["", "attachment", 'attachment; filename="ci-build-7.log"', "attachment; filename*=UTF-8''x.txt"]
+)
 def test_a_file_name_that_names_no_task(said: str) -> None:
     assert web.task_of(Headers([("Content-Disposition", said)])) is None
 

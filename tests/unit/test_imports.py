@@ -52,7 +52,7 @@ def layer(name: str) -> int:
     raise AssertionError(f"{name} is in no layer: say in LAYERS where it belongs")
 
 
-@pytest.mark.parametrize("name, imported", modules(), ids=[name for name, _ in modules()])
+@pytest.mark.parametrize("name, imported", list(modules()), ids=[name for name, _ in modules()])
 def test_imports_point_one_way(name: str, imported: list[str]) -> None:
     own = layer(name)
     for other in imported:

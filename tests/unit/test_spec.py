@@ -239,9 +239,9 @@ def test_clauses_are_well_formed() -> None:
 
 
 def marked(source: str) -> Iterator[str]:
-    """The clauses named by `pytest.mark.clause(...)` in a test's source."""
+    """The clauses named by `pytest.mark.clause(...)`, or `clause(...)` for short, in a test's source."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.clause":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.mark.clause", "clause"):
             for argument in node.args:
                 assert isinstance(argument, ast.Constant), f"line {node.lineno}: a clause is named by its text"
                 yield str(argument.value)

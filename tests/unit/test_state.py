@@ -11,8 +11,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from scripted import BASE, Scripted, answer_json, script
-
 from forgejo_shim import MemoryState, SessionFile, SQLiteState, WebLogin
 from forgejo_shim.contract import recognise
 from forgejo_shim.errors import ShimError
@@ -22,6 +20,7 @@ from forgejo_shim.flows.net import run
 from forgejo_shim.flows.server import Server
 from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.models import Headers, Location
+from scripted import BASE, Scripted, answer_json, script
 
 
 def mode(path: Path) -> int:
@@ -98,10 +97,12 @@ def test_what_is_kept_outlives_the_process_and_is_shared(tmp_path: Path) -> None
 
 @pytest.mark.clause("S34")
 def test_threads_share_a_state_file(tmp_path: Path) -> None:
+    def fill(state: SQLiteState, number: int) -> None:
+        for at in range(50):
+            state.put("b", str(number), str(at), at)
+
     state = SQLiteState(tmp_path / "state.db")
-    threads = [
-        threading.Thread(target=lambda n=n: [state.put("b", str(n), str(i), i) for i in range(50)]) for n in range(4)
-    ]
+    threads = [threading.Thread(target=fill, args=(state, n)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -162,11 +163,12 @@ def test_the_session_file(tmp_path: Path) -> None:
 
 @pytest.mark.clause("C13")
 def test_the_session_file_is_locked(tmp_path: Path) -> None:
+    def fill(file: SessionFile, number: int) -> None:
+        for at in range(10):
+            file.save("b", f"{number}-{at}", {"s": "x"})
+
     files = [SessionFile(tmp_path / "session.json") for _ in range(4)]
-    threads = [
-        threading.Thread(target=lambda n=n: [files[n].save("b", f"{n}-{i}", {"s": "x"}) for i in range(10)])
-        for n in range(4)
-    ]
+    threads = [threading.Thread(target=fill, args=(files[n], n)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

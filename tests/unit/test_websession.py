@@ -6,13 +6,12 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from scripted import BASE, Said, Scripted, page, text, to
-
 from forgejo_shim import WebCookie, WebLogin
 from forgejo_shim.errors import NotNow, PageChanged, WebAccount
 from forgejo_shim.flows.net import run
 from forgejo_shim.flows.websession import WebSession, totp
 from forgejo_shim.models import Headers
+from scripted import BASE, Lines, Said, Scripted, page, text, to
 
 LOGIN = WebLogin("log-reader", "p w&d=é")
 HOME = "GET /o/r/actions"
@@ -43,7 +42,7 @@ def test_a_secret_that_is_none(secret: str) -> None:
     assert caught.value.cause == "web-two-factor-refused" and secret not in str(caught.value)
 
 
-def play(lines: dict[str, Said | list[Said]], session: WebSession, *asked: str) -> Scripted:
+def play(lines: Lines, session: WebSession, *asked: str) -> Scripted:
     net = Scripted(lines)
     for one in asked:
         method, _, path = one.partition(" ")
@@ -57,11 +56,13 @@ def cookies_sent(net: Scripted) -> list[str]:
 
 @pytest.mark.clause("S7", "S20")
 def test_every_cookie_is_sent_back_by_whatever_name() -> None:
-    first = to("/", 303, *cookie("any-name=a; Path=/; HttpOnly", "i_like=b=c; Max-Age=60", "gone=; Max-Age=0", "lang=en-US"))
+    first = to(
+        "/", 303, *cookie("any-name=a; Path=/; HttpOnly", "i_like=b=c; Max-Age=60", "gone=; Max-Age=0", "lang=en-US")
+    )
     net = play({"POST /user/login": first, HOME: [Said(200, cookie("lang=; Max-Age=0", "any-name=z")), page()]},
                WebSession(LOGIN), HOME, HOME)  # fmt: skip
     assert cookies_sent(net) == ["", "any-name=a; i_like=b=c; lang=en-US", "any-name=z; i_like=b=c"]
-    assert net.sent[0][2] == "user_name=log-reader&password=p+w%26d%3D%C3%A9".encode()
+    assert net.sent[0][2] == b"user_name=log-reader&password=p+w%26d%3D%C3%A9"
     assert {name for _, headers, _ in net.sent for name, _ in headers} <= {
         "User-Agent", "Accept", "Accept-Encoding", "Cookie", "Content-Type",
     }  # fmt: skip
@@ -70,7 +71,9 @@ def test_every_cookie_is_sent_back_by_whatever_name() -> None:
 @pytest.mark.clause("S7")
 def test_cookies_are_quoted_and_removed_as_they_came() -> None:
     session = WebSession(WebCookie('session="a b"; lang=en ;; broken'))
-    net = play({HOME: Said(200, cookie("session=deleted; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=-1"))}, session, HOME)
+    net = play(
+        {HOME: Said(200, cookie("session=deleted; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=-1"))}, session, HOME
+    )
     assert cookies_sent(net) == ['session="a b"; lang=en']
     assert session.cookies == {"lang": "en"}
 
@@ -108,7 +111,15 @@ def test_two_flows_that_lost_the_session_sign_in_once(seen: int, sign_ins: int) 
 
 
 @pytest.mark.clause("S21")
-@pytest.mark.parametrize("said, signed_in", [(to("/user/login"), False), (to("/sub/user/login"), False), (page(), True), (to("/user/settings/change_password"), True)])
+@pytest.mark.parametrize(
+    "said, signed_in",
+    [
+        (to("/user/login"), False),
+        (to("/sub/user/login"), False),
+        (page(), True),
+        (to("/user/settings/change_password"), True),
+    ],
+)
 def test_whether_a_session_is_still_there(said: Said, signed_in: bool) -> None:
     session = WebSession(WebCookie("s=1"))
     assert run(session.is_signed_in(Scripted({"GET /user/settings": said}))) is signed_in
@@ -147,7 +158,9 @@ def test_who_the_account_is() -> None:
 
 
 @pytest.mark.clause("S27")
-@pytest.mark.parametrize("location", [f"{BASE}/forge/user/two_factor", "https://elsewhere.example/forge/user/two_factor"])
+@pytest.mark.parametrize(
+    "location", [f"{BASE}/forge/user/two_factor", "https://elsewhere.example/forge/user/two_factor"]
+)
 def test_only_the_path_of_a_redirect_counts(location: str) -> None:
     session = WebSession(LOGIN)
     with pytest.raises(WebAccount) as caught:

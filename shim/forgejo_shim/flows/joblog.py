@@ -144,6 +144,8 @@ def _read(reader: Reader, found: Found, attempt: int | None, wanted: int | None,
         raise Expired
     if asked.page is Page.NO_FILE:
         raise NoLog
+    if asked.page is Page.SPOILED:
+        raise NotNow(f"the log of job {job.id} is just being moved to storage; try again", cause="upstream-busy")
     if asked.page is Page.NO_ATTEMPT:
         raise attempt_not_found(job.id, wanted or 0)
     if asked.page is Page.NOT_STARTED:

@@ -94,6 +94,8 @@ async def _candidates(reader: Reader, job_id: int, last: int, latest: int, read:
     yielded = {last}
     probes = 0
     async for entry_page in pages.towards_older(last, latest):
+        if probes >= MAX_PROBES:
+            raise _limit(reader, job_id, read)
         probes += 1
         entries.update((entry.number, entry) for entry in entry_page)
         born = entries[last].created if last in entries else None
@@ -103,10 +105,10 @@ async def _candidates(reader: Reader, job_id: int, last: int, latest: int, read:
             entry = entries[number]
             yielded.add(number)
             if not entry.stopped or entry.stopped >= born - SLACK:
+                if probes >= MAX_PROBES:
+                    raise _limit(reader, job_id, read)
                 probes += 1
                 yield number
-        if probes > MAX_PROBES:
-            raise _limit(reader, job_id, read)
     if any(number not in entries for number in range(1, last + 1)):
         raise _limit(reader, job_id, read)
 

@@ -83,6 +83,25 @@ class Reply:
     task: int | None = None
 
 
+class Started:
+    """An open answer of which the first bytes were read already; they come first when it is read on."""
+
+    def __init__(self, answer: Answer, start: bytes) -> None:
+        self.answer = answer
+        self.start = start
+        self.status = answer.status
+        self.headers = answer.headers
+
+    async def read(self, size: int) -> bytes:
+        if self.start:
+            part, self.start = self.start[:size], self.start[size:]
+            return part
+        return await self.answer.read(size)
+
+    async def close(self) -> None:
+        await self.answer.close()
+
+
 async def whole(answer: Answer, limit: int, what: str) -> bytes:
     """The rest of a body of at most `limit` bytes. Raises PageChanged if it is longer."""
     parts, size = [], 0

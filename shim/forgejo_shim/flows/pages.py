@@ -7,19 +7,21 @@ then an error that says which of them it was; it is never taken for "no such job
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..contract import as_caller
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..models import Headers, Location, Repo, RunState
 from ..web import (
     EMPTY_VIEW,
+    ROW,
     Page,
     actions,
     attempt_of,
     download_path,
     file_name,
     job_page,
+    may_begin,
     read_run_list,
     read_state,
     run_number_of,
@@ -28,10 +30,15 @@ from ..web import (
     view_path,
 )
 from .kept import CURRENT, Kept
-from .net import JSON_LIMIT, Answer, Net, beginning, encode, whole
+from .net import JSON_LIMIT, Answer, Broken, Net, Started, beginning, encode, whole
 from .server import Server
 
 HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)
+
+
+OF_A_LOG = frozenset({
+    Page.LOG, Page.SPOILED, Page.NO_FILE, Page.NOT_STARTED, Page.EXPIRED, Page.NO_ATTEMPT, Page.NO_RUN, Page.NO_JOBS,
+})  # fmt: skip
 
 
 @dataclass
@@ -77,8 +84,8 @@ class Reader:
         asked = await self._ask("GET", [f"{actions(self.repo)}/runs/latest"])
         if asked.page is Page.REDIRECT:
             return run_number_of(asked.answer.headers.get("Location"))
-        if asked.page is Page.HIDDEN and not await self.run_numbers(1):
-            return None
+        if asked.page is Page.HIDDEN:  # said of a repository without runs, too
+            return max((number for number, _ in await self.run_numbers(1)), default=None)
         raise self._trouble(asked)
 
     async def run_numbers(self, page: int) -> list[tuple[int, str]]:
@@ -122,22 +129,19 @@ class Reader:
     ) -> Asked:
         """Open the log of `attempt` at `at`. Up to 13.0.3 the route has no attempt and gives the current task's log.
 
-        `patient` asks once more for a log that has no file: it may just be handed over to storage.
-
-        The page is LOG, NOT_STARTED, EXPIRED, NO_FILE, NO_ATTEMPT, NO_RUN or NO_JOBS; anything else is raised.
+        `patient` asks once more for a log that has no file, or does not begin like one: it may just be handed over.
+        The page is one of `OF_A_LOG`; anything else is raised.
         """
         by_attempt, plain = download_path(self.repo, at, attempt), download_path(self.repo, at, None)
         paths = [plain] if attempt is None else [by_attempt, plain]
         if attempt is not None and self.server.dialect.download_has_attempt is False:
             paths.reverse()
         sent = [("Cache-Control", "no-cache"), *headers]  # a running log may be cached for 300 s (trap 31)
-        asked = await self._ask("GET", paths, sent)
-        if asked.page is Page.NO_FILE and patient:
+        asked = await self._begun(await self._ask("GET", paths, sent), last=False)
+        if patient and asked.page in (Page.NO_FILE, Page.SPOILED):
             await self.net.sleep(HAND_OVER)
-            asked = await self._ask("GET", [asked.path], sent)
-        if asked.page not in (
-            Page.LOG, Page.NOT_STARTED, Page.EXPIRED, Page.NO_FILE, Page.NO_ATTEMPT, Page.NO_RUN, Page.NO_JOBS,
-        ):  # fmt: skip
+            asked = await self._begun(await self._ask("GET", [asked.path], sent), last=True)
+        if asked.page not in OF_A_LOG:
             raise self._trouble(asked)
         if asked.page is Page.LOG and asked.answer.headers.get("Content-Encoding", "identity") != "identity":
             await asked.answer.close()
@@ -146,10 +150,26 @@ class Reader:
             self.server.learn_dialect(download_has_attempt=asked.path == by_attempt)
         return asked
 
+    async def _begun(self, asked: Asked, *, last: bool) -> Asked:
+        """The same, of a log with its first bytes read: SPOILED if they cannot be a log's, or (but for the `last`
+        time, when Broken is raised) if there are none."""
+        if asked.page is not Page.LOG or asked.answer.status == 416:
+            return asked
+        try:
+            start = await asked.answer.read(len(ROW))
+            if may_begin(start, asked.answer.headers):
+                return replace(asked, answer=Started(asked.answer, start))
+        except Broken:
+            if last:
+                await asked.answer.close()
+                raise
+        await asked.answer.close()
+        return replace(asked, page=Page.SPOILED)
+
     async def _ask(self, method: str, paths: list[str], headers: list[tuple[str, str]] | None = None) -> Asked:
         """Ask the first of `paths` that is not hidden; once more in a renewed session if that was lost."""
         for last in (False, True):
-            seen = self.server.session.generation
+            seen = self.server.session.generation or 1  # 0: the first request signs in
             for path in paths:
                 asked = await self._once(method, path, headers or [])
                 if asked.page is not Page.HIDDEN:

@@ -134,5 +134,5 @@ async def _attempted(reader: Reader, at: Location, job: WebJob) -> Attempted:
     shown = await reader.shown_attempt(at) if reader.server.dialect.view_has_attempt else None
     asked = await reader.download(at, shown, FIRST_BYTE, patient=False)
     await asked.answer.close()
-    has_task = asked.page in (Page.LOG, Page.EXPIRED, Page.NO_FILE)
-    return Attempted(job, shown, has_task, asked.task if asked.page is Page.LOG else 0, asked.answer.headers)
+    has_task = asked.page in (Page.LOG, Page.SPOILED, Page.EXPIRED, Page.NO_FILE)
+    return Attempted(job, shown, has_task, asked.task, asked.answer.headers)

@@ -1,7 +1,7 @@
 """A run's logs as a zip, written as it goes: entry names and markers as in 16, one open log at a time.
 
 Rules: the names are settled before the first byte, so that an attempt that can't be known is a clear 501; each log is
-proved as a single log is. A log that breaks off in the middle is kept as far as it came, with a `.PARTIAL` beside it;
+proved as a single log is. A log that breaks off in the middle is kept as far as its rows came, with a `.PARTIAL`;
 anything that is not understood raises before the central directory is written, so that the zip is seen to be broken.
 Names and texts: services/actions/job_logs.go, 16 (and recordings of it).
 """
@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
+from ..web import rows_only
 from .joblog import OpenLog, open_log
 from .net import CHUNK, Broken
 from .pages import Reader
 from .runjobs import Attempted, RunFacts, attempted
 from .taken import attempts_taken
 
+HELD_BACK = 128 * 1024  # bytes; a row has up to 64 KiB, the error page after a broken log 10 KiB (recorded)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the entries have no time, as in 16; this is the least that a zip can say
 
 
@@ -107,16 +109,20 @@ async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, en
         yield pipe.take()
         return
     attempt = opened.attempt or entry.attempt
-    broken = ""
+    broken, held = "", b""
     try:
         with archive.open(_info(entry, attempt, "log"), "w", force_zip64=True) as member:
             try:
                 while data := await opened.answer.read(CHUNK):
-                    member.write(data)
+                    held += data
+                    member.write(held[:-HELD_BACK])
+                    held = held[-HELD_BACK:]
                     if made := pipe.take():
                         yield made
             except Broken as error:
                 broken = str(error)
+                held = rows_only(held)
+            member.write(held)
     finally:
         await opened.answer.close()
     if broken:

@@ -1,0 +1,83 @@
+"""The command `forgejo-shim`: one file a verb, over `Client` alone, so that no verb knows which backend answers.
+
+Rules: results go to stdout, everything else to stderr; an error is one sentence, or JSON with `--json`, and an exit
+code of spec/README.md; a reader that goes away ends the command quietly. Bad input is never a traceback.
+
+    exit code  0 done · 1 error · 2 usage · 3 nothing matched · 4 credentials · 5 not found · 6 not executed yet
+               7 expired · 8 server not understood or unreachable
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from .. import __version__
+from ..errors import ShimError
+from .detect import detect
+from .jobs import jobs
+from .logs import logs
+from .output import show_error
+from .runs import runs
+from .settings import common
+
+USAGE, INTERRUPTED = 2, 130
+
+
+class Root(click.Group):
+    """The group of verbs; turns what goes wrong into a sentence and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
+        """Run the command and exit."""
+        words = list(sys.argv[1:] if args is None else args)
+        extra |= {"prog_name": "forgejo-shim", "standalone_mode": False}
+        sys.exit(_guarded(lambda: super(Root, self).main(words, **extra), "--json" in words))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; a reader of stdout that has gone, as `head` does, has what it wanted."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
+
+def _guarded(command: Callable[[], Any], as_json: bool) -> int:
+    try:
+        code = command()
+        return code if isinstance(code, int) else 0
+    except ShimError as error:
+        show_error(error.message, error.cause or "error", error.exit_code, as_json)
+        return error.exit_code
+    except click.ClickException as error:
+        help_of = getattr(error, "ctx", None)
+        hint = f"; see {help_of.command_path} --help" if help_of else ""
+        show_error(error.format_message().rstrip(".") + hint, "usage", USAGE, as_json)
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except (OSError, sqlite3.Error) as error:
+        show_error(f"{type(error).__name__}: {error}; check files and permissions", "error", 1, as_json)
+        return 1
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="forgejo-shim", message="%(prog)s %(version)s")
+@common
+def main() -> None:
+    """Read the runs, jobs and logs of Forgejo Actions, from any Forgejo.
+
+    Credentials come from the environment (FORGEJO_TOKEN; FORGEJO_SHIM_WEB_USER, FORGEJO_SHIM_WEB_PASSWORD,
+    FORGEJO_SHIM_WEB_TOTP_SECRET; FORGEJO_SHIM_WEB_COOKIE) or from the config file, never from the command line.
+    """
+
+
+for _verb in (detect, runs, jobs, logs):
+    main.add_command(_verb)

@@ -1,0 +1,109 @@
+"""Where the command's credentials come from: the environment, else a TOML file that only its owner may read.
+
+    server = "https://forge.example"
+
+    [servers."https://forge.example"]
+    token = "…"
+    web_user = "log-reader"
+    web_password = "…"
+    web_totp_secret = "…"
+
+Rules: never the command line; a file that anybody else may read is refused; credentials of the file belong to the
+server that they stand under; messages name keys and variables, never values.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import ShimError
+from ..models import WebCookie, WebCredentials, WebLogin
+from ..state import refuse_shared
+
+WEB = {  # key of the file: variable of the environment
+    "web_user": "FORGEJO_SHIM_WEB_USER",
+    "web_password": "FORGEJO_SHIM_WEB_PASSWORD",
+    "web_totp_secret": "FORGEJO_SHIM_WEB_TOTP_SECRET",
+    "web_cookie": "FORGEJO_SHIM_WEB_COOKIE",
+}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The caller's token and the web account, each None if there is none."""
+
+    token: str | None = field(default=None, repr=False)
+    web: WebCredentials | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the config file says."""
+
+    server: str | None = None
+    servers: Mapping[str, Credentials] = field(default_factory=dict)
+
+
+def from_environment(environment: Mapping[str, str]) -> Credentials:
+    """The credentials in the environment. Raises UsageError if half of an account is missing."""
+    values = {key: environment.get(name, "") for key, name in WEB.items()}
+    return Credentials(environment.get("FORGEJO_TOKEN", "").strip() or None, _web(values, WEB))
+
+
+def read_config(path: Path | None, default: Path) -> Config:
+    """The config file at `path`, or at `default` if there is one. Raises ShimError."""
+    if path is None and not default.exists():
+        return Config()
+    path = path or default
+    try:
+        refuse_shared(path)
+        text = path.read_text("utf-8")
+        found = tomllib.loads(text)
+    except OSError as error:
+        raise ShimError(f"the config file {path} cannot be read ({error.strerror}); name another") from None
+    except UnicodeDecodeError:
+        raise ShimError(f"the config file {path} is no UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at [^)]*\)", str(error))
+        raise ShimError(f"the config file {path} is no TOML {at[0] if at else ''}".rstrip()) from None
+    return _config(found, path)
+
+
+def _config(found: dict[str, Any], path: Path) -> Config:
+    servers = found.pop("servers", {})
+    if not isinstance(servers, dict) or not all(isinstance(entry, dict) for entry in servers.values()):
+        raise ShimError(f'{path}: servers must be tables; write [servers."https://forge.example"]')
+    _only_texts(found, {"server"}, path)
+    for entry in servers.values():
+        _only_texts(entry, {"token", *WEB}, path)
+    credentials = {
+        name: Credentials(entry.get("token") or None, _web({key: entry.get(key, "") for key in WEB}, {}))
+        for name, entry in servers.items()
+    }
+    return Config(found.get("server") or None, credentials)
+
+
+def _only_texts(table: dict[str, Any], known: set[str], path: Path) -> None:
+    for key, value in table.items():
+        if key not in known or not isinstance(value, str):
+            raise ShimError(f"{path}: {key!a} is not known or no text; known are {', '.join(sorted(known))}")
+
+
+def _web(values: Mapping[str, str], names: Mapping[str, str]) -> WebCredentials | None:
+    """The web account in `values`; `names` says what messages call its keys."""
+    user, password, secret, cookie = (values[key] for key in WEB)
+    called = {key: names.get(key, key) for key in WEB}
+    if cookie and (user or password or secret):
+        raise click.UsageError(f"give a web account or {called['web_cookie']}, not both")
+    if cookie:
+        return WebCookie(cookie)
+    if bool(user) != bool(password) or (secret and not user):
+        raise click.UsageError(f"a web account needs both {called['web_user']} and {called['web_password']}")
+    return WebLogin(user, password, secret or None) if user else None

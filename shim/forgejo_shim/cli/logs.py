@@ -1,0 +1,143 @@
+"""`forgejo-shim logs`: a job's log on stdout or in a file, or the logs of a whole run in a folder.
+
+Rules: a job is asked for by its id; a name or an index is turned into one by the run's own list. A name that several
+jobs bear decides nothing: their ids are listed instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..client import Client
+from ..download import Saved
+from ..errors import NothingMatched, ShimError
+from ..models import Job
+from .output import note, progress, show_json, show_log
+from .settings import Settings, common
+from .target import RunRef, Target, TargetType, run_ref
+
+
+class _Command(click.Command):
+    """Takes `-1` for the job id that it is, so that the answer is the server's, as for every id that no job has."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = any(re.fullmatch("-[0-9]+", word) for word in args)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Command)
+@click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
+@click.argument("job_id", metavar="[JOB_ID]", type=int, required=False)
+@click.option("--run", "run", metavar="NUMBER|latest|URL", help="The run to look in, in place of a job id.")
+@click.option("--job", "job", metavar="NAME|INDEX", help="The job of that run, by its name or its 0-based index.")
+@click.option(
+    "--attempt", type=int, metavar="N", help="An earlier attempt of the job, from 1; default: the current one."
+)
+@click.option("-o", "--output", metavar="FILE", help="Save the log in FILE: whole or not at all.")
+@click.option(
+    "-d", "--dir", "folder", type=click.Path(path_type=Path), help="Save every job's log of the run in a folder."
+)
+@common
+@click.pass_obj
+def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: Any) -> None:
+    """Print a job's log, or save it.
+
+    \b
+    forgejo-shim logs OWNER/REPO 7
+    forgejo-shim logs OWNER/REPO --run latest --job build
+    forgejo-shim logs https://forge.example/OWNER/REPO/actions/runs/42/jobs/0
+    forgejo-shim logs OWNER/REPO --run 42 --dir logs
+    """
+    job, attempt, output, folder = (chosen[key] for key in ("job", "attempt", "output", "folder"))
+    target = _with_run(target, chosen["run"])
+    _refuse_contradictions(target, job_id, job, attempt, output, folder)
+    with settings.client(target.server) as client:
+        if folder:
+            assert target.run is not None
+            _save_run(client, target, target.run, folder, settings.json)
+            return
+        if job_id is None:
+            assert target.run is not None
+            job_id = _choose(client.jobs(target.repo, target.run), target, job).id
+        attempt = target.attempt if attempt is None else attempt
+        if output and output != "-":
+            with progress(f"job {job_id}") as report:
+                saved = client.save_log(target.repo, job_id, output, attempt, report)
+            if settings.json:
+                show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
+            return
+        with client.log(target.repo, job_id, attempt) as log:
+            show_log(log)
+
+
+def _with_run(target: Target, run: str | None) -> Target:
+    """The target with the run that `--run` names."""
+    if run is None:
+        return target
+    if target.run is not None:
+        raise click.UsageError("the URL names a run already; leave --run out")
+    if "/" not in run:
+        return replace(target, run=run_ref(run))
+    named = TargetType().convert(run, None, None)
+    if named.repo.key != target.repo.key or named.run is None:
+        raise click.UsageError(f"the URL of --run is of no run in {target.repo}")
+    return named
+
+
+def _refuse_contradictions(
+    target: Target, job_id: int | None, job: str | None, attempt: int | None, output: str | None, folder: Path | None
+) -> None:
+    if job_id is not None and (target.run is not None or job is not None):
+        raise click.UsageError("a job id names the job already; leave the run and --job out")
+    if job_id is None and target.run is None:
+        raise click.UsageError("no job is named; give a job id, or a run and --job")
+    if job is not None and target.job_index is not None:
+        raise click.UsageError("the URL names a job already; leave --job out")
+    one_job = job_id is not None or job is not None or target.job_index is not None
+    if folder and (one_job or attempt is not None or output):
+        raise click.UsageError("--dir saves the current logs of a whole run; leave job, --attempt and --output out")
+
+
+def _choose(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
+    """The one job meant. Raises NothingMatched, or UsageError if several are."""
+    run = f"run {target.run} of {target.repo}"
+    if target.job_index is not None:
+        found = [job for job in jobs if job.index == target.job_index]
+    elif wanted is None:
+        found = list(jobs)
+    else:
+        found = [job for job in jobs if job.name == wanted]
+        if not found and wanted.isdecimal():
+            found = [job for job in jobs if job.index == int(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise click.UsageError(f"{run} has {len(found)} such jobs; give one's id: {_listed(found)}")
+    raise NothingMatched(f"{run} has no such job; it has {_listed(jobs) or 'none'}")
+
+
+def _listed(jobs: Sequence[Job]) -> str:
+    return ", ".join(f"{job.id} ({job.name})" for job in jobs)
+
+
+def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> None:
+    with progress(f"run {run}") as report:
+        found = client.save_run_logs(target.repo, run, folder, report)
+    if as_json:
+        show_json([{"job_id": job.id, "name": job.name, **_summary(saved)} for job, saved in found])
+        return
+    for job, saved in found:
+        if isinstance(saved, ShimError):
+            note(f"job {job.id} ({job.name}): not saved: {saved.message}")
+
+
+def _summary(saved: Saved | ShimError) -> dict[str, object]:
+    if isinstance(saved, ShimError):
+        return {"path": None, "cause": saved.cause, "message": saved.message, "exit_code": saved.exit_code}
+    return {"path": str(saved.path), "size": saved.size, "backend": saved.backend}

@@ -1,0 +1,30 @@
+"""`forgejo-shim runs`: the newest runs of a repository."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from .output import show_json, show_table
+from .settings import Settings, common
+from .target import Target, TargetType
+
+
+@click.command()
+@click.argument("target", metavar="OWNER/REPO", type=TargetType())
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many runs.")
+@common
+@click.pass_obj
+def runs(settings: Settings, target: Target, limit: int) -> None:
+    """List the newest runs, newest first.
+
+    Prints number, status, event, workflow and title. Forgejo 11 tells numbers and titles only.
+    """
+    with settings.client(target.server) as client:
+        found = client.runs(target.repo, limit)
+    if settings.json:
+        show_json([asdict(run) for run in found])
+        return
+    rows = [(run.number, run.status, run.event, run.workflow, run.title) for run in found]
+    show_table(("run", "status", "event", "workflow", "title"), rows)

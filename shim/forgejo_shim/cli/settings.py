@@ -1,0 +1,121 @@
+"""The options that every verb shares, given before or after it, and the client made from them.
+
+Rules: where a server is named twice, both must be the same. Credentials of the environment go only to a server that
+was named on purpose (option, environment, config), never to one that only stands in a URL that was pasted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import click
+import platformdirs
+
+from ..client import Client
+from ..errors import ShimError
+from ..requests_adapter import base_url_of
+from ..state import SessionFile, SQLiteState
+from .config import Config, Credentials, from_environment, read_config
+
+APP = "forgejo-shim"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Settings:
+    """What the shared options say."""
+
+    server: str | None = None
+    json: bool = False
+    config: Path | None = None
+    state: Path | None = None
+    no_state: bool = False
+    keep_session: bool = False
+    timeout: int = 60
+
+    def client(self, server_of_url: str | None = None) -> Client:
+        """A client of the server named; `server_of_url` is the one in the URL that was given. Raises ShimError."""
+        config = read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
+        server, named = self._server(server_of_url, config)
+        found = self._credentials(server, named, config)
+        if self.no_state and self.state:
+            raise click.UsageError("--state and --no-state exclude each other")
+        folder = platformdirs.user_state_path(APP)
+        return Client(
+            server,
+            found.token,
+            web=found.web,
+            state=None if self.no_state else SQLiteState(self.state or folder / "state.sqlite3"),
+            session_file=SessionFile(folder / "session.json") if self.keep_session else None,
+            timeout=self.timeout,
+        )
+
+    def _server(self, of_url: str | None, config: Config) -> tuple[str, bool]:
+        """The server, and whether it was named on purpose."""
+        explicit = self.server or os.environ.get("FORGEJO_URL")
+        server = of_url or explicit or config.server
+        if not server:
+            raise click.UsageError("no server is named; give --server URL or set FORGEJO_URL")
+        try:
+            base = base_url_of(server)
+            if explicit and not _same(base, base_url_of(explicit)):
+                raise click.UsageError(f"the URL is of {base}, but the server named is {base_url_of(explicit)}")
+        except ShimError as error:
+            raise click.UsageError(error.message) from None
+        return base, any(_same(base, name) for name in (explicit, config.server) if name)
+
+    def _credentials(self, server: str, named: bool, config: Config) -> Credentials:
+        found = from_environment(os.environ)
+        if (found.token or found.web) and not named:
+            raise click.UsageError(
+                f"the environment holds credentials, but does not say that they are for {server}; name it with"
+                " --server or FORGEJO_URL as well"
+            )
+        kept = next((entry for name, entry in config.servers.items() if _same(name, server)), Credentials())
+        return Credentials(found.token or kept.token, found.web or kept.web)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two addresses name the same server."""
+    parts = [urlsplit(text.rstrip("/")) for text in (one, other)]
+    return len({(part.scheme.lower(), part.netloc.lower(), part.path) for part in parts}) == 1
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Note an option that was given; the same option after the verb wins."""
+    settings = ctx.ensure_object(Settings)
+    if parameter.name and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE:
+        setattr(settings, parameter.name, value)
+
+
+def _option(*names: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_remember, **more)
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_OPTIONS = (
+    _option("--server", metavar="URL", help="The server's address; default: FORGEJO_URL, then the config file's."),
+    _option("--json", is_flag=True, help="Give JSON, for errors too; a log stays what it is."),
+    _option("--config", type=_FILE, help="The config file, in TOML; nobody else may be able to read it."),
+    _option("--state", type=_FILE, help="Where to keep facts about the server, so that later commands ask less."),
+    _option("--no-state", is_flag=True, help="Keep no facts about the server."),
+    _option("--keep-session", is_flag=True, help="Keep the web session in a file for the next command."),
+    _option(
+        "--timeout",
+        type=click.IntRange(1, 86400),
+        metavar="SECONDS",
+        help="How long to wait for the server to connect or to go on; default: 60.",
+    ),
+)
+
+
+def common(command: F) -> F:
+    """Give a command the shared options."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

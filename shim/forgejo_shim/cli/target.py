@@ -1,0 +1,67 @@
+"""What a verb's first argument names: a repository, or a page of its runs by URL or path.
+
+OWNER/REPO
+https://forge.example[/sub-path]/OWNER/REPO[/actions[/runs/42[/jobs/0[/attempt/1]]]]
+/OWNER/REPO/actions/runs/42/jobs/0      as commit statuses have it; the server is then named otherwise
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import click
+
+from ..contract import parse_repo
+from ..errors import ShimError
+from ..models import Repo
+
+RunRef = int | Literal["latest"]
+
+_PAGE = re.compile(
+    r"(?P<origin>https?://[^/?#]+)?(?P<path>(?:/[^/?#]+)*?)/(?P<owner>[^/?#]+)/(?P<repo>[^/?#]+?)"
+    r"(?:/actions(?:/runs/(?P<run>[0-9]+|latest)(?:/jobs/(?P<job>[0-9]+)(?:/attempt/(?P<attempt>[0-9]+))?(?:/logs)?)?)?)?"
+    r"/?(?:[?#].*)?"
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A repository, and what a URL names besides: server, run, job index, attempt."""
+
+    repo: Repo
+    server: str | None = None
+    run: RunRef | None = None
+    job_index: int | None = None
+    attempt: int | None = None
+
+
+class TargetType(click.ParamType[Target]):
+    """An argument that is a target."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        if isinstance(value, Target):
+            return value
+        found = _PAGE.fullmatch(value)
+        try:
+            if not found:
+                return Target(parse_repo(value))
+            repo = parse_repo(f"{unquote(found['owner'])}/{unquote(found['repo'])}")
+        except ShimError as error:
+            self.fail(error.message, param, ctx)
+        server = found["origin"] + found["path"] if found["origin"] else None
+        index, attempt = (int(text) if text else None for text in (found["job"], found["attempt"]))
+        return Target(repo, server, run_ref(found["run"]) if found["run"] else None, index, attempt)
+
+
+def run_ref(text: str) -> RunRef:
+    """A run's number or `latest`. Raises BadParameter."""
+    if text == "latest":
+        return "latest"
+    if re.fullmatch("[0-9]{1,18}", text):
+        return int(text)
+    raise click.BadParameter(f"{text!a} is no run; give its number, latest, or the URL of its page")

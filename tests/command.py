@@ -1,0 +1,48 @@
+"""The command `forgejo-shim`, run in a place of its own: in this process, or as one where only a process shows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+from forgejo_shim.cli import main
+from small import Small
+
+PROGRAM = [sys.executable, "-c", "from forgejo_shim.cli import main; main()"]
+
+
+class Place:
+    """A small double, a home folder, and the command run with both."""
+
+    def __init__(self, small: Small, home: Path) -> None:
+        self.small = small
+        self.home = home
+        self.environment = small.environment(home)
+
+    def run(self, *words: object, **environment: str | None) -> Result:
+        """Run the command; variables given here replace the place's own, None takes them away."""
+        hidden = {name: None for name in os.environ if name.startswith(("FORGEJO", "XDG_"))}
+        runner = CliRunner(env={**hidden, **self.environment, **environment})
+        result = runner.invoke(main, [str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert "Traceback" not in result.output
+        for secret in (self.small.token, self.small.web.password):
+            assert secret not in result.output
+        return result
+
+    def failure(self, *words: object, **environment: str | None) -> tuple[int, str]:
+        """The exit code and the one sentence on stderr of a command that prints nothing else."""
+        result = self.run(*words, **environment)
+        assert result.stdout == "" and result.stderr.startswith("forgejo-shim: ")
+        assert result.stderr.count("\n") == 1
+        return result.exit_code, result.stderr
+
+    def process(self, *words: object, **more: Any) -> subprocess.Popen[bytes]:
+        """The command as a process."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        environment = {**kept, **self.environment}
+        return subprocess.Popen([*PROGRAM, *map(str, words)], env=environment, **more)

@@ -1,0 +1,431 @@
+"""The command: what it prints, where its credentials come from, and how it ends.
+
+Rules: most cases call the command in this process through click's runner; what a runner cannot show – bytes on a
+pipe, a terminal, a reader that goes away – runs as a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from command import Place
+from forgejo_shim import __version__
+from forgejo_shim.cli import main
+from forgejo_shim.cli.terminal import harmless, harmless_text
+from small import LOG, Small, row
+
+
+@pytest.fixture(params=("11", "14", "15", "16"))
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with Small(request.param) as small:
+        yield Place(small, tmp_path / "home")
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Place]:
+    """A place whose server lacks the operations."""
+    with Small("15") as small:
+        yield Place(small, tmp_path / "home")
+
+
+# Runs, jobs, logs
+
+
+@pytest.mark.clause("C11")
+def test_runs(place: Place) -> None:
+    place.small.add(title="one")
+    place.small.add(title="a\ttab, \x1b[31mred\x1b[0m and \u202eturned")
+    first, second = place.run("runs", "o/r").stdout.splitlines()
+    assert first.startswith("2\t") and first.endswith("a tab, ␛[31mred␛[0m and <U+202E>turned")
+    assert second.split("\t")[0] == "1" and second.split("\t")[-1] == "one"
+    found = json.loads(place.run("--json", "runs", "o/r", "--limit", 1).stdout)
+    assert [run["number"] for run in found] == [2]
+    assert found == json.loads(place.run("runs", f"{place.small.url}/o/r", "--json", "--limit=1").stdout)
+
+
+@pytest.mark.clause("C11")
+def test_jobs(place: Place) -> None:
+    run = place.small.add({"one": row("x"), "two": row("y")})
+    ids = [job.id for job in run.jobs]
+    for words in (["o/r"], ["o/r", "1"], ["o/r", "latest"], [f"{place.small.url}/o/r/actions/runs/1/jobs/1"]):
+        lines = [line.split("\t") for line in place.run("jobs", *words).stdout.splitlines()]
+        assert [(line[0], line[1], line[2], line[4]) for line in lines] == [
+            (str(ids[0]), "0", "success", "one"),
+            (str(ids[1]), "1", "success", "two"),
+        ]
+    assert [job["id"] for job in json.loads(place.run("--json", "jobs", "o/r").stdout)] == ids
+    assert place.failure("jobs", "o/r", "2")[0] == 3
+    assert place.failure("jobs", "o/r", "x")[0] == 2
+    assert place.failure("jobs", f"{place.small.url}/o/r/actions/runs/1", "1")[0] == 2
+
+
+@pytest.mark.clause("C8", "C10")
+def test_a_log_is_named_in_each_way(place: Place) -> None:
+    run = place.small.add({"one": LOG, "1": row("named like an index")})
+    one, other = (job.id for job in run.jobs)
+    url = f"{place.small.url}/o/r/actions/runs/1"
+    for words in (
+        ["o/r", one],
+        ["o/r", "--run", 1, "--job", "one"],
+        ["o/r", "--run", "latest", "--job", 0],
+        ["o/r", "--run", f"{url}/jobs/0"],
+        ["o/r", "--run", url, "--job", "one"],
+        [url, "--job", "one"],
+        [f"{url}/jobs/0"],
+        [f"{url}/jobs/0?x=y#jobstep-1-2"],
+        ["/o/r/actions/runs/1/jobs/0"],
+        ["/sub/path/o/r/actions/runs/latest", "--job", "one"],
+        ["O/R", one, "--output", "-"],
+    ):
+        result = place.run("logs", *words)
+        assert result.exit_code == 0, (words, result.stderr)
+        assert result.stdout_bytes == LOG
+    assert place.run("logs", "o/r", "--run", 1, "--job", 1).stdout_bytes == row("named like an index")
+    assert place.run("logs", "o/r", other).stdout_bytes == row("named like an index")
+
+
+@pytest.mark.clause("C8")
+def test_what_is_not_one_job(place: Place) -> None:
+    run = place.small.add({"one": row("x"), "two": row("y")})
+    run.jobs[1].name = "one"
+    code, sentence = place.failure("logs", "o/r", "--run", 1, "--job", "one")
+    assert code == 2 and all(f"{job.id} (one)" in sentence for job in run.jobs)
+    assert place.failure("logs", "o/r", "--run", 1)[0] == 2
+    for words in (
+        ["o/r", "--run", 1, "--job", "three"],
+        ["o/r", "--run", 1, "--job", 2],
+        ["o/r", "--run", 7, "--job", "one"],
+        ["o/r", "--run", 0, "--job", "one"],
+        [f"{place.small.url}/o/r/actions/runs/1/jobs/2"],
+    ):
+        assert place.failure("logs", *words)[0] == 3, words
+    for words in (
+        ["o/r"],
+        ["o/r", run.jobs[0].id, "--run", 1],
+        ["o/r", run.jobs[0].id, "--job", "one"],
+        ["o/r", "--run", "x"],
+        ["o/r", "--run", "-1"],
+        ["o/r", "--run", f"{place.small.url}/o/other/actions/runs/1"],
+        [f"{place.small.url}/o/r/actions/runs/1", "--run", 1],
+        [f"{place.small.url}/o/r/actions/runs/1/jobs/0", "--job", "one"],
+        ["http://127.0.0.1:1/o/r/actions/runs/1/jobs/0"],
+        ["o/r", "--run", 1, "--dir", "x", "--attempt", 1],
+        ["o/r", "--run", 1, "--dir", "x", "--job", "one"],
+        ["o/r", run.jobs[0].id, "--dir", "x"],
+        ["no repository", 1],
+        ["o/r", "x"],
+        ["o/r", 1, "--attempt", "x"],
+        ["o/r", 1, "--bogus"],
+        ["o/r", 1, 2],
+        [],
+    ):
+        assert place.failure("logs", *words)[0] == 2, words
+    assert not Path("x").exists()
+
+
+@pytest.mark.clause("C5")
+def test_each_cause_has_its_exit_code(place: Place) -> None:
+    small, model = place.small, place.small.model
+    job = small.add().jobs[0]
+    waiting = model.add_run(small.repo).jobs[0]
+    silent = model.add_run(small.repo).jobs[0]
+    model.take(silent)
+    old = small.add().jobs[0]
+    assert old.task
+    model.expire(old.task)
+    other = model.add_repo(small.repo.owner, "other")
+    outsider = model.add_token(model.add_user("x"), ("read:repository",)).sha1
+    no_scope = model.add_token(small.repo.owner, ("read:user",)).sha1
+    place.environment |= {"LC_ALL": "C.UTF-8"}
+    for code, words, environment in (
+        (0, ["o/r", job.id], {}),
+        (5, ["o/r", 999], {}),
+        (5, ["o/r", 0], {}),
+        (5, ["o/r", -1], {}),
+        (5, ["o/r", 2**70], {}),
+        (5, [other.full_name, job.id], {}),
+        (5, ["o/unknown", job.id], {}),
+        (5, ["o/r", job.id, "--attempt", 0], {}),
+        (5, ["o/r", job.id, "--attempt", -1], {}),
+        (1 if small.double.face.major == 11 else 5, ["o/r", job.id, "--attempt", 99], {}),
+        (5, ["o/r", silent.id], {}),
+        (6, ["o/r", waiting.id], {}),
+        (7, ["o/r", old.id], {}),
+        (4, ["o/r", job.id], {"FORGEJO_TOKEN": "0" * 40}),
+        (4, ["o/r", job.id], {"FORGEJO_TOKEN": no_scope}),
+        (5, ["o/r", job.id], {"FORGEJO_TOKEN": outsider}),
+        (5, ["o/r", job.id], {"FORGEJO_TOKEN": None}),
+        (8, ["o/r", job.id], {"FORGEJO_URL": "http://127.0.0.1:1"}),
+        (2, ["o/r", job.id], {"FORGEJO_URL": None}),
+        (2, ["o/r", job.id], {"FORGEJO_URL": "nonsense"}),
+    ):
+        if code == 0:
+            assert place.run("logs", *words, **environment).stdout_bytes == LOG
+        else:
+            found, sentence = place.failure("logs", *words, **environment)
+            assert found == code, sentence
+
+
+@pytest.mark.clause("C5")
+def test_a_web_account_that_does_not_suffice_is_a_matter_of_credentials(web: Place) -> None:
+    job = web.small.add().jobs[0]
+    web.small.model.add_user("x", "x's password")
+    no_web = {"FORGEJO_SHIM_WEB_USER": None, "FORGEJO_SHIM_WEB_PASSWORD": None}
+    stranger = {"FORGEJO_SHIM_WEB_USER": "x", "FORGEJO_SHIM_WEB_PASSWORD": "x's password"}
+    for environment, word in (
+        ({"FORGEJO_SHIM_WEB_PASSWORD": "wrong"}, "check its name and password"),
+        (stranger, "add it as a reader"),
+        (no_web, "give the shim a web account"),
+        ({**no_web, "FORGEJO_SHIM_WEB_COOKIE": "session=0123456789abcdef"}, "cookie"),
+    ):
+        code, sentence = web.failure("logs", "o/r", job.id, "--no-state", **environment)
+        assert code == 4 and word in sentence and "wrong;" not in sentence and "0123456789" not in sentence
+    for half in ({"FORGEJO_SHIM_WEB_USER": None}, {"FORGEJO_SHIM_WEB_COOKIE": "a=b"}):
+        assert web.failure("logs", "o/r", job.id, **half)[0] == 2
+
+
+@pytest.mark.clause("C11")
+def test_errors_are_json_on_request(place: Place) -> None:
+    for words, code, cause in (
+        (["--json", "logs", "o/r", "999"], 5, "job-not-found"),
+        (["logs", "o/r", "999", "--json"], 5, "job-not-found"),
+        (["--json", "logs", "o/r", "--run", "7", "--job", "x"], 3, "nothing-matched"),
+        (["--json", "logs"], 2, "usage"),
+        (["--json", "runs", "o/r", "--server", "http://127.0.0.1:1"], 2, "usage"),
+        (["--json", "bogus"], 2, "usage"),
+    ):
+        result = place.run(*words, **({"FORGEJO_URL": ""} if "--server" in words else {}))
+        if "--server" in words:
+            assert result.exit_code == 8
+            continue
+        error = json.loads(result.stderr)["error"]
+        assert (result.exit_code, error["exit_code"], error["cause"], result.stdout) == (code, code, cause, "")
+        assert error["message"]
+
+
+# Files
+
+
+@pytest.mark.clause("C9")
+def test_logs_are_saved(place: Place, tmp_path: Path) -> None:
+    run = place.small.add({"a/b": LOG, "..": row("two")})
+    place.small.model._add_rows(run, ["waits"])
+    path = tmp_path / "out" / "x.log"
+    path.parent.mkdir()
+    result = place.run("logs", "o/r", run.jobs[0].id, "-o", path)
+    assert (result.exit_code, result.output) == (0, "") and path.read_bytes() == LOG
+    told = json.loads(place.run("--json", "logs", "o/r", run.jobs[0].id, "--output", path).stdout)
+    assert told["size"] == len(LOG) and told["path"] == str(path)
+    result = place.run("logs", "o/r", "--run", 1, "--dir", tmp_path / "dir")
+    assert result.exit_code == 0 and result.stdout == ""
+    assert "not saved" in result.stderr and "not been executed yet" in result.stderr
+    files = {file.name: file.read_bytes() for file in (tmp_path / "dir").iterdir()}
+    assert files == {f"a_b-{run.jobs[0].id}.log": LOG, f"_-{run.jobs[1].id}.log": row("two")}
+    told = json.loads(place.run("--json", "logs", "o/r", "--run", 1, "-d", tmp_path / "dir").stdout)
+    assert [job.get("exit_code", 0) for job in told] == [0, 0, 6]
+    assert place.failure("logs", "o/r", 999, "-o", tmp_path / "none")[0] == 5
+    assert place.failure("logs", "o/r", run.jobs[0].id, "-o", tmp_path / "no" / "folder")[0] == 1
+    assert place.failure("logs", "o/r", run.jobs[0].id, "-o", tmp_path)[0] == 1
+    assert not (tmp_path / "none").exists() and not list(tmp_path.rglob(".*.part"))
+
+
+@pytest.mark.clause("C9")
+def test_progress_is_for_a_terminals_stderr_only(web: Place, tmp_path: Path) -> None:
+    job = web.small.add().jobs[0]
+    web.small.double.faults.slow("/logs", piece=60_000, delay=0.05)
+    words = ["logs", "o/r", job.id, "-o", tmp_path / "x.log"]
+    process = web.process(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate() == (b"", b"") and process.returncode == 0
+    process, shown = on_terminal(web, words, "stderr")
+    assert process.communicate()[0] == b"" and b"kB" in shown
+
+
+def on_terminal(place: Place, words: list[object], stream: str) -> tuple[subprocess.Popen[bytes], bytes]:
+    """The command with a terminal as that stream, and what it showed there."""
+    controller, terminal = pty.openpty()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: terminal}
+    place.environment["TERM"] = "xterm"
+    process = place.process(*words, **pipes)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            data = os.read(controller, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not data:
+            break
+        shown += data
+    os.close(controller)
+    process.wait()
+    return process, shown
+
+
+# Terminals and pipes
+
+EVIL = (
+    b"2026-01-02T03:04:05.0000000Z "
+    + b"\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b[2J \x9b31m \xc2\x9b2J \x00 \x08 \x7f ok\rno\r\n"
+    + "\u202eturned \u2066 \u200b 👩\u200d💻 é 漢".encode()
+    + b" \x1b[8mhidden\x1b[38;5;8mgrey\x1b[1;38;2;1;2;3mrgb\x1b[0;8mx\xff\n"
+)
+SHOWN = (
+    "2026-01-02T03:04:05.0000000Z \x1b[31mred\x1b[0m ␛]0;title␇ ␛[2J �31m <U+009B>2J ␀ ␈ ␡ ok␍no\n"
+    "<U+202E>turned <U+2066> <U+200B> 👩\u200d💻 é 漢 ␛[8mhidden\x1b[38;5;8mgrey\x1b[1;38;2;1;2;3mrgb␛[0;8mx�\n"
+)
+
+
+@pytest.mark.clause("C10")
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_what_acts_on_a_terminal_is_shown_instead(size: int) -> None:
+    chunks = [EVIL[at : at + size] for at in range(0, len(EVIL), size)]
+    assert "".join(harmless(chunks)) == SHOWN
+
+
+@pytest.mark.clause("C10")
+def test_no_control_character_but_colour_gets_through() -> None:
+    for code in (*range(0x250), *range(0x2000, 0x2100), 0xFEFF, 0xE0041):
+        for text in (chr(code), f"\x1b{chr(code)}", f"\x1b[{chr(code)}", f"\x1b[31{chr(code)}"):
+            shown = harmless_text(text)
+            assert shown in (text, "\x1b[31m", "\x1b[m") or "\x1b" not in shown
+            assert not re.search(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown)
+
+
+@pytest.mark.clause("C10")
+def test_a_pipe_gets_bytes_and_a_terminal_text(web: Place) -> None:
+    job = web.small.add({"build": EVIL + LOG}).jobs[0]
+    process = web.process("logs", "o/r", job.id, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate() == (EVIL + LOG, b"")
+    _, shown = on_terminal(web, ["logs", "o/r", job.id], "stdout")
+    text = shown.decode().replace("\r\n", "\n")
+    assert text == SHOWN + LOG.decode() + "\x1b[0m"
+
+
+@pytest.mark.clause("C10")
+def test_a_reader_that_goes_away_has_what_it_wanted(web: Place) -> None:
+    job = web.small.add({"build": LOG * 10}).jobs[0]
+    process = web.process("logs", "o/r", job.id, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    assert process.stdout.read(10) == LOG[:10]
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait() == 0
+    process.stderr.close()
+
+
+@pytest.mark.clause("C10")
+def test_a_log_that_breaks_off_on_a_pipe_is_an_error(web: Place) -> None:
+    job = web.small.add().jobs[0]
+    web.small.cut(300_000)
+    process = web.process("logs", "o/r", job.id, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, told = process.communicate()
+    assert LOG.startswith(out) and process.returncode == 8 and b"broke off" in told
+
+
+# Detect
+
+
+@pytest.mark.clause("C7")
+def test_detect_says_what_is_offered_and_what_works(place: Place) -> None:
+    place.small.add()
+    before = len(place.small.double.requests)
+    result = place.run("detect", "o/r", "--json")
+    report = json.loads(result.stdout)
+    major = place.small.double.face.major
+    assert result.exit_code == 0
+    assert report["server"] == place.small.url and report["version"].startswith(f"{major}.")
+    assert report["requests"] == len(place.small.double.requests) - before
+    backends = {11: ["web", "none", "none"], 16: ["native"] * 3}.get(major, ["web"] * 3)
+    assert [offer["backend"] for offer in report["operations"]] == backends
+    capability = "present" if major == 16 else "absent"
+    assert {offer["capability"] for offer in report["operations"]} == {capability}
+    assert [(trial["credential"], trial["purpose"], trial["works"]) for trial in report["credentials"]] == [
+        ("token", "version", True),
+        ("token", "account", True),
+        ("token", "the Actions of o/r", True),
+        ("web account o", "sign-in", True),
+        ("web account o", "the Actions of o/r", True),
+    ]
+    text = place.run("detect", "o/r").stdout
+    assert place.small.url in text and "a job's log" in text and "signed in" in text
+
+
+@pytest.mark.clause("C7")
+def test_detect_says_what_does_not_work(web: Place) -> None:
+    web.small.add()
+    no_web = {"FORGEJO_SHIM_WEB_USER": None, "FORGEJO_SHIM_WEB_PASSWORD": None}
+    for environment, words, code, failing in (
+        ({"FORGEJO_TOKEN": "0" * 40}, ["o/r"], 4, {"version", "account", "the Actions of o/r"}),
+        ({"FORGEJO_SHIM_WEB_PASSWORD": "wrong"}, ["o/r"], 4, {"sign-in"}),
+        (no_web, ["o/r"], 4, {"the Actions of o/r"}),
+        (no_web, [], 0, set()),
+        ({"FORGEJO_TOKEN": None}, ["o/r"], 5, {"the Actions of o/r"}),
+        ({}, ["o/unknown"], 5, {"the Actions of o/unknown"}),
+    ):
+        result = web.run("--json", "detect", *words, **environment)
+        report = json.loads(result.stdout)
+        assert result.exit_code == code
+        assert {trial["purpose"] for trial in report["credentials"] if not trial["works"]} >= failing
+    signed_in = [seen for seen in web.small.double.requests if (seen.method, seen.path) == ("POST", "/user/login")]
+    assert len(signed_in) <= 4  # once a command
+
+
+@pytest.mark.clause("C7")
+def test_detect_where_the_server_does_not_tell(tmp_path: Path) -> None:
+    with Small("15", swagger=False) as small:
+        report = json.loads(Place(small, tmp_path).run("detect", "--json").stdout)
+    assert {offer["capability"] for offer in report["operations"]} == {"unknown"}
+    assert {offer["backend"] for offer in report["operations"]} == {"native, else web"}
+
+
+@pytest.mark.clause("C6")
+@pytest.mark.parametrize(
+    "words", [["detect"], ["detect", "o/r"], ["runs", "o/r"], ["jobs", "o/r"], ["logs", "o/r", "1"]]
+)
+def test_a_server_that_is_no_forgejo_and_one_that_is_dead(web: Place, words: list[str]) -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    assert web.failure(*words, FORGEJO_URL=url)[0] == 8
+    server.shutdown()
+    server.server_close()
+    assert web.failure(*words, FORGEJO_URL=url)[0] == 8
+
+
+# The command itself
+
+
+def test_version_and_help(web: Place) -> None:
+    assert web.run("--version").stdout == f"forgejo-shim {__version__}\n"
+    for words in ([], *([name] for name in main.commands)):
+        text = web.run(*words, "--help").stdout
+        assert "Usage: forgejo-shim" in text
+        for name in ("--server", "--json", "--config", "--state", "--no-state", "--keep-session", "--timeout"):
+            assert name in text
+    for command in main.commands.values():
+        assert command.help and all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_a_slow_server_is_given_up(web: Place) -> None:
+    web.small.double.faults.add("/api/v1/", before=lambda: threading.Event().wait(2.5))
+    code, sentence = web.failure("runs", "o/r", "--timeout", "1")
+    assert code == 8 and "in time" in sentence
+    for value in ("0", "-1", "x", "nan"):
+        assert web.failure("runs", "o/r", "--timeout", value)[0] == 2
