@@ -58,25 +58,28 @@ async def open_log(reader: Reader, job_id: int, attempt: int | None, headers: li
 async def _warm(reader: Reader, job_id: int, attempt: int | None, headers: list[tuple[str, str]]) -> OpenLog | None:
     """The log at the kept place, if its file name is the one that was proved to be this attempt's; else None."""
     at = reader.kept.location(job_id)
-    dialect = reader.server.dialect
-    if at is None or reader.file_of(job_id, CURRENT) is None:
+    by_attempt = reader.server.dialect.download_has_attempt
+    if at is None or (attempt is not None and not by_attempt):
         return None
-    if attempt is not None and not dialect.download_has_attempt:
+    asks_latest = attempt is None and by_attempt
+    wanted = reader.kept.latest(job_id) if asks_latest else attempt
+    proved = reader.file_of(job_id, CURRENT if wanted is None else wanted)
+    if proved is None or (asks_latest and wanted is None):
         return None
-    wanted = attempt
     try:
-        if attempt is None and dialect.download_has_attempt:
-            wanted = await reader.shown_attempt(at)
-            if wanted is None:
-                return None
-        proved = reader.file_of(job_id, CURRENT if wanted is None else wanted)
-        if proved is None:
-            return None
         asked = await reader.download(at, wanted, headers)
     except ShimError:
         return None  # the cold path finds out why, and says so
-    if asked.page is Page.LOG and file_name(asked.answer.headers) == proved:
-        return OpenLog(asked.answer, asked.task, wanted)
+    try:
+        fits = asked.page is Page.LOG and file_name(asked.answer.headers) == proved
+        # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
+        if fits and (not asks_latest or await reader.shown_attempt(at) == wanted):
+            return OpenLog(asked.answer, asked.task, wanted)
+    except ShimError:
+        pass
+    except BaseException:
+        await asked.answer.close()
+        raise
     await asked.answer.close()
     return None
 
@@ -153,7 +156,7 @@ def _read(reader: Reader, found: Found, attempt: int | None, wanted: int | None,
     if not is_log_of(asked.answer.headers, job):
         raise PageChanged(f"the download of job {job.id} ({job.name!a}) in {reader.repo} names another job; try again")
     number = wanted if reader.server.dialect.download_has_attempt or attempt is not None else None
-    reader.proved(job.id, number, asked.answer.headers)
+    reader.proved(job.id, number, asked.answer.headers, is_latest=attempt is None)
     return OpenLog(asked.answer, asked.task, number)
 
 

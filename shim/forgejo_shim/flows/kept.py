@@ -52,3 +52,12 @@ class Kept:
 
     def put_file(self, job_id: int, attempt: int, name: str, now: float) -> None:
         self._state.put(*self._where, f"file {job_id} {attempt}", [name, now])
+
+    def latest(self, job_id: int) -> int | None:
+        """The attempt that was the job's latest when it was last read."""
+        value: int | None = self._state.get(*self._where, f"latest {job_id}")
+        return value
+
+    def put_latest(self, job_id: int, attempt: int) -> None:
+        if self.latest(job_id) != attempt:
+            self._state.put(*self._where, f"latest {job_id}", attempt)

@@ -74,10 +74,12 @@ class Reader:
         """The file name that was proved to be this attempt's; attempt `CURRENT` for the job's latest one read."""
         return self.kept.file(job_id, attempt, self.net.now())
 
-    def proved(self, job_id: int, attempt: int | None, headers: Headers) -> None:
+    def proved(self, job_id: int, attempt: int | None, headers: Headers, *, is_latest: bool) -> None:
         """Keep a download's file name as that of `attempt` (None: not known), now that its place was proved."""
         for number in {CURRENT, attempt or CURRENT}:
             self.kept.put_file(job_id, number, file_name(headers), self.net.now())
+        if is_latest and attempt:
+            self.kept.put_latest(job_id, attempt)
 
     async def latest_number(self) -> int | None:
         """The number of the newest run; None if there is none (`runs/latest` redirects to it, in every version)."""

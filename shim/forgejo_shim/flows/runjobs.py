@@ -116,7 +116,7 @@ async def attempted(reader: Reader, run_number: int) -> tuple[RunState, list[Att
                         f"the download of job {found.job.id} in {reader.repo} names another job; try again"
                     )
                 if found.task:
-                    reader.proved(found.job.id, found.shown, found.headers)
+                    reader.proved(found.job.id, found.shown, found.headers, is_latest=True)
             return state, [replace(found, job=row) for row, found in zip(state.jobs, jobs, strict=True)]
     raise NotNow(
         f"the jobs of run {run_number} in {reader.repo} change too fast to be read; try again", cause="rows-moving"
