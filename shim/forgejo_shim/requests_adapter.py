@@ -310,7 +310,7 @@ class _Relayed(urllib3.HTTPResponse):
     def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes, None, None]:
         if start := self._begin(None):
             yield start
-        yield from self._inner.stream(amt, decode_content)
+        yield from self._inner.stream(amt, decode_content=False)  # a log is never encoded: flows/pages.py sees to it
 
     def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
         start = self._begin(amt)
