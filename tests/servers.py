@@ -13,7 +13,7 @@ The environment names them, with `15` for any of `VERSIONS`, dots written as `_`
 
     FORGEJO_BIN_15      path of a forgejo executable; run as the user FORGEJO_RUN_AS (default nobody) where we are root,
                         because Forgejo refuses root
-    FORGEJO_IMAGE_15    name of a container image (default for 15 only: `IMAGES`)
+    FORGEJO_IMAGE_15    name of a container image (default for 15 and 16: `IMAGES`, if it is there or can be pulled)
     FORGEJO_URL_15      address, with FORGEJO_ADMIN_USER and FORGEJO_ADMIN_PASSWORD
 """
 
@@ -38,7 +38,10 @@ import requests
 from hand import Hand, plain_session, wait
 
 VERSIONS = ("11", "12", "13.0.3", "13", "14", "15", "16")
-IMAGES = {"15": "codeberg.org/forgejo/forgejo:15.0.2-rootless"}
+IMAGES = {
+    "15": "codeberg.org/forgejo/forgejo:15.0.2-rootless",
+    "16": "codeberg.org/forgejo/forgejo:16-rootless",
+}
 ADMIN = "root1"
 
 Settings = Mapping[str, str]
@@ -338,6 +341,22 @@ def pretended(version: str) -> Factory:
     return lambda settings=None: Pretended(version, settings)
 
 
+def _missing(image: str) -> str | None:
+    """Why an image cannot be had; None if it is there, or was pulled now."""
+    import docker
+    from docker.errors import DockerException, ImageNotFound
+
+    engine = docker.from_env(timeout=60)
+    try:
+        engine.images.get(image)
+    except ImageNotFound:
+        try:
+            engine.images.pull(image)
+        except (DockerException, OSError) as error:
+            return f"not run: the image {image} is not there and cannot be pulled ({type(error).__name__})"
+    return None
+
+
 def available(version: str) -> Factory | str:
     """A function that starts a real server of a version (argument: settings), or why there is none."""
     name = version.replace(".", "_")
@@ -346,8 +365,11 @@ def available(version: str) -> Factory | str:
         return lambda settings=None: Executable(path, settings)
     if url:
         return lambda settings=None: Url(url, settings)
-    image = image or IMAGES.get(version)
-    if image and docker_answers():
+    if image:
         return lambda settings=None: Image(image, settings)
-    engine = ", and no Docker engine answers" if image else ""
+    usual = IMAGES.get(version)
+    if usual and docker_answers():
+        reason = _missing(usual)
+        return reason or (lambda settings=None: Image(usual, settings))
+    engine = ", and no Docker engine answers" if usual else ""
     return f"not run: no FORGEJO_BIN_{name}, FORGEJO_IMAGE_{name} or FORGEJO_URL_{name}{engine}"

@@ -1,0 +1,62 @@
+"""The READMEs are held to the code: options, variables, paths, and at most ten lines a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from forgejo_shim.cli import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+FOLDERS = ["shim", "tests", "scripts", "patches", "spec/web", "tests/double", "tests/data/recordings"]
+
+
+def options(command: click.Command) -> Iterator[str]:
+    """Every long option of a command and of its verbs."""
+    for parameter in command.params:
+        yield from (word for word in parameter.opts if word.startswith("--"))
+    if isinstance(command, click.Group):
+        for verb in command.commands.values():
+            yield from options(verb)
+
+
+@pytest.mark.clause("C5", "C12")
+def test_every_option_is_in_the_readme() -> None:
+    assert {word for word in options(main) if f"{word}" not in README} <= {"--version", "--help"}
+
+
+def test_every_verb_of_make_is_there() -> None:
+    verbs = set(re.findall(r"^([a-z-]+):.*  ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)", README)) <= verbs
+
+
+def test_every_variable_is_read_somewhere() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "shim/forgejo_shim/cli").glob("*.py"))
+    for variable in set(re.findall(r"`(FORGEJO_[A-Z_]+)`", README)):
+        assert variable in code, variable
+    for key in re.findall(r"^\| `FORGEJO_.*?\| (.*?) \|", README, re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", key):
+            assert f'"{name}"' in code, name
+
+
+def test_every_path_exists() -> None:
+    table = README.partition("## Where do I change X?")[2].partition("\nImports")[0]
+    for row in table.splitlines():
+        folder = ROOT
+        for name in re.findall(r"`([\w./-]+)`", row.rpartition(" | ")[2]):
+            path = ROOT / name
+            path = path if path.exists() else folder / name
+            path = path if path.exists() else ROOT / "shim/forgejo_shim" / name
+            assert path.exists(), row
+            folder = path.parent
+    for link in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", README):
+        assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folders_readme_is_short(folder: str) -> None:
+    assert len((ROOT / folder / "README.md").read_text().splitlines()) <= 10
