@@ -365,11 +365,13 @@ def available(version: str) -> Factory | str:
         return lambda settings=None: Executable(path, settings)
     if url:
         return lambda settings=None: Url(url, settings)
-    if image:
-        return lambda settings=None: Image(image, settings)
     usual = IMAGES.get(version)
-    if usual and docker_answers():
-        reason = _missing(usual)
-        return reason or (lambda settings=None: Image(usual, settings))
-    engine = ", and no Docker engine answers" if usual else ""
+    if not (image or usual):
+        engine = ""
+    elif not docker_answers():
+        engine = ", and no Docker engine answers"
+    elif reason := None if image else _missing(str(usual)):
+        return reason
+    else:
+        return lambda settings=None: Image(str(image or usual), settings)
     return f"not run: no FORGEJO_BIN_{name}, FORGEJO_IMAGE_{name} or FORGEJO_URL_{name}{engine}"

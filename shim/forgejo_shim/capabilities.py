@@ -70,7 +70,7 @@ def read_swagger(document: bytes) -> Capabilities:
             if method in _METHODS
         )
         version = swagger.get("info", {}).get("version", "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return UNKNOWN
     if swagger.get("swagger") != "2.0" or not operations:
         return UNKNOWN

@@ -16,9 +16,10 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -53,6 +54,7 @@ from .errors import (
     Unreachable,
 )
 from .flows.kept import State
+from .flows.net import JSON_LIMIT
 from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .requests_adapter import mount
 from .state import SessionFile
@@ -194,22 +196,22 @@ class Client:
 
     def _runs(self, repo: Repo, limit: int) -> list[Run]:
         """From the API. Its order is the newest first from 15 on, and none in particular from 12 to 14 (FindAndCount
-        without an order, routers/api/v1/repo/action.go, 14.0.5), where run numbers have no gaps."""
-        size = min(PAGE, max(1, limit))
-        first, total = self._page(repo, 1, size)
+        without an order, routers/api/v1/repo/action.go, 14.0.5), where run numbers have no gaps. A server can give
+        fewer a page than are asked for (MAX_RESPONSE_ITEMS)."""
+        asked = min(PAGE, max(1, limit))
+        first, total = self._page(repo, 1, asked)
         numbers = [run.number for run in first]
         found = {run.number: run for run in first}
         if numbers == sorted(numbers, reverse=True) and (not numbers or numbers[0] >= total):
-            page = 2
-            while len(found) < min(limit, total) and (more := self._page(repo, page, size)[0]):
-                found.update((run.number, run) for run in more)
-                page += 1
+            pages: Iterable[int] = count(2)
+            wanted = None
         else:
-            wanted = set(range(total, max(0, total - limit), -1))
-            for page in range(-(-total // size), 1, -1):
-                if wanted <= found.keys():
-                    break
-                found.update((run.number, run) for run in self._page(repo, page, size)[0])
+            pages = range(-(-total // max(1, len(first))), 1, -1)
+            wanted = range(total, max(0, total - limit), -1)
+        for page in pages:
+            enough = all(number in found for number in wanted) if wanted else len(found) >= min(limit, total)
+            if enough or not _adds(found, self._page(repo, page, asked)[0]):
+                break
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
 
     def _page(self, repo: Repo, page: int, size: int) -> tuple[list[Run], int]:
@@ -231,9 +233,8 @@ class Client:
         page = 1
         while len(found) < limit:
             titles = self.adapter.run_numbers(self.session, self.timeout, repo, page)
-            if not titles:
+            if not _adds(found, [self._run_without_id(repo, number, title) for number, title in titles]):
                 break
-            found.update((number, self._run_without_id(repo, number, title)) for number, title in titles)
             page += 1
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
 
@@ -273,7 +274,7 @@ class Client:
     def _json(self, path: str, what: str, template: str = "") -> object:
         try:
             return json.loads(self._body(path, what, template))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise PageChanged(f"{what}: the answer is no JSON") from None
 
     def _body(self, path: str, what: str, template: str = "") -> bytes:
@@ -281,7 +282,12 @@ class Client:
         with response:
             if not response.headers.get("Content-Type", "").startswith("application/json"):
                 raise NotForgejo(f"{what}: the answer is no JSON, so {self.base_url} is no Forgejo; check the address")
-            return response.content
+            body = bytearray()
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if len(body) > JSON_LIMIT:
+                    raise PageChanged(f"{what}: the answer is longer than {JSON_LIMIT} bytes")
+            return bytes(body)
 
     def _ask(self, path: str, what: str, template: str, headers: Mapping[str, str]) -> requests.Response:
         """The open 200 or 206. Raises ShimError for every other answer, and what `requests` raises."""
@@ -301,11 +307,15 @@ class Client:
 
     def _redirected(self, path: str, location: str) -> str:
         """The path that a redirect leads to below the base URL, whatever origin it names (Forgejo's own are paths)."""
-        target = urlsplit(urljoin(self.base_url + path, location))
+        try:
+            target = urlsplit(urljoin(self.base_url + path, location))
+            port = target.port
+        except ValueError:
+            raise NotForgejo(f"{self.base_url} redirects to what is no address; check the address") from None
         _, found, rest = target.path.partition(API)
         moved = API + rest + (f"?{target.query}" if target.query else "")
         if not found or moved == path:
-            where = f"{target.scheme}://{target.hostname}" + (f":{target.port}" if target.port else "")
+            where = f"{target.scheme}://{target.hostname}" + (f":{port}" if port else "")
             raise NotForgejo(f"{self.base_url} redirects to {where}{target.path.partition(API)[0]}; give that address",
                              ) from None  # fmt: skip
         return moved
@@ -377,6 +387,13 @@ def file_name(job: Job) -> str:
 
 def _repo(repo: str | Repo) -> Repo:
     return parse_repo(str(repo))
+
+
+def _adds(found: dict[int, Run], page: Iterable[Run]) -> bool:
+    """Put a page's runs into `found`; False if none of them is new, so that no further page is."""
+    before = len(found)
+    found.update((run.number, run) for run in page)
+    return len(found) > before
 
 
 def _run(run: Mapping[str, object]) -> Run:

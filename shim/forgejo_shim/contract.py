@@ -123,6 +123,8 @@ def number(text: str) -> int:
     """A number as Forgejo reads it from a path or a query: 0 if it is none, kept within 64 bits."""
     if not _INT.match(text):
         return 0
+    if len(text.lstrip("+-0")) > 19:  # beyond 64 bits, however long
+        return -(2**63) if text.startswith("-") else 2**63 - 1
     return max(-(2**63), min(2**63 - 1, int(text)))
 
 
@@ -146,7 +148,8 @@ def parse_repo(text: str) -> Repo:
     """`OWNER/REPO` as a repository. Raises ShimError if no repository of Forgejo can have such a name."""
     owner, _, name = text.partition("/")
     if not _NAME.match(owner) or not _NAME.match(name) or name.lower().endswith(".git"):
-        raise ShimError(f"{text!a} is no name of a repository; give OWNER/REPO", cause="usage")
+        shown = "that" if "@" in text else ascii(text)  # it may be an address with a password
+        raise ShimError(f"{shown} is no name of a repository; give OWNER/REPO", cause="usage")
     return Repo(owner, name)
 
 
@@ -158,11 +161,6 @@ def job_logs_path(repo: Repo, job_id: int, attempt: int | None = None) -> str:
 def run_jobs_path(repo: Repo, run_id: int) -> str:
     """Path of a run's jobs."""
     return f"{API}/repos/{_repo(repo)}/actions/runs/{run_id}/jobs"
-
-
-def run_logs_path(repo: Repo, run_id: int) -> str:
-    """Path of a run's logs (zip)."""
-    return f"{API}/repos/{_repo(repo)}/actions/runs/{run_id}/logs"
 
 
 def runs_path(repo: Repo, **query: object) -> str:

@@ -5,18 +5,21 @@ Its name stands for what the bytes are of: server, job, attempt, and the log's i
 id of a web log; `Last-Modified` and size of a native one). So every try asks for the log first, and goes on only in a
 file of that very log, with an answer that says the same again and starts where the file ends, less its last bytes, of
 which a broken download proves nothing; else it starts anew. One process at a time: the file is locked. What cannot be
-gone on with is removed.
+gone on with is removed, and with a log that was saved what earlier downloads to the same place left. A file that is
+replaced passes its mode on.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +30,7 @@ from .errors import BadRequest, NotNow, ShimError, Unreachable
 TRIES = 3  # in a row that bring no further byte
 AGAIN = 128 * 1024  # bytes at a part's end that are read again: a download that breaks while its log is moved to
 # storage ends in an error page of 10 KiB, under the log's own headers (recorded on 11.0.15 to 16)
+NAME = 100  # bytes of the target's name in a part's
 PAUSE = 0.5  # seconds before the second try, doubled each time
 
 Progress = Callable[[int, int | None], None]
@@ -104,10 +108,15 @@ def save(
 
 def _target(path: Path) -> Path:
     """Where a link leads, so that the link stays; refuses what a rename would destroy."""
-    path = Path(os.path.realpath(path))
-    if path.is_dir():
+    with _disk(path):
+        path = Path(os.path.realpath(path))
+        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
+        has_place = path.parent.is_dir()
+    if is_folder:
         raise ShimError(f"{path} is a folder; name a file in it")
-    if path.exists() and not path.is_file():
+    if not has_place:
+        raise ShimError(f"the folder {path.parent} does not exist; make it, or name another")
+    if is_other:
         raise ShimError(f"{path} is no regular file; leave the name out and redirect the output to it")
     return path
 
@@ -152,13 +161,15 @@ class Part:
 
     def __init__(self, target: Path, subject: str, identity: str | None) -> None:
         key = hashlib.blake2b(f"{subject}\n{identity}".encode(), digest_size=8).hexdigest()
-        beginning = os.fsdecode(os.fsencode(target.name)[:100])
+        beginning = os.fsdecode(os.fsencode(target.name)[:NAME])
         self.path = target.with_name(f".{beginning}.{key}.part")
         self.size = 0
         self._keeps = identity is not None
         with _disk(self.path):
+            self._mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else None
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = os.fdopen(os.open(self.path, flags, 0o666), "r+b", buffering=0)
+            mode = 0o666 if self._mode is None else 0o600
+            self._file = os.fdopen(os.open(self.path, flags, mode), "r+b", buffering=0)
         try:
             self._lock()
         except BaseException:
@@ -202,9 +213,12 @@ class Part:
         """Put the file in its place, complete on disk."""
         with _disk(target):
             self._file.truncate(self.size)
+            if self._mode is not None:
+                os.fchmod(self._file.fileno(), self._mode)
             os.fsync(self._file.fileno())
             os.replace(self.path, target)
             self._keeps = True
+        _remove_left(target)
 
     def __enter__(self) -> Self:
         return self
@@ -215,9 +229,23 @@ class Part:
         self._file.close()
 
 
+def _remove_left(target: Path) -> None:
+    """Remove what broken downloads to `target` left and nobody is writing now. A name that is cut may be another's."""
+    if len(os.fsencode(target.name)) > NAME:
+        return
+    left = re.compile(re.escape(f".{target.name}.") + r"[0-9a-f]{16}\.part")
+    with suppress(OSError):
+        for path in [path for path in target.parent.iterdir() if left.fullmatch(path.name)]:
+            with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ShimError(f"{path} cannot be written ({error.strerror}); free the space or name another place") from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        what = "free the space or name another place" if full else "name another place"
+        raise ShimError(f"{path} cannot be written ({error.strerror}); {what}") from None

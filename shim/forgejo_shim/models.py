@@ -79,8 +79,6 @@ class RunState:
     counter is raised: True from 15 (when a rerun is asked for), False up to 14 (when a runner takes the job).
     """
 
-    link: str
-    status: str
     jobs: tuple[WebJob, ...]
     attempts: tuple[tuple[int, str], ...] | None
     has_attempts: bool

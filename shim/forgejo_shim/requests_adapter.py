@@ -16,6 +16,7 @@ import hashlib
 import http.client
 import io
 import os
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Generator
@@ -67,17 +68,22 @@ def mount(
 
 
 def base_url_of(text: str) -> str:
-    """`text` as a base URL, without a slash at the end. Raises ShimError."""
+    """`text` as a base URL, as `requests` will write it, without a slash at the end. Raises ShimError.
+
+    A text with an `@` may hold a password, so it is never repeated.
+    """
+    if "@" in text:
+        raise ShimError("the server's address holds an @; give credentials as a token or a web account instead")
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises if it is none
-    except ValueError:
-        raise ShimError("the server's address is none; give http(s)://host[:port][/path]") from None
-    if parts.username or parts.password:
-        raise ShimError("the server's address holds credentials; give them as a token or a web account instead")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[?#\s\\]", text)
+        fits = fits and not {".", ".."} & set(parts.path.split("/"))
+        url = requests.Request("GET", text).prepare().url if fits else None
+    except (ValueError, requests.RequestException):
+        url = None
+    if url is None:
         raise ShimError(f"{text!a} is no address of a server; give http(s)://host[:port][/path]")
-    return text.rstrip("/")
+    return url.rstrip("/")
 
 
 class ShimAdapter(HTTPAdapter):
@@ -122,14 +128,15 @@ class ShimAdapter(HTTPAdapter):
             return _marked(self.pass_on(request, {**how, "stream": stream}), "native")
         net = _Net(self, request, how)
         try:
-            if run(capability(net, self.server, operation)) is not Capability.ABSENT:
+            known = run(capability(net, self.server, operation))
+            if known is Capability.PRESENT or (known is Capability.UNKNOWN and operation.method == "GET"):
                 response = _marked(self.pass_on(request, how), "native")
                 if not self._is_absent(net, operation, response):
                     return response
             headers = Headers((name, _text(value)) for name, value in request.headers.items())
             reply = run(answer(net, self.server, operation, headers, self._allowed_for(request)))
         except ShimError as error:
-            reply = refusal(error, self.base_url)
+            reply = refusal(error, self.base_url)  # raises it, where the fault is not the server's
         except Broken as error:
             raise requests.exceptions.ConnectionError(error, request=request) from error
         return _marked(self.build_response(request, _raw(reply, request.method or "")), "web", reply.task)
@@ -215,6 +222,7 @@ class _Net:
         self._adapter = adapter
         self._caller = question_headers(Headers((k, _text(v)) for k, v in request.headers.items()))
         self._how = how
+        self._request = request
 
     async def api(self, path: str) -> Answer:
         return self._send("GET", path, self._caller, b"")
@@ -229,12 +237,18 @@ class _Net:
         return time.time()
 
     def _send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        """Send a request of the flow's. What the network raises is raised anew, of the caller's own request: the
+        flow's holds the web session's password or cookie."""
         request = requests.PreparedRequest()
         request.prepare_method(method)
         request.url = self.base_url + path
         request.headers = CaseInsensitiveDict(headers)
         request.prepare_body(body or None, None)
-        return _Answer(self._adapter.pass_on(request, self._how))
+        try:
+            return _Answer(self._adapter.pass_on(request, self._how))
+        except requests.RequestException as error:
+            raised = type(error)(str(error), request=self._request)
+        raise raised
 
 
 class _Lock(AbstractAsyncContextManager[None]):
@@ -314,9 +328,15 @@ class _Relayed(urllib3.HTTPResponse):
 
     def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
         start = self._begin(amt)
-        if start and amt is not None:
+        if amt is not None and len(start) == amt:
             return start
-        return start + super().read(amt, decode_content, cache_content)
+        return start + super().read(None if amt is None else amt - len(start), False, cache_content)
+
+    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
+        return self._begin(amt) or super().read1(amt, False)
+
+    def tell(self) -> int:
+        return self._inner.tell() - len(self._start)
 
     def release_conn(self) -> None:
         self._inner.release_conn()

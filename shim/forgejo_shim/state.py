@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ShimError
+
+TABLE = "kept_1"  # another number for values of another shape
 
 
 class MemoryState:
@@ -42,33 +45,44 @@ class MemoryState:
 
 
 class SQLiteState:
-    """State in a file that several processes may share."""
+    """State in a file that several processes may share. What cannot be read or written is not kept: facts are hints."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = private_file(Path(path))
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10, isolation_level=None)
+            self._db.execute("pragma synchronous = off")
             self._db.execute(
-                "create table if not exists kept (base text, subject text, key text, value text,"
+                f"create table if not exists {TABLE} (base text, subject text, key text, value text,"
                 " primary key (base, subject, key)) without rowid"
             )
+        except sqlite3.OperationalError as error:
+            raise ShimError(f"the state file {self.path} is in use or out of reach ({error}); try again") from None
         except sqlite3.Error as error:
             raise ShimError(f"the state file {self.path} cannot be used ({error}); remove it or name another") from None
 
     def get(self, base: str, subject: str, key: str) -> Any:
-        with self._lock:
-            row = self._db.execute(
-                "select value from kept where base = ? and subject = ? and key = ?", (base, subject, key)
-            ).fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._execute(
+            f"select value from {TABLE} where base = ? and subject = ? and key = ?", base, subject, key
+        )
+        try:
+            return json.loads(rows[0][0]) if rows else None
+        except (ValueError, RecursionError):
+            return None
 
     def put(self, base: str, subject: str, key: str, value: Any) -> None:
+        if value is None:
+            self._execute(f"delete from {TABLE} where base = ? and subject = ? and key = ?", base, subject, key)
+        else:
+            self._execute(f"replace into {TABLE} values (?, ?, ?, ?)", base, subject, key, json.dumps(value))
+
+    def _execute(self, statement: str, *values: str) -> list[tuple[str, ...]]:
         with self._lock:
-            if value is None:
-                self._db.execute("delete from kept where base = ? and subject = ? and key = ?", (base, subject, key))
-            else:
-                self._db.execute("replace into kept values (?, ?, ?, ?)", (base, subject, key, json.dumps(value)))
+            try:
+                return self._db.execute(statement, values).fetchall()
+            except sqlite3.Error:
+                return []
 
     def close(self) -> None:
         """Close the file."""
@@ -94,7 +108,10 @@ class SessionFile:
         if not self.path.exists():
             return {}
         with locked(self.path):
-            return dict(self._read().get(f"{account} {base}", {}))
+            cookies = self._read().get(f"{account} {base}")
+        if not isinstance(cookies, dict):
+            return {}
+        return {name: value for name, value in cookies.items() if re.fullmatch(r"[\x20-\x7e]+", f"{name}{value}")}
 
     def save(self, base: str, account: str, cookies: dict[str, str]) -> None:
         """Keep `cookies` in place of what was kept for `account` at `base`."""

@@ -144,24 +144,27 @@ def _sort_text(status: int, kind: str, body: bytes) -> Page:
 
 def path_of(location: str) -> str:
     """The path of a redirect. Run and job pages redirect to ROOT_URL, so the origin is never followed."""
-    return urlsplit(location).path
+    try:
+        return urlsplit(location).path
+    except ValueError:
+        return ""
 
 
 def attempt_of(location: str) -> int | None:
     """The attempt in the redirect of a job's page (Forgejo 13 and later)."""
-    found = re.search(r"/actions/runs/\d+/jobs/\d+/attempt/(\d+)\Z", path_of(location))
+    found = re.search(r"/actions/runs/\d+/jobs/\d+/attempt/(\d{1,18})\Z", path_of(location))
     return int(found[1]) if found else None
 
 
 def run_number_of(location: str) -> int | None:
     """The run number in the redirect of `runs/latest`."""
-    found = re.search(r"/actions/runs/(\d+)(/|\Z)", path_of(location))
+    found = re.search(r"/actions/runs/(\d{1,18})(/|\Z)", path_of(location))
     return int(found[1]) if found else None
 
 
 def task_of(headers: Headers) -> int | None:
     """The task id in a download's file name, `{workflow}-{job name}-{task id}.log`; None if there is no such name."""
-    found = re.search(r"-(\d+)\.log\Z", file_name(headers))
+    found = re.search(r"-(\d{1,18})\.log\Z", file_name(headers))
     return int(found[1]) if found else None
 
 
@@ -217,8 +220,6 @@ def read_state(body: bytes, repo: Repo, at: Location) -> RunState:
         raise PageChanged(f"the web UI answered with another run than {at.run_number} of {repo}: {run['link']!a}")
     attempts = current.get("allAttempts")
     return RunState(
-        link=run["link"],
-        status=run["status"],
         jobs=tuple(WebJob(job["id"], job["name"], job["status"]) for job in run["jobs"]),
         attempts=None if attempts is None else tuple((a["number"], a["status"]) for a in attempts),
         has_attempts="allAttempts" in current,
@@ -280,5 +281,5 @@ def _valid(name: str, body: bytes, what: str) -> Any:
         field = ".".join(str(part) for part in error.path[1:]) or "the answer"
         raise PageChanged(f"{what} was not understood: {field} {error.rule} does not fit; report this server's version"
                           ) from None  # fmt: skip
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PageChanged(f"{what} was not understood: it is no JSON") from None

@@ -10,9 +10,12 @@ code of spec/README.md; a reader that goes away ends the command quietly. Bad in
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -36,7 +39,13 @@ class Root(click.Group):
         """Run the command and exit."""
         words = list(sys.argv[1:] if args is None else args)
         extra |= {"prog_name": "forgejo-shim", "standalone_mode": False}
-        sys.exit(_guarded(lambda: super(Root, self).main(words, **extra), "--json" in words))
+        if sys.stdout is None:
+            show_error("stdout is closed; open it, or redirect it to /dev/null", "error", 1, "--json" in words)
+            sys.exit(1)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # what the encoding lacks is shown, and never an error
+                stream.reconfigure(errors="backslashreplace")
+        sys.exit(_guarded(lambda: super(Root, self).main(words, **extra), words))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; a reader of stdout that has gone, as `head` does, has what it wanted."""
@@ -44,28 +53,48 @@ class Root(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()
             return 0
         return result
 
 
-def _guarded(command: Callable[[], Any], as_json: bool) -> int:
+def _drop_stdout() -> None:
+    """Let go of what stdout still holds, so that the interpreter does not fail on it at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _guarded(command: Callable[[], Any], words: Sequence[str]) -> int:
+    as_json = "--json" in words
     try:
         code = command()
         return code if isinstance(code, int) else 0
     except ShimError as error:
         show_error(error.message, error.cause or "error", error.exit_code, as_json)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
     except click.ClickException as error:
         help_of = getattr(error, "ctx", None)
         hint = f"; see {help_of.command_path} --help" if help_of else ""
-        show_error(error.format_message().rstrip(".") + hint, "usage", USAGE, as_json)
+        show_error(_discreet(error.format_message(), words).rstrip(".") + hint, "usage", USAGE, as_json)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except (OSError, sqlite3.Error) as error:
+        _drop_stdout()
         show_error(f"{type(error).__name__}: {error}; check files and permissions", "error", 1, as_json)
         return 1
+
+
+def _discreet(message: str, words: Sequence[str]) -> str:
+    """The message without what has an `@` in it: an address that was pasted can hold a password."""
+    for word in words:
+        if "@" in word:
+            for shown in (word, word.partition("=")[2]):
+                message = message.replace(shown, "…") if "@" in shown else message
+    return re.sub(r"[^\s'\"]*@[^\s'\"]*", "…", message)
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -25,6 +25,7 @@ import click
 
 from ..errors import ShimError
 from ..models import WebCookie, WebCredentials, WebLogin
+from ..requests_adapter import base_url_of
 from ..state import refuse_shared
 
 WEB = {  # key of the file: variable of the environment
@@ -63,6 +64,8 @@ def read_config(path: Path | None, default: Path) -> Config:
         return Config()
     path = path or default
     try:
+        if not path.is_file():
+            raise ShimError(f"the config file {path} is {'no regular file' if path.exists() else 'not there'}; name another")
         refuse_shared(path)
         text = path.read_text("utf-8")
         found = tomllib.loads(text)
@@ -70,7 +73,9 @@ def read_config(path: Path | None, default: Path) -> Config:
         raise ShimError(f"the config file {path} cannot be read ({error.strerror}); name another") from None
     except UnicodeDecodeError:
         raise ShimError(f"the config file {path} is no UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ShimError(f"the config file {path} is nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         at = re.search(r"\(at [^)]*\)", str(error))
         raise ShimError(f"the config file {path} is no TOML {at[0] if at else ''}".rstrip()) from None
     return _config(found, path)
@@ -83,6 +88,12 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     _only_texts(found, {"server"}, path)
     for entry in servers.values():
         _only_texts(entry, {"token", *WEB}, path)
+    for name in (*servers, *filter(None, [found.get("server")])):
+        try:
+            base_url_of(name)
+        except ShimError:
+            shown = "a server's name" if "@" in name else ascii(name)
+            raise ShimError(f"{path}: {shown} is no address of a server; give http(s)://host[:port][/path]") from None
     credentials = {
         name: Credentials(entry.get("token") or None, _web({key: entry.get(key, "") for key in WEB}, {}))
         for name, entry in servers.items()

@@ -59,7 +59,9 @@ def detect(settings: Settings, target: Target | None) -> int:
         version = _try("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
         known = client.adapter.capabilities(client.session, client.timeout)
         offers = list(_offers(known))
-        trials = [version, *_trials(client, repo, any(offer.backend != "native" for offer in offers))]
+        web_is_needed = any(offer.backend != "native" for offer in offers)
+        trials = [version, *_trials(client, repo, web_is_needed)]
+        spare = {"" if web_is_needed else client.adapter.server.session.account}
         report = {
             "server": client.base_url,
             "version": version.says if version.works else known.version or None,
@@ -75,7 +77,8 @@ def detect(settings: Settings, target: Target | None) -> int:
         click.echo()
         rows = [(t.credential, t.purpose, "works" if t.works else "does not", t.says) for t in trials]
         show_table(("credential", "for", "works", "says"), rows)
-    return next((trial.exit_code for trial in trials if not trial.works and trial.purpose != "account"), 0)
+    needed = (trial for trial in trials if trial.purpose != "account" and trial.credential not in spare)
+    return next((trial.exit_code for trial in needed if not trial.works), 0)
 
 
 def _offers(known: Capabilities) -> Iterator[Offer]:

@@ -23,29 +23,57 @@ from .settings import Settings, common
 from .target import RunRef, Target, TargetType, run_ref
 
 
+JOB_NAME = 255  # bytes at most (modules/actions/workflows cut it; models/actions/run.go, 11.0.15 to 16)
+
+
 class _Command(click.Command):
     """Takes `-1` for the job id that it is, so that the answer is the server's, as for every id that no job has."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.ignore_unknown_options = any(re.fullmatch("-[0-9]+", word) for word in args)
-        return super().parse_args(ctx, args)
+        valued = {name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts}
+        words = [
+            f" {word}" if re.fullmatch("-[0-9]+", word) and before not in valued else word  # with a space, no option
+            for before, word in zip(["", *args], args, strict=False)
+        ]
+        return super().parse_args(ctx, words)
+
+
+class _Id(click.ParamType[int]):
+    """A job id, whatever the server says of it, if it is not longer than any number needs."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(" ?[+-]?[0-9]{1,30}", value):
+            self.fail(f"{value!a} is no number" if len(value) < 100 else "that is no number of a job", param, ctx)
+        return int(value)
+
+
+def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("the name is empty", ctx, param)
+    return value
 
 
 @click.command(cls=_Command)
 @click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
-@click.argument("job_id", metavar="[JOB_ID]", type=int, required=False)
+@click.argument("job_id", metavar="[JOB_ID]", type=_Id(), required=False)
 @click.option("--run", "run", metavar="NUMBER|latest|URL", help="The run to look in, in place of a job id.")
 @click.option("--job", "job", metavar="NAME|INDEX", help="The job of that run, by its name or its 0-based index.")
 @click.option(
-    "--attempt", type=int, metavar="N", help="An earlier attempt of the job, from 1; default: the current one."
+    "--attempt", type=_Id(), metavar="N", help="An earlier attempt of the job, from 1; default: the current one."
 )
-@click.option("-o", "--output", metavar="FILE", help="Save the log in FILE: whole or not at all.")
 @click.option(
-    "-d", "--dir", "folder", type=click.Path(path_type=Path), help="Save every job's log of the run in a folder."
+    "-o", "--output", metavar="FILE", callback=_not_empty, help="Save the log in FILE: whole or not at all."
+)
+@click.option(
+    "-d", "--dir", "folder", metavar="PATH", callback=_not_empty, help="Save every job's log of the run in a folder."
 )
 @common
 @click.pass_obj
-def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: Any) -> None:
+def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: Any) -> int:
     """Print a job's log, or save it.
 
     \b
@@ -60,8 +88,7 @@ def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: An
     with settings.client(target.server) as client:
         if folder:
             assert target.run is not None
-            _save_run(client, target, target.run, folder, settings.json)
-            return
+            return _save_run(client, target, target.run, Path(folder), settings.json)
         if job_id is None:
             assert target.run is not None
             job_id = _choose(client.jobs(target.repo, target.run), target, job).id
@@ -71,9 +98,10 @@ def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: An
                 saved = client.save_log(target.repo, job_id, output, attempt, report)
             if settings.json:
                 show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
-            return
+            return 0
         with client.log(target.repo, job_id, attempt) as log:
             show_log(log)
+    return 0
 
 
 def _with_run(target: Target, run: str | None) -> Target:
@@ -91,7 +119,7 @@ def _with_run(target: Target, run: str | None) -> Target:
 
 
 def _refuse_contradictions(
-    target: Target, job_id: int | None, job: str | None, attempt: int | None, output: str | None, folder: Path | None
+    target: Target, job_id: int | None, job: str | None, attempt: int | None, output: str | None, folder: str | None
 ) -> None:
     if job_id is not None and (target.run is not None or job is not None):
         raise click.UsageError("a job id names the job already; leave the run and --job out")
@@ -99,6 +127,8 @@ def _refuse_contradictions(
         raise click.UsageError("no job is named; give a job id, or a run and --job")
     if job is not None and target.job_index is not None:
         raise click.UsageError("the URL names a job already; leave --job out")
+    if job is not None and len(job.encode(errors="replace")) > JOB_NAME:
+        raise click.UsageError("--job is longer than any job's name; give its name or its index")
     one_job = job_id is not None or job is not None or target.job_index is not None
     if folder and (one_job or attempt is not None or output):
         raise click.UsageError("--dir saves the current logs of a whole run; leave job, --attempt and --output out")
@@ -113,7 +143,7 @@ def _choose(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
         found = list(jobs)
     else:
         found = [job for job in jobs if job.name == wanted]
-        if not found and wanted.isdecimal():
+        if not found and re.fullmatch("[0-9]+", wanted):
             found = [job for job in jobs if job.index == int(wanted)]
     if len(found) == 1:
         return found[0]
@@ -126,15 +156,16 @@ def _listed(jobs: Sequence[Job]) -> str:
     return ", ".join(f"{job.id} ({job.name})" for job in jobs)
 
 
-def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> None:
+def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> int:
+    """Save what there is; the exit code is that of the first failure if nothing was saved."""
     with progress(f"run {run}") as report:
         found = client.save_run_logs(target.repo, run, folder, report)
     if as_json:
         show_json([{"job_id": job.id, "name": job.name, **_summary(saved)} for job, saved in found])
-        return
-    for job, saved in found:
-        if isinstance(saved, ShimError):
-            note(f"job {job.id} ({job.name}): not saved: {saved.message}")
+    failures = [(job, saved) for job, saved in found if isinstance(saved, ShimError)]
+    for job, error in [] if as_json else failures:
+        note(f"job {job.id} ({job.name}): not saved: {error.message}")
+    return failures[0][1].exit_code if failures and len(failures) == len(found) else 0
 
 
 def _summary(saved: Saved | ShimError) -> dict[str, object]:

@@ -72,7 +72,7 @@ def note(message: str) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Report | None]:
     """Shows how far a download is; None where nobody looks."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())

@@ -61,6 +61,8 @@ class Settings:
         server = of_url or explicit or config.server
         if not server:
             raise click.UsageError("no server is named; give --server URL or set FORGEJO_URL")
+        if any("@" in text for text in (server, explicit) if text):
+            raise click.UsageError("the server's address holds credentials; give them as a token or a web account")
         try:
             base = base_url_of(server)
             if explicit and not _same(base, base_url_of(explicit)):

@@ -46,6 +46,8 @@ class TargetType(click.ParamType[Target]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
         if isinstance(value, Target):
             return value
+        if "@" in re.split("[?#]", value)[0]:
+            self.fail("the address holds credentials or is none; give OWNER/REPO or a URL without them", param, ctx)
         found = _PAGE.fullmatch(value)
         try:
             if not found:
@@ -54,7 +56,7 @@ class TargetType(click.ParamType[Target]):
         except ShimError as error:
             self.fail(error.message, param, ctx)
         server = found["origin"] + found["path"] if found["origin"] else None
-        index, attempt = (int(text) if text else None for text in (found["job"], found["attempt"]))
+        index, attempt = (_number(text) if text else None for text in (found["job"], found["attempt"]))
         return Target(repo, server, run_ref(found["run"]) if found["run"] else None, index, attempt)
 
 
@@ -64,4 +66,11 @@ def run_ref(text: str) -> RunRef:
         return "latest"
     if re.fullmatch("[0-9]{1,18}", text):
         return int(text)
-    raise click.BadParameter(f"{text!a} is no run; give its number, latest, or the URL of its page")
+    shown = f"{text!a} is" if len(text) < 100 else "that is"
+    raise click.BadParameter(f"{shown} no run; give its number, latest, or the URL of its page")
+
+
+def _number(text: str) -> int:
+    if len(text) > 18:
+        raise click.BadParameter("the URL holds a number that no job has; give the URL of a job's page")
+    return int(text)

@@ -60,7 +60,9 @@ async def answer(net: Net, server: Server, operation: Operation, headers: Header
 
 
 def refusal(error: ShimError, base_url: str) -> Reply:
-    """An error as the caller gets it."""
+    """An error as the caller gets it. One that is no answer of a server's (a state file, say) is raised."""
+    if type(error) is ShimError:
+        raise error
     more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
     return Reply(error.status, [JSON_TYPE, *more], error_body(error, base_url))
 

@@ -249,4 +249,4 @@ class Reader:
 
 def _seconds(headers: Headers) -> int:
     text = headers.get("Retry-After")
-    return min(int(text), 3600) if text.isdecimal() else 5
+    return min(int(text), 3600) if text.isdecimal() and len(text) < 9 else 5

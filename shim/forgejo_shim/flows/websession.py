@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 import struct
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
@@ -38,10 +39,11 @@ class WebSession:
         self.credentials = credentials
         self.cookies = dict(cookies or {})
         self.generation = 1 if self.cookies else 0  # how often it was signed in; 0: not yet
-        self.sign_ins = 0
         self._on_change = on_change
         self._refusal: ShimError | None = None
         if isinstance(credentials, WebCookie):
+            if not re.fullmatch(r"[\x20-\x7e]*", credentials.cookie):
+                raise ShimError("the web cookie holds a character that no header can carry; check how it was copied")
             self.cookies.update(_cookies_in(credentials.cookie))
             self.generation = 1
 
@@ -111,7 +113,6 @@ class WebSession:
                 self.cookies.pop(name, None)
 
     async def _sign_in(self, net: Net) -> None:
-        self.sign_ins += 1
         if isinstance(self.credentials, WebCookie):
             return await self._follow_remember_cookie(net)
         if self.credentials is None:
