@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from forgejo_shim.cli import main
+from forgejo_shim.cli.config import read_config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -60,3 +61,14 @@ def test_every_path_exists() -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folders_readme_is_short(folder: str) -> None:
     assert len((ROOT / folder / "README.md").read_text().splitlines()) <= 10
+
+
+@pytest.mark.clause("C12")
+def test_the_config_file_of_the_readme_is_read(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "config.toml"
+    path.write_text(example.replace("…", "x"))
+    path.chmod(0o600)
+    config = read_config(path, path)
+    assert config.server == "https://forge.example"
+    assert config.servers["https://forge.example"].token == "x"
