@@ -41,6 +41,12 @@ class Place:
         assert result.stderr.count("\n") == 1
         return result.exit_code, result.stderr
 
+    def shell(self, line: str, *words: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        """A line of `sh` in which `"$@"` is the command."""
+        kept = {"PATH": os.environ["PATH"], **self.environment, **environment}
+        command = ["sh", "-c", line, "sh", *PROGRAM, *map(str, words)]
+        return subprocess.run(command, env=kept, capture_output=True, timeout=30, check=False)
+
     def process(self, *words: object, **more: Any) -> subprocess.Popen[bytes]:
         """The command as a process."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}

@@ -292,9 +292,18 @@ class Client:
     def _ask(self, path: str, what: str, template: str, headers: Mapping[str, str]) -> requests.Response:
         """The open 200 or 206. Raises ShimError for every other answer, and what `requests` raises."""
         for _ in range(REDIRECTS):
-            response = self.session.get(
-                self.base_url + path, headers=dict(headers), stream=True, timeout=self.timeout, allow_redirects=False
-            )
+            try:
+                response = self.session.get(
+                    self.base_url + path,
+                    headers=dict(headers),
+                    stream=True,
+                    timeout=self.timeout,
+                    allow_redirects=False,
+                )
+            except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError):
+                raise
+            except ValueError:  # `requests` looks at a redirect before it gives it out
+                raise self._no_address() from None
             if response.status_code in (200, 206):
                 return response
             with response:
@@ -305,13 +314,16 @@ class Client:
                 path = self._redirected(path, response.headers["Location"])
         raise NotForgejo(f"{what}: {self.base_url} redirects in a circle; check the address")
 
+    def _no_address(self) -> NotForgejo:
+        return NotForgejo(f"{self.base_url} redirects to what is no address; check the address of the server")
+
     def _redirected(self, path: str, location: str) -> str:
         """The path that a redirect leads to below the base URL, whatever origin it names (Forgejo's own are paths)."""
         try:
             target = urlsplit(urljoin(self.base_url + path, location))
             port = target.port
         except ValueError:
-            raise NotForgejo(f"{self.base_url} redirects to what is no address; check the address") from None
+            raise self._no_address() from None
         _, found, rest = target.path.partition(API)
         moved = API + rest + (f"?{target.query}" if target.query else "")
         if not found or moved == path:

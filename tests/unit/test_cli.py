@@ -127,6 +127,17 @@ def test_what_is_not_one_job(place: Place) -> None:
         ["o/r", "x"],
         ["o/r", 1, "--attempt", "x"],
         ["o/r", 1, "--bogus"],
+        ["o/r", "--attempt", -1, "--bogus", 1],
+        ["o/r", -1, "--bogus"],
+        ["o/r", run.jobs[0].id, "-o", ""],
+        ["o/r", "--run", 1, "--dir", ""],
+        ["o/r", "9" * 5000],
+        ["o/r", 1, "--attempt", "9" * 5000],
+        ["o/r", "--run", "9" * 5000],
+        ["o/r", "--run", 1, "--job", "9" * 5000],
+        [f"{place.small.url}/o/r/actions/runs/1/jobs/{'9' * 5000}"],
+        [f"{place.small.url}/o/r/actions/runs/{'9' * 5000}/jobs/0"],
+        [f"{place.small.url}/o/r/actions/runs/1/jobs/0/attempt/{'9' * 5000}"],
         ["o/r", 1, 2],
         [],
     ):
@@ -241,6 +252,13 @@ def test_logs_are_saved(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.clause("C9")
+def test_a_run_of_which_nothing_was_saved_is_an_error(place: Place, tmp_path: Path) -> None:
+    run = place.small.model.add_run(place.small.repo, ["waits", "waits too"])
+    for words in (["logs"], ["--json", "logs"]):
+        assert place.run(*words, "o/r", "--run", run.number, "--dir", tmp_path / "dir").exit_code == 6
+
+
+@pytest.mark.clause("C9")
 def test_progress_is_for_a_terminals_stderr_only(web: Place, tmp_path: Path) -> None:
     job = web.small.add().jobs[0]
     web.small.double.faults.slow("/logs", piece=60_000, delay=0.05)
@@ -332,6 +350,23 @@ def test_a_log_that_breaks_off_on_a_pipe_is_an_error(web: Place) -> None:
     assert LOG.startswith(out) and process.returncode == 8 and b"broke off" in told
 
 
+@pytest.mark.clause("C10")
+@pytest.mark.parametrize("line", ['"$@" > /dev/full', '"$@" >&-'])
+def test_an_output_that_takes_nothing_is_an_error(web: Place, line: str) -> None:
+    job = web.small.add().jobs[0]
+    for words in (["logs", "o/r", job.id], ["runs", "o/r"]):
+        ended = web.shell(line, *words)
+        assert ended.returncode == 1 and ended.stdout == b""
+        assert ended.stderr.startswith(b"forgejo-shim: ") and ended.stderr.count(b"\n") == 1
+
+
+@pytest.mark.clause("C10")
+def test_what_the_encoding_lacks_is_shown(web: Place) -> None:
+    web.small.add(title="漢字")
+    ended = web.shell('"$@"', "runs", "o/r", PYTHONIOENCODING="latin-1")
+    assert (ended.returncode, ended.stderr) == (0, b"") and b"\\u6f22\\u5b57" in ended.stdout
+
+
 # Detect
 
 
@@ -381,6 +416,15 @@ def test_detect_says_what_does_not_work(web: Place) -> None:
 
 
 @pytest.mark.clause("C7")
+def test_detect_needs_no_web_account_where_everything_is_native(tmp_path: Path) -> None:
+    with Small("16") as small:
+        small.add()
+        result = Place(small, tmp_path).run("--json", "detect", "o/r", FORGEJO_SHIM_WEB_PASSWORD="wrong")
+    assert result.exit_code == 0
+    assert [t["purpose"] for t in json.loads(result.stdout)["credentials"] if not t["works"]] == ["sign-in"]
+
+
+@pytest.mark.clause("C7")
 def test_detect_where_the_server_does_not_tell(tmp_path: Path) -> None:
     with Small("15", swagger=False) as small:
         report = json.loads(Place(small, tmp_path).run("detect", "--json").stdout)
@@ -421,6 +465,17 @@ def test_version_and_help(web: Place) -> None:
             assert name in text
     for command in main.commands.values():
         assert command.help and all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_without_a_verb_the_help_is_shown_as_help(web: Place) -> None:
+    result = web.run()
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith("Usage: forgejo-shim") and "\nOptions:\n" in result.stderr
+
+
+def test_an_unknown_option_is_named(web: Place) -> None:
+    code, sentence = web.failure("logs", "o/r", "--attempt", -1, "--bogus", 1)
+    assert code == 2 and "option" in sentence and "--bogus" in sentence
 
 
 def test_a_slow_server_is_given_up(web: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,11 @@ def test_a_config_file_that_others_may_read_is_refused(web: Place, mode: int) ->
         'servers = "hush"',
         '[servers]\n"http://f" = "hush"',
         '[servers."http://f"]\npassword = "hush"',
+        '[servers."http://[::1"]\ntoken = "hush"',
+        '[servers."http://u:hush@f"]\ntoken = "hush"',
+        'server = "u:hush@f"',
+        "x = " + "[" * 100_000,
+        "x = " + "9" * 5000,
         '[servers."http://f"]\ntoken = 7',
         '[servers."http://f"]\nweb_user = "hush"',
         '[servers."http://f"]\nweb_user = "u"\nweb_password = "p"\nweb_cookie = "hush"',
@@ -95,6 +101,36 @@ def test_a_config_file_that_is_wrong_is_said_to_be_so(web: Place, text: str) -> 
     web.home.joinpath(".config/forgejo-shim/config.toml").write_bytes(b"\xff")
     assert web.failure("runs", "o/r")[0] == 1
     assert web.failure("--config", "no such file", "runs", "o/r")[0] == 1
+
+
+@pytest.mark.clause("C12")
+def test_a_config_that_is_no_file_is_not_waited_for(web: Place) -> None:
+    web.home.mkdir(exist_ok=True)
+    os.mkfifo(web.home / "pipe", 0o600)
+    code, sentence = web.failure("--config", web.home / "pipe", "runs", "o/r")
+    assert code == 1 and "no regular file" in sentence
+
+
+@pytest.mark.clause("S35")
+@pytest.mark.parametrize("address", ["https://u:HUSH@f.example", "u:HUSH@f.example", "https://u:HU SH@f.example/o/r"])
+def test_a_password_in_an_address_is_never_shown(web: Place, address: str) -> None:
+    for words in (
+        ["runs", address],
+        ["jobs", "o/r", address],
+        ["logs", "o/r", address],
+        ["logs", address, "--run", "1"],
+        ["logs", "o/r", "--run", address],
+        ["logs", "o/r", "1", "--attempt", address],
+        ["runs", "o/r", f"--limit={address}"],
+        ["--server", address, "runs", "o/r"],
+        ["runs", "o/r", address],
+        [address],
+        ["detect", f"--{address}"],
+    ):
+        code, sentence = web.failure(*words)
+        assert code == 2 and "HU" not in sentence and "SH" not in sentence, words
+    code, sentence = web.failure("runs", "o/r", FORGEJO_URL=address)
+    assert code == 2 and "HU" not in sentence and "SH" not in sentence
 
 
 @pytest.mark.clause("C12")

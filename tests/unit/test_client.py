@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from double.api import Api
 from double.messages import html, redirect
 from forgejo_shim import Client, Job, Run, WebCookie, WebLogin
 from forgejo_shim import client as client_module
@@ -57,6 +58,35 @@ def test_runs_are_the_newest_and_the_newest_first(small: Small, limit: int) -> N
     assert [run.number for run in found] == list(range(60, 0, -1))[:limit]
     assert [run.title for run in found] == [f"title {run.number}" for run in found]
     assert all((run.id is None) == (small.double.face.major == 11) for run in found)
+
+
+@pytest.mark.clause("C1")
+@pytest.mark.parametrize("limit", [1, 2, 31, 50, 70, 100])
+def test_runs_of_a_server_that_gives_fewer_a_page(small: Small, limit: int, monkeypatch: Any) -> None:
+    one_page = Api.one_page
+
+    def capped(self: Any, request: Any, things: Any) -> Any:
+        size, page = int(request.one("limit") or 30), int(request.one("page") or 0)
+        at = (page - 1) * min(size, 30)
+        return things[at : at + min(size, 30)] if page > 0 else one_page(self, request, things)
+
+    monkeypatch.setattr(Api, "one_page", capped)
+    for number in range(1, 76):
+        small.add({"build": row("x")}, title=f"title {number}")
+    with small.client() as client:
+        assert [run.number for run in client.runs("o/r", limit)] == list(range(75, 0, -1))[:limit]
+
+
+def test_pages_that_bring_nothing_new_end_the_list(small: Small, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Api, "one_page", lambda self, request, things: things[:2])
+    for _ in range(5):
+        small.add({"build": row("x")})
+    with small.client() as client:
+        adapter: Any = client.adapter
+        numbers = adapter.run_numbers
+        monkeypatch.setattr(adapter, "run_numbers", lambda *asked: numbers(*asked[:3]))
+        assert len(client.runs("o/r", 100)) <= 5
+    assert len(small.double.requests) < 30
 
 
 @pytest.mark.clause("C1")
@@ -227,6 +257,10 @@ class _Stranger(BaseHTTPRequestHandler):
             "circle": (302, {"Location": f"/circle/api/v1/repos/o{len(self.path)}/r"}, b""),
             "https": (301, {"Location": f"https://127.0.0.1{self.path}"}, b""),
             "empty": (200, {}, b""),
+            "no-address": (302, {"Location": "http://[::1/api/v1/"}, b""),
+            "nested": (200, {"Content-Type": "application/json"}, b"[" * 200_000),
+            "digits": (200, {"Content-Type": "application/json"}, b"9" * 5000),
+            "endless": (200, {"Content-Type": "application/json"}, b" " * 300_000),
         }[how]
         self.send_response(status)
         for name, value in headers.items():
@@ -266,6 +300,18 @@ def test_a_server_that_is_no_forgejo(stranger: str, how: str) -> None:
                 ask()
             assert caught.value.exit_code == 8, caught.value
             assert "secret" not in str(caught.value)
+
+
+def test_what_is_no_json_of_a_sane_size_is_not_understood(stranger: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(client_module, "JSON_LIMIT", 250_000)
+    for how, error, says in (
+        ("nested", PageChanged, "no JSON"),
+        ("digits", PageChanged, "no JSON"),
+        ("endless", PageChanged, "longer than 250000 bytes"),
+        ("no-address", NotForgejo, "no address"),
+    ):
+        with Client(f"{stranger}/{how}", timeout=5) as client, pytest.raises(error, match=says):
+            client.get_json("/api/v1/version", "the version")
 
 
 def test_a_redirect_to_the_same_path_elsewhere_names_the_address_to_give(stranger: str) -> None:

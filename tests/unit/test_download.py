@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,52 @@ def test_what_a_rename_would_destroy_is_refused(either: Small, tmp_path: Path) -
             assert caught.value.exit_code == 1
         client.save_log("o/r", job.id, link)
     assert link.is_symlink() and (tmp_path / "real").read_bytes() == LOG
+
+
+@pytest.mark.clause("C3")
+def test_what_is_in_the_way_is_said(tmp_path: Path) -> None:
+    with Small("16") as small, small.client() as client:
+        job = small.add().jobs[0]
+        (tmp_path / "file").write_text("")
+        for path, says in (
+            (tmp_path / "no" / "x.log", f"the folder {tmp_path / 'no'} does not exist"),
+            (tmp_path / "file" / "x.log", "does not exist"),
+            (tmp_path / ("x" * 300), "too long"),
+        ):
+            with pytest.raises(ShimError, match=says) as caught:
+                client.save_log("o/r", job.id, path)
+            assert "free the space" not in str(caught.value)
+        assert not small.double.requests
+
+
+@pytest.mark.clause("C3")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
+def test_a_file_that_is_replaced_passes_its_mode_on(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "build.log"
+    path.write_text("before")
+    path.chmod(mode)
+    with Small("16") as small, small.client() as client:
+        parts: list[int] = []
+        client.save_log(
+            "o/r",
+            small.add().jobs[0].id,
+            path,
+            progress=lambda *_: parts.extend(part.stat().st_mode & 0o777 for part in tmp_path.glob(".*.part")),
+        )
+    assert path.read_bytes() == LOG and path.stat().st_mode & 0o777 == mode
+    assert set(parts) == {0o600}
+
+
+@pytest.mark.clause("C4")
+def test_what_earlier_downloads_left_is_removed_with_a_saved_log(tmp_path: Path) -> None:
+    names = [f".build.log.{'0' * 16}.part", f".build.log.{'1' * 16}.part", f".other.log.{'0' * 16}.part"]
+    foreign = [".build.log.x.part", f".build.log.more.{'0' * 16}.part"]
+    for name in names + foreign:
+        (tmp_path / name).write_text("left")
+    with Small("16") as small, small.client() as client, (tmp_path / names[1]).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        client.save_log("o/r", small.add().jobs[0].id, tmp_path / "build.log")
+        assert {path.name for path in tmp_path.iterdir()} == {"build.log", *names[1:], *foreign}
 
 
 @pytest.mark.clause("C4")

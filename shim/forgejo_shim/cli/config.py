@@ -65,7 +65,8 @@ def read_config(path: Path | None, default: Path) -> Config:
     path = path or default
     try:
         if not path.is_file():
-            raise ShimError(f"the config file {path} is {'no regular file' if path.exists() else 'not there'}; name another")
+            what = "no regular file" if path.exists() else "not there"
+            raise ShimError(f"the config file {path} is {what}; name another")
         refuse_shared(path)
         text = path.read_text("utf-8")
         found = tomllib.loads(text)

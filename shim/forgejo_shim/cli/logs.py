@@ -22,8 +22,7 @@ from .output import note, progress, show_json, show_log
 from .settings import Settings, common
 from .target import RunRef, Target, TargetType, run_ref
 
-
-JOB_NAME = 255  # bytes at most (modules/actions/workflows cut it; models/actions/run.go, 11.0.15 to 16)
+JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
 
 
 class _Command(click.Command):
@@ -65,9 +64,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--attempt", type=_Id(), metavar="N", help="An earlier attempt of the job, from 1; default: the current one."
 )
-@click.option(
-    "-o", "--output", metavar="FILE", callback=_not_empty, help="Save the log in FILE: whole or not at all."
-)
+@click.option("-o", "--output", metavar="FILE", callback=_not_empty, help="Save the log in FILE: whole or not at all.")
 @click.option(
     "-d", "--dir", "folder", metavar="PATH", callback=_not_empty, help="Save every job's log of the run in a folder."
 )
