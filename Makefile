@@ -24,7 +24,7 @@ lint: $(READY)  ## ruff, mypy (strict for shim/), and whether generated tables a
 	@$(BIN)/python scripts/tables --check
 
 conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table
-	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)" -q
+	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)"
 
 bench: $(READY)  ## throughput, memory and request counts, as ratios of one run
 	@$(BIN)/python scripts/bench

@@ -25,7 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "live" in metafunc.fixturenames:
-        names = chosen(metafunc.config.getoption("--targets"))
+        try:
+            names = chosen(metafunc.config.getoption("--targets"))
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
         metafunc.parametrize("live", [TARGETS[name] for name in names], ids=names, indirect=True, scope="session")
 
 

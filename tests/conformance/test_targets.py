@@ -1,0 +1,23 @@
+"""How targets are named on the command line."""
+
+from __future__ import annotations
+
+import pytest
+from targets import GROUPS, TARGETS, chosen
+
+
+def test_targets_are_chosen_by_name_group_and_version() -> None:
+    assert chosen("double") == GROUPS["double"]
+    assert chosen("15-plain,real")[0] == "15-plain" and set(chosen("real")) == set(GROUPS["real"])
+    assert chosen("13") == ["13-adapter"]
+    assert sorted(GROUPS["double"] + GROUPS["real"]) == sorted(TARGETS)
+
+
+def test_an_unknown_target_is_named() -> None:
+    with pytest.raises(ValueError, match="no target or group 'nonsense'"):
+        chosen("15,nonsense")
+
+
+def test_each_version_has_its_control_and_its_features() -> None:
+    assert [name for name, target in TARGETS.items() if target.control] == ["double-15-plain", "15-plain"]
+    assert not TARGETS["11-adapter"].features & {"run-jobs", "run-zip", "attempts"}
