@@ -12,7 +12,6 @@ import pty
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,20 +23,6 @@ from forgejo_shim import __version__
 from forgejo_shim.cli import main
 from forgejo_shim.cli.terminal import harmless, harmless_text
 from small import LOG, Small, row
-
-
-@pytest.fixture(params=("11", "14", "15", "16"))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with Small(request.param) as small:
-        yield Place(small, tmp_path / "home")
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Place]:
-    """A place whose server lacks the operations."""
-    with Small("15") as small:
-        yield Place(small, tmp_path / "home")
-
 
 # Runs, jobs, logs
 

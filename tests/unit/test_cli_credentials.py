@@ -5,26 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command import Place
 from forgejo_shim.cli import main
-from small import LOG, Small
-
-
-@pytest.fixture(params=("11", "14", "15", "16"))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with Small(request.param) as small:
-        yield Place(small, tmp_path / "home")
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Place]:
-    """A place whose server lacks the operations."""
-    with Small("15") as small:
-        yield Place(small, tmp_path / "home")
+from small import LOG
 
 
 def config(place: Place, text: str, mode: int = 0o600) -> Path:

@@ -29,22 +29,6 @@ from forgejo_shim.errors import (
 )
 from small import LOG, Small, row
 
-FACES = ("11", "12", "13.0.3", "13", "14", "15", "16")
-
-
-@pytest.fixture(params=FACES)
-def small(request: pytest.FixtureRequest) -> Iterator[Small]:
-    with Small(request.param) as place:
-        yield place
-
-
-@pytest.fixture(params=("15", "16"))
-def either(request: pytest.FixtureRequest) -> Iterator[Small]:
-    """A place for each backend: web and native."""
-    with Small(request.param) as place:
-        yield place
-
-
 # Runs and jobs
 
 

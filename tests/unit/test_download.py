@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,6 @@ from double.messages import html
 from forgejo_shim.download import Part
 from forgejo_shim.errors import NotExecuted, NotForgejo, NotThere, PageChanged, ShimError, Unreachable
 from small import LOG, Small, row
-
-FACES = ("11", "12", "13.0.3", "13", "14", "15", "16")
-
-
-@pytest.fixture(params=FACES)
-def small(request: pytest.FixtureRequest) -> Iterator[Small]:
-    with Small(request.param) as place:
-        yield place
-
-
-@pytest.fixture(params=("15", "16"))
-def either(request: pytest.FixtureRequest) -> Iterator[Small]:
-    """A place for each backend: web and native."""
-    with Small(request.param) as place:
-        yield place
 
 
 @pytest.mark.clause("C3")
