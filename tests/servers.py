@@ -9,7 +9,7 @@ Rules
 * Settings are `{"section.KEY": value}` and mean what they mean in `app.ini`.
 * Nobody has to know which kind a server is; `how` is for the reader of a test's report.
 
-The environment names them, with `15` for any of `VERSIONS`, dots written as `_`:
+The environment names them, with `15` for any of `VERSIONS`, in capitals, dots and hyphens written as `_`:
 
     FORGEJO_BIN_15      path of a forgejo executable; run as the user FORGEJO_RUN_AS (default nobody) where we are root,
                         because Forgejo refuses root
@@ -37,7 +37,7 @@ from typing import Any, Self
 import requests
 from hand import Hand, plain_session, wait
 
-VERSIONS = ("11", "12", "13.0.3", "13", "14", "15", "16")
+VERSIONS = ("11", "12", "13.0.3", "13", "14", "15", "15-patched", "16")
 IMAGES = {
     "15": "codeberg.org/forgejo/forgejo:15.0.2-rootless",
     "16": "codeberg.org/forgejo/forgejo:16-rootless",
@@ -359,7 +359,7 @@ def _missing(image: str) -> str | None:
 
 def available(version: str) -> Factory | str:
     """A function that starts a real server of a version (argument: settings), or why there is none."""
-    name = version.replace(".", "_")
+    name = re.sub("[.-]", "_", version).upper()
     path, image, url = (os.environ.get(f"FORGEJO_{kind}_{name}") for kind in ("BIN", "IMAGE", "URL"))
     if path:
         return lambda settings=None: Executable(path, settings)

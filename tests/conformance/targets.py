@@ -6,6 +6,7 @@ feature it does not claim, or an operation that the negative control must be see
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,8 @@ from world import Seeded, seed
 
 RUNS = frozenset({"run-jobs", "run-zip"})
 ATTEMPTS = RUNS | {"attempts"}
-NATIVE = ATTEMPTS | {"conditional", "attempt-while-rerun-waits"}
+NATIVE = ATTEMPTS | {"conditional", "attempt-while-rerun-waits", "native"}
+PATCHED = NATIVE | {"missing-log", "job-details"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Target:
 
 def _faces() -> list[Target]:
     older = {"11": frozenset(), "12": RUNS, "13.0.3": RUNS, "13": ATTEMPTS, "14": ATTEMPTS, "15": ATTEMPTS}
-    shim = frozenset({"shim"})
+    shim = frozenset({"shim", "missing-log"})
     found = []
     for double, mark in ((True, "double-"), (False, "")):
         end = "" if double else "-adapter"
@@ -48,8 +50,12 @@ def _faces() -> list[Target]:
         found += [
             Target(f"{mark}16", "16", NATIVE, front=None, double=double),
             Target(f"{mark}16-adapter", "16", NATIVE, double=double),
-            Target(f"{mark}15-plain", "15", NATIVE, front=None, double=double, control=True),
+            Target(f"{mark}15-plain", "15", PATCHED - {"native"}, front=None, double=double, control=True),
         ]
+    found += [
+        Target("15-patched", "15-patched", PATCHED, front=None),
+        Target("15-patched-adapter", "15-patched", PATCHED),
+    ]
     return found
 
 
@@ -110,7 +116,7 @@ class Live:
 
     @property
     def major(self) -> int:
-        return int(self.target.version.split(".")[0])
+        return int(re.split("[.-]", self.target.version)[0])
 
     @property
     def web(self) -> WebLogin:

@@ -100,9 +100,8 @@ def test_a_request_that_passes_asks_for_nothing_else(live: Live) -> None:
     assert [sent.path for sent in asked.wire.sent] == ["/api/v1/version"]
 
 
-@shim
-@pytest.mark.feature("conditional")
-@pytest.mark.clause("S2", "S10")
+@pytest.mark.feature("native")
+@pytest.mark.clause("S2", "S37")
 def test_native_operations_make_no_web_request(live: Live) -> None:
     asked, job = Asked(live), build(live)
     run = f"/repos/{job.run.repo.full}/actions/runs/{job.run.id}"

@@ -41,6 +41,9 @@ FEATURES = {
     "run-zip",
     "conditional",
     "attempt-while-rerun-waits",
+    "native",
+    "missing-log",
+    "job-details",
     "shim",
     "client",
 }
