@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CODE := shim tests $(filter-out %.md %.svg,$(wildcard scripts/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance bench tables clean
+.PHONY: help demo test lint conformance bench tables patches image clean
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,14 @@ bench: $(READY)  ## throughput, memory and request counts, as ratios of one run
 
 tables: $(READY)  ## make the generated tables of the READMEs anew
 	@$(BIN)/python scripts/tables
+
+patches:  ## is the Go patch series sound? all of it with a clone of Forgejo: make patches FORGEJO_SOURCE=DIR
+	@$(PYTHON) scripts/patches check $(if $(FORGEJO_SOURCE),"$(FORGEJO_SOURCE)")
+
+REGISTRY =
+NAME = forgejo
+image:  ## build images of the patched Forgejo: make image REGISTRY=HOST NAME=OWNER/NAME (Docker and network needed)
+	@$(PYTHON) scripts/image --registry "$(REGISTRY)" --name "$(NAME)"
 
 clean:  ## remove what the verbs made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
