@@ -20,6 +20,7 @@ The environment names them, with `15` for any of `VERSIONS`, in capitals, dots a
 from __future__ import annotations
 
 import atexit
+import contextlib
 import grp
 import os
 import pwd
@@ -27,6 +28,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -209,6 +211,18 @@ class Executable(Server):
         self._settings |= settings
         self._configure()
         self._start()
+
+    def become(self, path: str) -> None:
+        """Go on as another executable on the same data."""
+        self._end()
+        self._path = path
+        self.how = f"executable {Path(path).name}"
+        self._start()
+
+    def schema(self) -> list[tuple[str, ...]]:
+        """The tables and indexes of the database, as SQLite tells them."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._settings['database.PATH']}?mode=ro", uri=True)) as base:
+            return sorted(base.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"))
 
     def stop(self) -> None:
         self._end()
