@@ -17,6 +17,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -36,7 +37,7 @@ class Row:
     content: str
     ticks: int = 0
 
-    @property
+    @cached_property
     def time(self) -> str:
         moment = START + timedelta(seconds=self.ticks // 10_000_000)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{self.ticks % 10_000_000:07d}Z"
@@ -130,7 +131,8 @@ class Runner:
     def call(self, method: str, body: Mapping[str, Any]) -> Any:
         """One call of the protocol; Refused unless the answer is 200."""
         headers = {"Content-Type": "application/json"}
-        answer = self._http.post(self._url + method, data=json.dumps(body), headers=headers, timeout=60)
+        # a minute or two for the last rows of a log of 1 GB, whose answer comes when the log is in its storage
+        answer = self._http.post(self._url + method, data=json.dumps(body), headers=headers, timeout=300)
         if answer.status_code != requests.codes.ok:
             raise Refused(answer)
         return answer.json()
