@@ -81,9 +81,15 @@ class Scripted:
     async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> ScriptedAnswer:
         return await self._answer(f"{method} {path}", headers, body)
 
+    def searching(self, repo: str, job_id: int, is_found: Callable[[], bool]) -> Any:
+        return nullcontext({})
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.at += seconds
+
+    async def aside(self, work: Callable[[], Any]) -> Any:
+        return work()
 
     def now(self) -> float:
         return self.at

@@ -1,14 +1,17 @@
-"""The grammar of the contract's operations: recognise a request, build one, write an error as Forgejo 16 does.
+"""The grammar of the contract's operations and of the shim's additions: recognise a request, build one, write an error
+as Forgejo 16 does.
 
 Rules: pure; the only place that knows the paths under `/api/v1`; numbers are read as Forgejo reads them (a text that is
-no number is 0, Go's `strconv.ParseInt` with its error dropped), because 16's answers depend on it.
+no number is 0, Go's `strconv.ParseInt` with its error dropped), because 16's answers depend on it. `recognise` knows
+the contract's operations alone, `recognise_addition` the others; a driver that offers both asks the latter first, since
+`runs/latest/jobs` looks like the jobs of run 0.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from .errors import (
@@ -17,6 +20,7 @@ from .errors import (
     NoLog,
     NotExecuted,
     NotForgejo,
+    NothingMatched,
     NotNow,
     NotPossible,
     NotThere,
@@ -36,12 +40,27 @@ RUN_JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs"
 RUN_LOGS = "/repos/{owner}/{repo}/actions/runs/{run_id}/logs"
 LIST_RUNS = "/repos/{owner}/{repo}/actions/runs"
 
-_PATTERNS = [
-    (template, re.compile(re.escape(API) + re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?#]+)", re.escape(template)) + r"\Z"))
-    for template in (JOB_LOGS, RUN_JOBS, RUN_LOGS)
-]
+JOB = "/repos/{owner}/{repo}/actions/jobs/{job_id}"
+LATEST = "/repos/{owner}/{repo}/actions/runs/latest"
+LATEST_JOBS = LATEST + "/jobs"
+LATEST_LOGS = LATEST + "/logs"
+RERUN_JOB = JOB + "/rerun"
+RERUN_RUN = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun"
+CANCEL_RUN = "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel"  # 16 has it
+OF_LATEST = (LATEST, LATEST_JOBS, LATEST_LOGS)
+WRITES = (RERUN_JOB, RERUN_RUN, CANCEL_RUN)
+
+
+def _patterns(*templates: str) -> list[tuple[str, re.Pattern[str]]]:
+    named = ((template, re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?#]+)", re.escape(template))) for template in templates)
+    return [(template, re.compile(re.escape(API) + pattern + r"\Z")) for template, pattern in named]
+
+
+_CONTRACT = _patterns(JOB_LOGS, RUN_JOBS, RUN_LOGS)
+_ADDITIONS = _patterns(*OF_LATEST, JOB, *WRITES)
 _NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
 _INT = re.compile(r"[+-]?[0-9]+\Z")
+_FALSE = ("0", "f", "F", "false", "False", "FALSE")  # Go's strconv.ParseBool
 
 # Query parameters that decide who the caller is (Forgejo 11-16: services/auth, routers/api/shared).
 _IDENTITY_QUERY = ("token", "access_token", "sudo")
@@ -75,6 +94,23 @@ class Operation:
         return Repo(owner, name) if ok else None
 
     @property
+    def verb(self) -> str:
+        """The method that the operation is asked with."""
+        return "POST" if self.template in WRITES else "GET"
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Which part of a log is asked for: `step`, `tail` and `follow` as sent; {} for the whole log, once."""
+        given = dict(reversed(parse_qsl(self.query))) if self.template == JOB_LOGS else {}
+        found = {name: given[name] for name in ("step", "tail", "follow") if name in given}
+        return {name: value for name, value in found.items() if name != "follow" or value not in _FALSE}
+
+    @property
+    def always_ours(self) -> bool:
+        """Whether no Forgejo has this, even if it answers: a part of a log with all of it, the latest run with 404."""
+        return self.template in OF_LATEST or bool(self.parts)
+
+    @property
     def question(self) -> str:
         """Path and query of the question whether the caller may read Actions here.
 
@@ -87,6 +123,37 @@ class Operation:
     def run(self) -> str:
         """Path of the API's single run (Forgejo 12 and later)."""
         return f"{self._repo_path}/actions/runs/{self.id}"
+
+    @property
+    def write_question(self) -> str:
+        """Path of the question whether the caller may rerun and cancel here: a dispatch without a ref.
+
+        Who may write is told `ref is empty` (400) before any workflow is looked for, so nothing is ever started; with a
+        ref, who is no administrator is told an empty text for every failure (seen on 11.0.15, 15.0.2 and 16).
+        """
+        return f"{self._repo_path}/actions/workflows/none.yml/dispatches"
+
+    def log_path(self, attempt: int | None) -> str:
+        """Path of the native log of this operation's job, of one attempt (None: the current one)."""
+        return self._path(JOB_LOGS, self.id) + ("" if attempt is None else f"?attempt={attempt}")
+
+    def job_path(self) -> str:
+        """Path of the native job in full."""
+        return self._path(JOB, self.id)
+
+    def by_run(self, template: str, run_id: int) -> Operation:
+        """The operation `template` on a run of the same repository, for the same caller."""
+        path = self._path(template, run_id).removeprefix(self._repo_path)
+        return replace(self, template=template, id=run_id, attempt=None, tail=path)
+
+    @property
+    def path(self) -> str:
+        """The operation's own path."""
+        return self._repo_path + self.tail
+
+    def _path(self, template: str, number: int) -> str:
+        tail = template.removeprefix("/repos/{owner}/{repo}")
+        return self._repo_path + re.sub(r"\{\w+\}", str(number), tail)
 
     @property
     def _repo_path(self) -> str:
@@ -102,7 +169,16 @@ class Operation:
 
 def recognise(method: str, path: str, query: str) -> Operation | None:
     """The contract's operation that `method path?query` asks for, or None. `path` is below the base URL."""
-    for template, pattern in _PATTERNS:
+    return _recognise(_CONTRACT, method, path, query)
+
+
+def recognise_addition(method: str, path: str, query: str) -> Operation | None:
+    """The shim's own operation that `method path?query` asks for, or None. The parts of a log are `Operation.parts`."""
+    return _recognise(_ADDITIONS, method, path, query)
+
+
+def _recognise(patterns: list[tuple[str, re.Pattern[str]]], method: str, path: str, query: str) -> Operation | None:
+    for template, pattern in patterns:
         found = pattern.match(path)
         if found:
             parts = found.groupdict()
@@ -255,12 +331,16 @@ def _forbidden(what: str, message: str) -> ShimError:
 
 def _own(status: int, message: str, cause: str) -> ShimError:
     """An error that the shim itself answered with."""
+    if status == 404:
+        return NothingMatched(message) if cause == "nothing-matched" else NotThere(message, cause=cause)
     if status == 501:
         return (WebAccount if cause.startswith("web-") else NotPossible)(message, cause=cause)
     if status == 503:
         return NotNow(message, cause=cause)
     if status == 504:
         return SearchLimit(message)
+    if cause == "write-unknown":
+        return Unreachable(message, cause=cause)
     return PageChanged(message) if cause == "page-changed" else NotForgejo(message, cause=cause)
 
 

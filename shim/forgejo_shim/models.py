@@ -83,6 +83,8 @@ class RunState:
     attempts: tuple[tuple[int, str], ...] | None
     has_attempts: bool
     counts_on_request: bool
+    status: str = ""
+    title: str = ""
 
     @property
     def newest(self) -> int | None:
@@ -92,6 +94,51 @@ class RunState:
     def index_of(self, job_id: int) -> int | None:
         """The job index of `job_id`, or None if the run does not list it."""
         return next((index for index, job in enumerate(self.jobs) if job.id == job_id), None)
+
+
+@dataclass(frozen=True)
+class WebStep:
+    """One step of the attempt that a view shows: its name and status, and whole seconds from start to end or now."""
+
+    name: str
+    status: str
+    duration: int | None
+
+
+@dataclass(frozen=True)
+class StepLines:
+    """What a view gave of a step's lines: their number once all are counted, when the step began (seconds since the
+    epoch, 0 if unset), and the lines asked for: seconds since the epoch (coarser than the log's), text."""
+
+    count: int
+    started: int
+    lines: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """A state with the steps of one attempt of the job shown.
+
+    `lines` are by step, for those that were asked for and whose log is there; `started` tells when each attempt began,
+    in RFC 3339, where the answer says it; `duration` is the job's in its current attempt, in whole seconds.
+    """
+
+    state: RunState
+    steps: tuple[WebStep, ...]
+    lines: dict[int, StepLines]
+    started: dict[int, str]
+    duration: int | None
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A job as the server's own operation gives it in full: its current attempt (its task 0 if no runner has it), its
+    status, and by number the attempts that were taken: their status, and the first line and the lines of each step."""
+
+    attempt: int
+    task_id: int
+    status: str
+    attempts: dict[int, tuple[str, tuple[tuple[int, int], ...]]]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -230,8 +230,16 @@ class _Net:
     async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
         return self._send(method, path, headers, body)
 
+    def searching(
+        self, repo: str, job_id: int, is_found: Callable[[], bool]
+    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
+        return nullcontext({})
+
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        return work()
 
     def now(self) -> float:
         return time.time()

@@ -24,12 +24,16 @@ from functools import cache
 from html import unescape
 from importlib.resources import files
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import fastjsonschema
 
 from .errors import PageChanged
-from .models import Headers, Location, Repo, RunEntry, RunState, WebJob
+from .models import Headers, JobPlan, Location, Repo, RunEntry, RunState, StepLines, View, WebJob, WebStep
+
+# In the order of their numbers (models/actions/status.go, 11.0.15 to 16).
+STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
+FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
 
 EMPTY_VIEW: dict[str, list[object]] = {"logCursors": []}  # asks for the state alone
 
@@ -89,6 +93,28 @@ def view_path(repo: Repo, at: Location, attempt: int | None) -> str:
 def download_path(repo: Repo, at: Location, attempt: int | None) -> str:
     """Path of the log download; `attempt` None for the dialects up to 13.0.3."""
     return view_path(repo, at, attempt) + "/logs"
+
+
+def rerun_path(repo: Repo, at: Location) -> str:
+    """Path that runs a job again, together with the jobs that need it (routers/web/web.go, 11.0.15 to 16)."""
+    return job_page(repo, at) + "/rerun"
+
+
+def run_path(repo: Repo, run_number: int, verb: str) -> str:
+    """Path that does something to a whole run: `rerun` or `cancel`."""
+    return f"{actions(repo)}/runs/{run_number}/{verb}"
+
+
+def latest_path(repo: Repo, workflow: str, branch: str, event: str) -> str:
+    """Path that redirects to a workflow's latest run on a branch; event "" for any (404 if there is none)."""
+    query = urlencode({"branch": branch, **({"event": event} if event else {})})
+    return f"{actions(repo)}/workflows/{quote(workflow, safe='')}/runs/latest?{query}"
+
+
+def list_path(repo: Repo, workflow: str, status: str) -> str:
+    """Path of the newest runs of a workflow, of a status, or both ("" for any): 50 of them, as HTML."""
+    query = {"workflow": workflow, "status": str(STATUSES.index(status)) if status else "", "page": "1", "limit": "50"}
+    return f"{actions(repo)}?{urlencode({key: value for key, value in query.items() if value})}"
 
 
 def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
@@ -204,6 +230,20 @@ def is_row(line: bytes) -> bool:
     )
 
 
+def part_of(headers: Headers) -> tuple[int, int, int] | None:
+    """First byte, last byte and size in the Content-Range of a single part; None if there is none."""
+    found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", headers.get("Content-Range"))
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def is_line(row: bytes, line: tuple[float, str]) -> bool:
+    """Whether a row of a log is a line of a view: the same time, as exact as a float is, and the same text but for what
+    JSON makes of bytes that are no UTF-8."""
+    stamp, _, text = row.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
+    same_text = text.replace("\ufffd", "") == line[1].replace("\n", "\\n").rstrip("\r").replace("\ufffd", "")
+    return is_row(row) and same_text and abs(seconds(stamp[:26] + "+00:00") - line[0]) < 0.001
+
+
 def is_log_of(headers: Headers, job: WebJob) -> bool:
     """Whether a download's file name carries the job's name (traps 1 and 10)."""
     return f"-{job.name}-{task_of(headers)}.log" in file_name(headers)
@@ -214,7 +254,37 @@ def read_state(body: bytes, repo: Repo, at: Location) -> RunState:
 
     Raises PageChanged, naming the field, if it does not fit spec/web/state.schema.json or tells of another run.
     """
-    answer = _valid("state", body, f"the state of run {at.run_number} in {repo}")
+    return _state(_valid("state", body, f"the state of run {at.run_number} in {repo}"), repo, at)
+
+
+def read_view(body: bytes, repo: Repo, at: Location) -> View:
+    """The answer of the state POST with the steps shown and the lines asked for.
+
+    Raises PageChanged as `read_state` does, and if lines that were asked for cannot be in it.
+    """
+    what = f"the view of run {at.run_number} in {repo}"
+    answer = _valid("state", body, what)
+    if "logs" not in answer:
+        raise PageChanged(f"{what} was not understood: logs is missing; report this server's version")
+    state, current = _state(answer, repo, at), answer["state"]["currentJob"]
+    row = answer["state"]["run"]["jobs"][at.job_index : at.job_index + 1]
+    return View(
+        state,
+        steps=tuple(
+            WebStep(step["summary"], step["status"], duration(step.get("duration", ""))) for step in current["steps"]
+        ),
+        lines={
+            step["step"]: StepLines(
+                step["cursor"], step["started"], tuple((line["timestamp"], line["message"]) for line in step["lines"])
+            )
+            for step in answer["logs"]["stepsLog"]
+        },
+        started={a["number"]: told for a in current.get("allAttempts") or () if (told := _started(a))},
+        duration=duration(row[0].get("duration", "")) if row else None,
+    )
+
+
+def _state(answer: Any, repo: Repo, at: Location) -> RunState:
     run, current = answer["state"]["run"], answer["state"]["currentJob"]
     if not run["link"].lower().endswith(f"{actions(repo)}/runs/{at.run_number}".lower()):
         raise PageChanged(f"the web UI answered with another run than {at.run_number} of {repo}: {run['link']!a}")
@@ -224,7 +294,24 @@ def read_state(body: bytes, repo: Repo, at: Location) -> RunState:
         attempts=None if attempts is None else tuple((a["number"], a["status"]) for a in attempts),
         has_attempts="allAttempts" in current,
         counts_on_request="description" in run,  # in the answer from 15 on (ViewResponse, 15.0.2: view.go)
+        status=run["status"],
+        title=run.get("title", ""),
     )
+
+
+def _started(attempt: dict[str, Any]) -> str:
+    """When an attempt began: the time in its `<relative-time>` element, "" if it has none."""
+    found = re.search(r' datetime="([0-9T:+Z-]+)"', attempt.get("time_since_started_html", ""))
+    return found[1] if found else ""
+
+
+def duration(text: str) -> int | None:
+    """Whole seconds of a duration as Go prints it, `1h2m3s` or `-5s`; None if it is none."""
+    found = re.fullmatch(r"(-?)(?:(\d{1,9})h)?(?:(\d{1,9})m)?(\d{1,9})s", text)
+    if not found:
+        return None
+    total = int(found[2] or 0) * 3600 + int(found[3] or 0) * 60 + int(found[4])
+    return -total if found[1] else total
 
 
 def read_run(body: bytes) -> dict[str, Any]:
@@ -237,6 +324,28 @@ def read_runs(body: bytes) -> tuple[list[dict[str, Any]], int]:
     """A page of the API's runs and the count of all. Raises PageChanged, naming the field."""
     answer = _valid("runs", body, "the API's list of runs")
     return answer["workflow_runs"], answer["total_count"]
+
+
+def read_jobs(body: bytes) -> list[dict[str, Any]]:
+    """The jobs of a run as the API gives them. Raises PageChanged, naming the field."""
+    jobs: list[dict[str, Any]] = _valid("jobs", body, "the API's list of a run's jobs")
+    return jobs
+
+
+def read_job(body: bytes) -> JobPlan:
+    """One job in full, as a server gives it that has the operation. Raises PageChanged."""
+    try:
+        job = json.loads(body)
+        attempts = {
+            int(told["number"]): (
+                str(told["status"]),
+                tuple((int(step["log_index"]), int(step["log_length"])) for step in told["steps"] or ()),
+            )
+            for told in job["attempts"]
+        }
+        return JobPlan(int(job["attempt"]), int(job["task_id"]), str(job["status"]), attempts)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise PageChanged("the API's job was not understood: it lacks its attempts or their steps") from None
 
 
 def read_tasks(body: bytes) -> list[dict[str, Any]]:

@@ -84,12 +84,15 @@ class Accounts:
             self.tokens[token.sha1] = token
             return token
 
+    def is_totp(self, user: User, code: str) -> bool:
+        """Whether the code is right in this or a neighbouring window; the API asks no more (services/auth)."""
+        secret = user.totp_secret
+        return bool(secret) and code in {totp(secret, self.now() + shift) for shift in (-30, 0, 30)}
+
     def use_totp(self, user: User, code: str) -> bool:
-        """Whether the code is right in this or a neighbouring window and wasn't used for the last sign-in."""
+        """Whether the code is right and wasn't used for the last sign-in: what the web asks."""
         with self.lock:
-            if not user.totp_secret or code == user.totp_used:
-                return False
-            if code not in {totp(user.totp_secret, self.now() + shift) for shift in (-30, 0, 30)}:
+            if code == user.totp_used or not self.is_totp(user, code):
                 return False
             user.totp_used = code
             return True

@@ -156,7 +156,7 @@ class Api:
         if user.password != password:
             raise Refused(401, self.face.bad_password.format(uid=user.id, name=user.name, secret=password))
         code = caller.request.headers.get("X-Forgejo-OTP") or caller.request.headers.get("X-Gitea-OTP") or ""
-        if user.totp_secret and not self.model.use_totp(user, code):
+        if user.totp_secret and not self.model.is_totp(user, code):
             raise Refused(401, self.face.bad_otp.format(secret=password))
         caller.user, caller.by_password = user, True
 

@@ -133,4 +133,4 @@ def rows(log: Log, first: int, count: int) -> list[tuple[float, str]]:
         return []
     stop = log.offset(last) if last < log.length else log.size
     data = b"".join(bytes(piece) for piece in log.read(log.offset(first), stop))
-    return [parse_line(line) for line in data.splitlines()]
+    return [parse_line(line.removesuffix(b"\r")) for line in data.removesuffix(b"\n").split(b"\n")]  # bufio.ScanLines

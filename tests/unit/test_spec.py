@@ -45,6 +45,10 @@ FEATURES = {
     "missing-log",
     "job-details",
     "shim",
+    "additions",
+    "follow",
+    "writes",
+    "proxy",
     "client",
 }
 
@@ -62,6 +66,8 @@ def recorded(version: str = "") -> Iterator[tuple[dict[str, Any], Any]]:
 def schema_of(answer: dict[str, Any], body: Any) -> str | None:
     """The name of the schema that a recorded answer must fit, None if the shim does not read such an answer."""
     path = answer["request"]["path"].partition("?")[0]
+    if answer["response"]["status"] == 200 and isinstance(body, list) and re.search(r"/runs/[0-9]+/jobs$", path):
+        return "jobs"
     if answer["response"]["status"] != 200 or not isinstance(body, dict):
         return None
     if not path.startswith("/api/v1/"):

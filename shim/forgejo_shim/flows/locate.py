@@ -43,10 +43,18 @@ async def locate(reader: Reader, job_id: int) -> Found:
     kept = reader.kept.location(job_id)
     if kept and (found := await look(reader, job_id, kept)):
         return found
-    latest = await reader.latest_number()
-    if latest is None:
-        raise job_not_found(job_id)
-    return await _search(reader, job_id, latest)
+
+    def again() -> Location | None:
+        at = reader.kept.location(job_id)
+        return at if at != kept else None
+
+    async with reader.net.searching(reader.repo.key, job_id, lambda: again() is not None) as known:
+        if (at := again()) and (found := await look(reader, job_id, at)):
+            return found
+        latest = await reader.latest_number()
+        if latest is None:
+            raise job_not_found(job_id)
+        return await _search(reader, job_id, latest, known)
 
 
 async def look(reader: Reader, job_id: int, at: Location) -> Found | None:
@@ -62,16 +70,26 @@ async def look(reader: Reader, job_id: int, at: Location) -> Found | None:
     return None
 
 
-async def _search(reader: Reader, job_id: int, latest: int) -> Found:
+async def _search(reader: Reader, job_id: int, latest: int, known: dict[int, tuple[int, ...]]) -> Found:
+    """Search, beginning with what other searches have read: that a run begins above the job's id stays true, that one
+    begins below it is read again if it decides."""
     halving = Halving(job_id, latest)
+    told = {run: ids for run, ids in known.items() if run <= latest and job_id not in ids}
+    for run, ids in told.items():
+        halving.learn(run, ids)
     budget = 2 * latest.bit_length() + MAX_PROBES
     read: list[int] = []
-    while (number := halving.next()) is not None:
+    while (number := halving.next() or (halving.below if halving.below in told else None)) is not None:
         if len(read) >= budget:
             raise _limit(reader, job_id, read)
         read.append(number)
         state = await reader.state(Location(number, 0))
-        halving.learn(number, [job.id for job in state.jobs] if state else [])
+        ids = tuple(job.id for job in state.jobs) if state else ()
+        halving.learn(number, ids)
+        if told.pop(number, None) and (not ids or min(ids) > job_id):
+            return await _search(reader, job_id, latest, {})
+        if ids:
+            known[number] = ids
         if halving.found and (found := await look(reader, job_id, reader.kept.location(job_id) or Location(number, 0))):
             return found
     rows_move = not reader.server.dialect.needs_token  # replaced rows came with 14, CSRF tokens went with 14

@@ -8,7 +8,7 @@ origin only: paths are given, never URLs.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -63,7 +63,21 @@ class Net(Protocol):
         """Send a request to the web UI with these headers only."""
         ...
 
+    def searching(
+        self, repo: str, job_id: int, is_found: Callable[[], bool]
+    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
+        """Held while a job is searched for; gives the job ids of runs (by number) that searches here read lately.
+
+        `is_found`: whether another search has found it meanwhile. May raise ShimError: not found a moment ago, or too
+        many searches.
+        """
+        ...
+
     async def sleep(self, seconds: float) -> None: ...
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do work that takes the processor for a while, beside other requests where there can be any."""
+        ...
 
     def now(self) -> float:
         """Seconds since the epoch."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
 from ..web import rows_only
@@ -115,7 +116,7 @@ async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, en
             try:
                 while data := await opened.answer.read(CHUNK):
                     held += data
-                    member.write(held[:-HELD_BACK])
+                    await reader.net.aside(partial(member.write, held[:-HELD_BACK]))
                     held = held[-HELD_BACK:]
                     if made := pipe.take():
                         yield made

@@ -1,8 +1,9 @@
 """The shim's own session at the web UI: signing in, the cookies, the CSRF token.
 
 Rules: whatever cookies the server sets are sent back, by no assumed name; nothing of the caller's is sent. A sign-in is
-tried once: a refusal is remembered, so a wrong password never locks the account. Anonymous unless credentials were
-given. A code of two-factor sign-in that is refused is tried once more in the next window (each works once only).
+tried once: a refusal is remembered, so a wrong password never locks the account (for good, or with `backs_off` for five
+minutes, then for twice as long each time, up to an hour). Anonymous unless credentials were given. A code of two-factor
+sign-in that is refused is tried once more in the next window (each works once only).
 Facts: routers/web/auth/auth.go and 2fa.go, 11.0.15 to 16; answers recorded on all of them.
 """
 
@@ -15,6 +16,7 @@ import re
 import struct
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
+from math import ceil, inf
 from urllib.parse import urlencode
 
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
@@ -25,6 +27,7 @@ from .net import Answer, Net, beginning
 CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
 TOTP_PERIOD = 30  # seconds
 USER_AGENT = "forgejo-shim"
+BACK_OFF = 300.0, 3600.0  # seconds after the first refusal, and at most
 
 
 class WebSession:
@@ -35,12 +38,17 @@ class WebSession:
         credentials: WebCredentials | None,
         cookies: dict[str, str] | None = None,
         on_change: Callable[[dict[str, str]], None] | None = None,
+        *,
+        backs_off: bool = False,
     ) -> None:
         self.credentials = credentials
         self.cookies = dict(cookies or {})
         self.generation = 1 if self.cookies else 0  # how often it was signed in; 0: not yet
         self._on_change = on_change
+        self.refusals = 0  # sign-ins refused in a row
         self._refusal: ShimError | None = None
+        self._until = inf  # when a refused sign-in is tried again, in seconds since the epoch
+        self._backs_off = backs_off
         if isinstance(credentials, WebCookie):
             if not re.fullmatch(r"[\x20-\x7e]*", credentials.cookie):
                 raise ShimError("the web cookie holds a character that no header can carry; check how it was copied")
@@ -65,15 +73,21 @@ class WebSession:
     async def sign_in(self, net: Net, seen: int) -> None:
         """Sign in, unless another flow has done so since generation `seen`. Raises WebAccount, with the cause."""
         async with net.signing_in:
-            if self._refusal:
-                raise self._refusal
+            if self._refusal and net.now() < self._until:
+                if self._backs_off:
+                    self._refusal.retry_after = ceil(self._until - net.now())
+                raise self._refusal.with_traceback(None)
             if self.generation != seen:
                 return
             try:
                 await self._sign_in(net)
             except WebAccount as error:
                 self._refusal = error
+                self.refusals += 1
+                if self._backs_off:
+                    self._until = net.now() + min(BACK_OFF[0] * 2 ** min(self.refusals - 1, 9), BACK_OFF[1])
                 raise
+            self._refusal, self.refusals = None, 0
             self.generation += 1
             if self._on_change:
                 self._on_change(self.cookies)

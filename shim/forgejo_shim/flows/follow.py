@@ -1,0 +1,114 @@
+"""A running job's log as it grows, byte for byte a prefix of the final download.
+
+Rules: one task from the first byte to the last (`Log.pin`), read by `Range: bytes=N-` from where the last answer ended;
+416 means nothing new. Given out are whole rows only: a line that has not ended yet, and one that an error page may have
+run into (a log that is just being moved to storage can break off into one), is read again. A lost connection is opened
+anew at the same place, up to `LOSSES` times in a row without a new line. It ends when, with the job's status final, two
+reads one interval apart gave nothing new; whatever else goes wrong breaks it off, so that it is never taken for whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from ..errors import NoLog, NotForgejo, NotNow, PageChanged, Unreachable
+from ..web import ROW, is_row, part_of
+from .net import CHUNK, Answer, Broken, Net, Reply
+from .parts import TEXT, Log, Relayed
+
+INTERVAL = 2.0  # seconds between two reads
+LOSSES = 5
+TWICE = 2  # reads without anything new, after the end
+ROW_HEAD = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")  # web.ROW as a pattern, for many rows at once
+ROWS = re.compile(rb"(?:" + ROW_HEAD.pattern + rb"[^\n]*\n)*")
+PAGE = b"<!DOCTYPE"  # how an error page of Forgejo's begins
+LOST = (Broken, OSError, Unreachable, NotNow, NotForgejo, PageChanged)
+
+
+async def follow(net: Net, log: Log, still_allowed: Callable[[], Awaitable[None]]) -> Reply:
+    """The answer, once the log is there. `still_allowed` raises when the caller may no longer read it.
+
+    Raises ShimError, Relayed.
+    """
+    first: Answer | None = None
+    try:
+        await log.pin()
+        first = await log.open("bytes=0-")
+    except NoLog:  # taken, and no row yet
+        if await log.is_over():
+            raise
+    return Reply(200, [TEXT, ("Cache-Control", "no-store")], _follow(net, log, still_allowed, first))
+
+
+async def _follow(
+    net: Net, log: Log, still_allowed: Callable[[], Awaitable[None]], answer: Answer | None
+) -> AsyncIterator[bytes]:
+    reading = _Reading()
+    losses = quiet = 0
+    over = False
+    while quiet < TWICE:
+        before = reading.at
+        try:
+            answer = answer or await log.open(f"bytes={before}-")
+            async for rows in reading.rows(answer):
+                yield rows
+            quiet = quiet + 1 if over and reading.at == before else 0
+            over = over or (reading.at == before and await log.is_over())
+            losses = 0
+        except NoLog:  # none yet, or on its way to the storage
+            quiet = quiet + 1 if over else 0
+            over = over or await log.is_over()
+        except LOST:
+            losses = losses + 1 if reading.at == before else 1
+            if losses > LOSSES:
+                raise
+        except Relayed as refused:
+            raise Unreachable(f"the log is no longer given: the server answered {refused.reply.status}") from None
+        finally:
+            if answer:
+                await answer.close()
+            answer = None
+        if quiet < TWICE:
+            await net.sleep(INTERVAL)
+            await still_allowed()
+
+
+class _Reading:
+    """How far a log was given out, in bytes, and a last row that is to be seen twice before it is."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self._doubted = b""
+
+    async def rows(self, answer: Answer) -> AsyncIterator[bytes]:
+        """The whole rows of an answer from here on, in pieces. Raises Broken, PageChanged."""
+        part = part_of(answer.headers)
+        if answer.status == 416:
+            return
+        if (part and part[0] != self.at) or (not part and (answer.status != 200 or self.at)):
+            raise PageChanged(f"the log was asked for from byte {self.at} on, and something else came")
+        data = b""
+        while more := await answer.read(CHUNK):
+            data += more
+            rows, rest = _sound(data)
+            self.at += rows
+            if rows:
+                yield data[:rows]
+                data = data[rows:]
+            if not rest:
+                raise PageChanged("the log breaks off into something else")
+        if data and ROWS.fullmatch(data):
+            if PAGE not in data or data == self._doubted:
+                self.at += len(data)
+                yield data
+            self._doubted = data
+
+
+def _sound(data: bytes) -> tuple[int, bool]:
+    """How many bytes of `data` are rows that another row follows, and whether what is behind its rows may be one."""
+    found = ROWS.match(data)
+    end = found.end() if found else 0
+    if ROW_HEAD.match(data, end):
+        return end, True
+    return data.rfind(b"\n", 0, max(0, end - 1)) + 1, is_row(data[end : end + len(ROW)])
