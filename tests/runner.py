@@ -131,7 +131,7 @@ class Runner:
     def call(self, method: str, body: Mapping[str, Any]) -> Any:
         """One call of the protocol; Refused unless the answer is 200."""
         headers = {"Content-Type": "application/json"}
-        # a minute or two for the last rows of a log of 1 GB, whose answer comes when the log is in its storage
+        # long enough for the last rows of a log of 1 GB: the answer comes when the whole log is in its storage
         answer = self._http.post(self._url + method, data=json.dumps(body), headers=headers, timeout=300)
         if answer.status_code != requests.codes.ok:
             raise Refused(answer)

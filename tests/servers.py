@@ -68,6 +68,8 @@ QUICK: Settings = {
     "log.LEVEL": "error",
     "log.MODE": "console",
 }
+GIT: Settings = {"repository.DISABLE_HTTP_GIT": "false", "server.LFS_START_SERVER": "true"}
+"""What `QUICK` switches off and a proxy has to carry."""
 
 
 class Server:

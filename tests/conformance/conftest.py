@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from servers import free_port
 from targets import TARGETS, AbsentOperation, Live, Target, chosen, start
 
 VERDICTS = ("passed", "failed", "failed as it must", "not supported", "error", "not run")
@@ -36,13 +37,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def live(request: pytest.FixtureRequest) -> Iterator[Live]:
     """The running target."""
     target: Target = request.param
-    server = start(target)
+    port = free_port()
+    server = start(target, port)
     if isinstance(server, str):
         _how[target.name] = server
         pytest.skip(server)
     with server:
         _how[target.name] = f"{server.how}, {server.hand().version}"
-        yield Live(target, server)
+        with Live(target, server, port) as live:
+            yield live
 
 
 @pytest.fixture(autouse=True)

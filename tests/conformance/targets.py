@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import requests
 from double import Double
 from forgejo_shim import WebLogin, mount
 from hand import plain_session
+from proxied import Proxied
 from seeded import Job, Repo, Run
-from servers import Server, available
+from servers import GIT, Server, available
 from world import Seeded, seed
 
 RUNS = frozenset({"run-jobs", "run-zip"})
@@ -27,7 +29,9 @@ PATCHED = NATIVE | {"missing-log", "job-details"}
 
 @dataclass(frozen=True)
 class Target:
-    """`version` names the server (servers.py), `double` its face in place of a real one; `front` is "adapter" or None.
+    """`version` names the server (servers.py), `double` its face in place of a real one.
+
+    `front` is what cases ask through: "adapter" (mounted in each session), "proxy" (a process of its own) or None.
 
     `control` marks a target that must fail exactly the cases that need an operation it lacks.
     """
@@ -42,19 +46,25 @@ class Target:
 
 def _faces() -> list[Target]:
     older = {"11": frozenset(), "12": RUNS, "13.0.3": RUNS, "13": ATTEMPTS, "14": ATTEMPTS, "15": ATTEMPTS}
-    shim = frozenset({"shim", "missing-log"})
+    shim, adapter, proxy = frozenset({"shim", "missing-log"}), {"adapter"}, {"proxy"}
     found = []
     for double, mark in ((True, "double-"), (False, "")):
         end = "" if double else "-adapter"
-        found += [Target(f"{mark}{v}{end}", v, features | shim, double=double) for v, features in older.items()]
+        for v, features in older.items():
+            found += [
+                Target(f"{mark}{v}{end}", v, features | shim | adapter, double=double),
+                Target(f"{mark}{v}-proxy", v, features | shim | proxy, "proxy", double=double),
+            ]
         found += [
             Target(f"{mark}16", "16", NATIVE, front=None, double=double),
-            Target(f"{mark}16-adapter", "16", NATIVE, double=double),
+            Target(f"{mark}16-adapter", "16", NATIVE | adapter, double=double),
+            Target(f"{mark}16-proxy", "16", NATIVE | proxy, "proxy", double=double),
             Target(f"{mark}15-plain", "15", PATCHED - {"native"}, front=None, double=double, control=True),
         ]
     found += [
         Target("15-patched", "15-patched", PATCHED, front=None),
-        Target("15-patched-adapter", "15-patched", PATCHED),
+        Target("15-patched-adapter", "15-patched", PATCHED | adapter),
+        Target("15-patched-proxy", "15-patched", PATCHED | proxy, "proxy"),
     ]
     return found
 
@@ -92,12 +102,20 @@ class DoubleServer(Server):
         self.double.stop()
 
 
-def start(target: Target) -> Server | str:
-    """The running server of a target, or why there is none."""
+def start(target: Target, port: int) -> Server | str:
+    """The running server of a target, or why there is none. Behind a proxy it knows the address in front, with that
+    port, as its own, and offers git and LFS."""
     if target.double:
         return DoubleServer(target.version)
     way = available(target.version)
-    return way if isinstance(way, str) else way()
+    if isinstance(way, str):
+        return way
+    if target.front != "proxy":
+        return way()
+    try:
+        return way({"server.ROOT_URL": f"http://127.0.0.1:{port}/", **GIT})
+    except NotImplementedError:  # somebody else runs it
+        return way()
 
 
 class AbsentOperation(AssertionError):
@@ -105,14 +123,22 @@ class AbsentOperation(AssertionError):
 
 
 class Live:
-    """A running, seeded target as cases ask it."""
+    """A running, seeded target as cases ask it: `base_url` is the front's address. Leaving `with` ends its proxy."""
 
-    def __init__(self, target: Target, server: Server) -> None:
+    def __init__(self, target: Target, server: Server, port: int = 0) -> None:
         self.target = target
         self.server = server
         self.world: Seeded = seed(server.hand())
-        self.base_url = server.base_url
+        self.proxy = Proxied(server.base_url, self.web, port=port) if target.front == "proxy" else None
+        self.base_url = self.proxy.base_url if self.proxy else server.base_url
         self._sessions: dict[str | None, requests.Session] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.proxy:
+            self.proxy.stop()
 
     @property
     def major(self) -> int:

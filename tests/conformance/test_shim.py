@@ -23,6 +23,7 @@ from world import ONE
 
 needs = pytest.mark.needs("repoGetActionJobLogs")
 shim = pytest.mark.feature("shim")
+adapter = pytest.mark.feature("shim", "adapter")
 made_from_web = pytest.mark.lacks("conditional")
 
 
@@ -66,9 +67,9 @@ def build(live: Live) -> Job:
 )
 def test_what_is_no_operation_of_the_contract_passes_untouched(live: Live, path: str) -> None:
     path = path.format(live.world.repos["priv"].full)
-    url, headers = f"{live.base_url}/api/v1{path}", {"Authorization": f"token {live.world.tokens['read']}"}
-    plain = plain_session().get(url, headers=headers)
-    fronted = live.session().get(url)
+    headers = {"Authorization": f"token {live.world.tokens['read']}"}
+    plain = plain_session().get(f"{live.server.base_url}/api/v1{path}", headers=headers)
+    fronted = live.session().get(f"{live.base_url}/api/v1{path}")
     assert (fronted.status_code, fronted.content) == (plain.status_code, plain.content)
     assert fronted.headers["Content-Type"] == plain.headers["Content-Type"]
 
@@ -82,17 +83,17 @@ def test_the_text_of_an_unknown_route_passes_untouched(live: Live) -> None:
 
 @pytest.mark.clause("S1")
 def test_writes_pass_untouched(live: Live) -> None:
-    url = f"{live.base_url}/api/v1/repos/{live.world.repos['priv'].full}/actions/workflows/none.yml/dispatches"
+    path = f"/api/v1/repos/{live.world.repos['priv'].full}/actions/workflows/none.yml/dispatches"
     headers, body = {"Authorization": f"token {live.world.tokens['owner']}"}, {"ref": "main"}
-    plain = plain_session().post(url, headers=headers, json=body)
-    fronted = live.session("owner").post(url, json=body)
+    plain = plain_session().post(live.server.base_url + path, headers=headers, json=body)
+    fronted = live.session("owner").post(live.base_url + path, json=body)
     assert (fronted.status_code, fronted.content) == (plain.status_code, plain.content)
     assert fronted.status_code >= 400
 
 
 @pytest.mark.clause("S1")
 def test_a_request_that_passes_asks_for_nothing_else(live: Live) -> None:
-    if "shim" not in live.target.features:
+    if not {"shim", "adapter"} <= live.target.features:
         assert live.get("/version").ok
         return
     asked = Asked(live)
@@ -114,7 +115,7 @@ def test_native_operations_make_no_web_request(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S2", "S10")
 def test_an_absent_operation_is_made_from_the_web(live: Live) -> None:
@@ -127,7 +128,7 @@ def test_an_absent_operation_is_made_from_the_web(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S5")
 def test_the_question_of_rights_is_put_first_and_once(live: Live) -> None:
@@ -142,7 +143,7 @@ def test_the_question_of_rights_is_put_first_and_once(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S5")
 @pytest.mark.parametrize("token, status", [("outsider", 404), ("no-scope", 403), ("0" * 40, 401), (None, 404)])
@@ -153,7 +154,7 @@ def test_a_no_of_the_api_is_relayed_and_no_web_page_read(live: Live, token: str 
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S5")
 def test_another_caller_of_the_session_is_asked_anew(live: Live) -> None:
@@ -167,7 +168,7 @@ def test_another_caller_of_the_session_is_asked_anew(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S6")
 @pytest.mark.parametrize("way", ["token", "basic"])
@@ -187,7 +188,7 @@ def test_the_callers_credentials_go_to_the_api_only(live: Live, way: str) -> Non
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S7")
 def test_the_web_sessions_cookie_goes_to_the_web_ui_of_the_base_url_only(live: Live) -> None:
@@ -203,7 +204,7 @@ def test_the_web_sessions_cookie_goes_to_the_web_ui_of_the_base_url_only(live: L
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S8")
 def test_the_callers_cookie_jar_stays_as_it_was(live: Live) -> None:
@@ -216,7 +217,7 @@ def test_the_callers_cookie_jar_stays_as_it_was(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S11")
 def test_conditional_headers_are_dropped(live: Live) -> None:
@@ -232,7 +233,7 @@ def test_conditional_headers_are_dropped(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S11")
 def test_head_asks_for_nothing(live: Live) -> None:
@@ -243,7 +244,7 @@ def test_head_asks_for_nothing(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S13")
 def test_kept_knowledge_never_gives_the_old_attempt(live: Live) -> None:
@@ -292,7 +293,7 @@ def test_an_attempt_that_cannot_be_shown_to_be_the_current_one(live: Live) -> No
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S19")
 def test_a_warm_read_costs_one_request_or_two(live: Live) -> None:
@@ -309,7 +310,7 @@ def test_a_warm_read_costs_one_request_or_two(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S20")
 @pytest.mark.parametrize("account", ["owner", "prohibited", "nobody-of-that-name"])
@@ -324,7 +325,7 @@ def test_a_refused_sign_in_is_tried_once(live: Live, account: str) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S20")
 def test_a_given_cookie(live: Live) -> None:
@@ -338,7 +339,7 @@ def test_a_given_cookie(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S21")
 def test_a_lost_session_is_signed_in_again_once(live: Live) -> None:
@@ -362,7 +363,7 @@ def sign_out(live: Live, adapter: ShimAdapter) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S22")
 def test_a_web_account_that_cannot_read(live: Live) -> None:
@@ -375,7 +376,7 @@ def test_a_web_account_that_cannot_read(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S22")
 def test_a_reader_suffices(live: Live) -> None:
@@ -384,7 +385,7 @@ def test_a_reader_suffices(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S23")
 def test_without_web_credentials(live: Live) -> None:
@@ -396,7 +397,7 @@ def test_without_web_credentials(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S24")
 def test_two_factor_sign_in(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,7 +413,7 @@ def test_two_factor_sign_in(live: Live, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S25")
 @pytest.mark.parametrize(
@@ -427,7 +428,7 @@ def test_accounts_that_a_person_has_to_see_to(live: Live, account: str, cause: s
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S27", "S7")
 def test_an_address_that_is_not_root_url(live: Live) -> None:
@@ -441,7 +442,7 @@ def test_an_address_that_is_not_root_url(live: Live) -> None:
 
 
 @needs
-@shim
+@adapter
 @pytest.mark.lacks("run-jobs")
 @pytest.mark.clause("S28")
 @pytest.mark.parametrize("what", ["jobs", "logs"])
@@ -453,7 +454,7 @@ def test_operations_by_run_id_where_the_api_knows_none(live: Live, what: str) ->
 
 
 @pytest.mark.needs("ListActionRunJobs")
-@pytest.mark.feature("shim", "run-jobs")
+@pytest.mark.feature("shim", "adapter", "run-jobs")
 @made_from_web
 @pytest.mark.clause("S29")
 def test_what_a_runs_jobs_cost(live: Live) -> None:
@@ -477,7 +478,7 @@ def _next(job: Job) -> int:
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S35")
 def test_no_credential_in_answers_logs_or_state(live: Live, caplog: pytest.LogCaptureFixture) -> None:
@@ -498,7 +499,7 @@ def test_no_credential_in_answers_logs_or_state(live: Live, caplog: pytest.LogCa
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S36")
 @pytest.mark.parametrize(
@@ -516,7 +517,7 @@ def test_names_that_no_repository_has_never_reach_a_web_route(live: Live, name: 
 
 
 @needs
-@shim
+@adapter
 @made_from_web
 @pytest.mark.clause("S36", "L7")
 def test_an_encoded_name_is_decoded_once(live: Live) -> None:

@@ -9,7 +9,7 @@ from targets import GROUPS, TARGETS, chosen
 def test_targets_are_chosen_by_name_group_and_version() -> None:
     assert chosen("double") == GROUPS["double"]
     assert chosen("15-plain,real")[0] == "15-plain" and set(chosen("real")) == set(GROUPS["real"])
-    assert chosen("13") == ["13-adapter"]
+    assert chosen("13") == ["13-adapter", "13-proxy"]
     assert sorted(GROUPS["double"] + GROUPS["real"]) == sorted(TARGETS)
 
 
@@ -21,3 +21,10 @@ def test_an_unknown_target_is_named() -> None:
 def test_each_version_has_its_control_and_its_features() -> None:
     assert [name for name, target in TARGETS.items() if target.control] == ["double-15-plain", "15-plain"]
     assert not TARGETS["11-adapter"].features & {"run-jobs", "run-zip", "attempts"}
+    for name, target in TARGETS.items():
+        assert [front for front in ("adapter", "proxy") if front in target.features] == [target.front] * bool(
+            target.front
+        )
+        if target.front == "proxy":
+            beside = next(other for other in TARGETS.values() if other.name in (name[:-6], f"{name[:-6]}-adapter"))
+            assert target.features - {"proxy"} == beside.features - {"adapter"}

@@ -446,7 +446,8 @@ def test_version_and_help(web: Place) -> None:
     for words in ([], *([name] for name in main.commands)):
         text = web.run(*words, "--help").stdout
         assert "Usage: forgejo-shim" in text
-        for name in ("--server", "--json", "--config", "--state", "--no-state", "--keep-session", "--timeout"):
+        shared = ["--server", "--json", "--config", "--state", "--no-state", "--keep-session", "--timeout"]
+        for name in shared if words != ["serve"] else ["--upstream", "--config", "--state"]:
             assert name in text
     for command in main.commands.values():
         assert command.help and all(option.help for option in command.params if isinstance(option, click.Option))

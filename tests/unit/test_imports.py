@@ -16,7 +16,7 @@ LAYERS = (
     ("capabilities", "contract", "web", "search"),
     ("flows.",),
     ("state",),
-    ("requests_adapter",),
+    ("requests_adapter", "proxy."),
     ("download", "client"),
     ("__init__",),
     ("cli.",),

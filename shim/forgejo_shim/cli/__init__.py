@@ -27,6 +27,7 @@ from .jobs import jobs
 from .logs import logs
 from .output import show_error
 from .runs import runs
+from .serve import serve
 from .settings import common
 
 USAGE, INTERRUPTED = 2, 130
@@ -108,5 +109,5 @@ def main() -> None:
     """
 
 
-for _verb in (detect, runs, jobs, logs):
+for _verb in (detect, runs, jobs, logs, serve):
     main.add_command(_verb)

@@ -7,7 +7,7 @@ was named on purpose (option, environment, config), never to one that only stand
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,9 +40,7 @@ class Settings:
 
     def client(self, server_of_url: str | None = None) -> Client:
         """A client of the server named; `server_of_url` is the one in the URL that was given. Raises ShimError."""
-        config = read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
-        server, named = self._server(server_of_url, config)
-        found = self._credentials(server, named, config)
+        server, found = self.place(os.environ, server_of_url)
         if self.no_state and self.state:
             raise click.UsageError("--state and --no-state exclude each other")
         folder = platformdirs.user_state_path(APP)
@@ -54,6 +52,12 @@ class Settings:
             session_file=SessionFile(folder / "session.json") if self.keep_session else None,
             timeout=self.timeout,
         )
+
+    def place(self, environment: Mapping[str, str], server_of_url: str | None = None) -> tuple[str, Credentials]:
+        """The server's address and the credentials for it. Raises ShimError."""
+        config = read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
+        server, named = self._server(server_of_url, config)
+        return server, self._credentials(server, named, config, environment)
 
     def _server(self, of_url: str | None, config: Config) -> tuple[str, bool]:
         """The server, and whether it was named on purpose."""
@@ -71,8 +75,8 @@ class Settings:
             raise click.UsageError(error.message) from None
         return base, any(_same(base, name) for name in (explicit, config.server) if name)
 
-    def _credentials(self, server: str, named: bool, config: Config) -> Credentials:
-        found = from_environment(os.environ)
+    def _credentials(self, server: str, named: bool, config: Config, environment: Mapping[str, str]) -> Credentials:
+        found = from_environment(environment)
         if (found.token or found.web) and not named:
             raise click.UsageError(
                 f"the environment holds credentials, but does not say that they are for {server}; name it with"
@@ -100,24 +104,39 @@ def _option(*names: str, **more: Any) -> Callable[[F], F]:
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_OPTIONS = (
-    _option("--server", metavar="URL", help="The server's address; default: FORGEJO_URL, then the config file's."),
-    _option("--json", is_flag=True, help="Give JSON, for errors too; a log stays what it is."),
-    _option("--config", type=_FILE, help="The config file, in TOML; nobody else may be able to read it."),
-    _option("--state", type=_FILE, help="Where to keep facts about the server, so that later commands ask less."),
-    _option("--no-state", is_flag=True, help="Keep no facts about the server."),
-    _option("--keep-session", is_flag=True, help="Keep the web session in a file for the next command."),
-    _option(
+_OPTIONS = {
+    "server": _option(
+        "--server", metavar="URL", help="The server's address; default: FORGEJO_URL, then the config file's."
+    ),
+    "json": _option("--json", is_flag=True, help="Give JSON, for errors too; a log stays what it is."),
+    "config": _option("--config", type=_FILE, help="The config file, in TOML; nobody else may be able to read it."),
+    "state": _option(
+        "--state", type=_FILE, help="Where to keep facts about the server, so that later commands ask less."
+    ),
+    "no_state": _option("--no-state", is_flag=True, help="Keep no facts about the server."),
+    "keep_session": _option(
+        "--keep-session", is_flag=True, help="Keep the web session in a file for the next command."
+    ),
+    "timeout": _option(
         "--timeout",
         type=click.IntRange(1, 86400),
         metavar="SECONDS",
         help="How long to wait for the server to connect or to go on; default: 60.",
     ),
-)
+}
+
+
+def shared(*names: str) -> Callable[[F], F]:
+    """Give a command some of the shared options."""
+
+    def give(command: F) -> F:
+        for name in reversed(names):
+            command = _OPTIONS[name](command)
+        return command
+
+    return give
 
 
 def common(command: F) -> F:
     """Give a command the shared options."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return shared(*_OPTIONS)(command)

@@ -1,0 +1,288 @@
+"""The proxy itself: what is done with each request.
+
+1. `/-/shim/…` is the proxy's own (health.py, metrics.py), never the server's.
+2. An operation that the shim knows: natively where the server has it, else by the flows, which ask the API in the
+   caller's name first (flows/answer.py; rights.py keeps a yes for a short time). A stream that outlives that time is
+   asked for again, and ends at the first no.
+3. `/swagger.v1.json` is the server's with what the proxy adds (swagger.py).
+4. Everything else passes through (relay.py).
+An error of the shim's is the JSON that Forgejo would give, with a `cause`. Each request is counted and logged once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from time import perf_counter
+
+import aiohttp
+from aiohttp import web
+
+from ..capabilities import Capability
+from ..contract import Operation, recognise, recognise_addition
+from ..errors import BadRequest, ShimError, Unreachable
+from ..flows.answer import answer, capability, learn_from, question, refusal
+from ..flows.kept import State
+from ..flows.net import Broken, Net, Reply
+from ..flows.pages import Reader
+from ..flows.server import Server
+from ..flows.websession import WebSession
+from ..models import Headers, WebCredentials
+from ..state import MemoryState
+from .access import AccessLog
+from .headers import Network, Peer, is_listed, to_upstream
+from .health import Health
+from .limits import Searches, Streams, asked_again, caller_of
+from .metrics import CONTENT_TYPE, Metrics
+from .relay import MARK, ask, break_off, head_in, pass_on, reply, wants_websocket, websocket
+from .rights import Caller, Rights
+from .swagger import SWAGGER, Swagger
+from .upstream import Upstream, UpstreamNet, head_of, pieces
+
+OWN = "/-/shim/"
+JSON = ("Content-Type", "application/json;charset=utf-8")
+LEFT = 499  # the status in log and metrics of a request whose caller went away before the answer
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a proxy shall behave; times in seconds."""
+
+    upstream: str
+    web: WebCredentials | None = None
+    state: State = field(default_factory=MemoryState)
+    keep: float = 30.0
+    idle: float = 600.0
+    limit: int = 512
+    streams: int = 100
+    trusted: tuple[Network, ...] = ()
+    identity: frozenset[str] = frozenset()
+    writes: bool = False
+    own_is_apart: bool = False  # `/-/shim/…` is served at another address
+
+
+class SharedSession(WebSession):
+    """The web session of many callers: a sign-in goes on when the one who caused it has gone away, so that one that is
+    refused is known to be."""
+
+    async def sign_in(self, net: Net, seen: int) -> None:
+        await asyncio.shield(super().sign_in(net, seen))
+
+
+class Proxy:
+    """A handler for aiohttp's low-level server. Made and closed within the running loop."""
+
+    def __init__(self, options: Options, log: AccessLog | None = None) -> None:
+        self.options = options
+        self.log = log
+        self.upstream = Upstream(options.upstream, limit=options.limit, idle=options.idle)
+        self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
+        self.server = Server(options.upstream, self.session, options.state)
+        self.rights = Rights(options.keep)
+        self.streams = Streams(options.streams)
+        self.searches = Searches()
+        self.swagger = Swagger(writes=options.writes and options.web is not None)
+        self.signing_in = asyncio.Lock()
+        self.health = Health(UpstreamNet(self.upstream, self.signing_in, ()), self.server)
+        self.metrics = Metrics()
+        self.under_way = 0
+        self._sign_ins = 0
+        self._ids = (f"{os.urandom(4).hex()}-{number:x}" for number in count(1))
+        self._count()
+
+    def _count(self) -> None:
+        counter, gauge = self.metrics.counter, self.metrics.gauge
+        counter("upstream_requests", "Requests sent to the server behind.", lambda: self.upstream.sent)
+        counter("sign_ins", "Sign-ins of the web account that went well.", lambda: self._sign_ins)
+        counter("kept_answers_used", "Questions of a caller's rights not put, by a kept yes.", lambda: self.rights.used)
+        gauge("sign_in_refusals", "Sign-ins of the web account refused in a row.", lambda: self.session.refusals)
+        counter("log_lines_lost", "Lines of the access log not written.", lambda: self.log.lost if self.log else 0)
+
+    def _signed_in(self, cookies: dict[str, str]) -> None:
+        self._sign_ins += 1
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        started, name = perf_counter(), next(self._ids)
+        path, _, query = request.raw_path.partition("?")
+        operation = known(request.method, path, query) if "/actions/" in path else None
+        out: web.StreamResponse | None = None
+        self.under_way += 1
+        try:
+            out = await self._or_error(request, name, path, query, operation)
+        finally:
+            self.under_way -= 1
+            self._note(request, out, operation, path, name, perf_counter() - started)
+        return out
+
+    async def own(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request at the address that is the proxy's own."""
+        return await self._own(request, request.raw_path.partition("?")[0])
+
+    async def _or_error(
+        self, request: web.BaseRequest, name: str, path: str, query: str, operation: Operation | None
+    ) -> web.StreamResponse:
+        try:
+            if operation:
+                return await self._operation(request, operation, query, name)
+            return await self._other(request, path)
+        except Broken as error:
+            made = self._refusal(Unreachable(f"{self.options.upstream} broke off ({error}); try again"))
+        except ShimError as error:
+            made = self._refusal(error)
+        except ConnectionError:  # the caller's
+            raise
+        except Exception as error:
+            made = self._fault(error)
+        if request.writer.output_size:
+            break_off(request)
+            raise ConnectionResetError("the answer had begun")
+        made.headers.append(("X-Request-Id", name))
+        return await reply(request, made, self.options.idle, "web" if operation else "")
+
+    def _refusal(self, error: ShimError) -> Reply:
+        return self._fault(error) if type(error) is ShimError else refusal(error, self.options.upstream)
+
+    def _fault(self, error: Exception) -> Reply:
+        """What nobody thought of: said to the operator by its place alone, since its text may be a caller's."""
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"forgejo-shim: {type(error).__name__} at {at.filename}:{at.lineno}", file=sys.stderr, flush=True)
+        return Reply(500, [JSON], b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}')
+
+    async def _other(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if path.startswith(OWN):
+            if self.options.own_is_apart:
+                return await self._say(request, 404, "text/plain", b"404 page not found\n")
+            return await self._own(request, path)
+        if not path.startswith("/"):
+            raise BadRequest("the target is no path; a proxy for clients is not offered here", 400, cause="")
+        if path == SWAGGER and request.method in ("GET", "HEAD"):
+            return await self.swagger.answer(request, self._ask_without, self.options.idle)
+        if wants_websocket(request):
+            return await websocket(request, self.upstream, self.peer(request), self.options.identity)
+        return await pass_on(request, await self._ask(request), self.options.idle)
+
+    async def _own(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            return await self._say(request, 405, "text/plain", b"405 method not allowed\n")
+        match path.removeprefix(OWN):
+            case "healthz":
+                return await self._say(request, 200, "text/plain", b"alive\n")
+            case "readyz":
+                ready = await self.health.ready()
+                return await self._say(request, 200 if ready.ok else 503, JSON[1], ready.as_bytes())
+            case "metrics":
+                return await self._say(request, 200, CONTENT_TYPE, self.metrics.text())
+        return await self._say(request, 404, "text/plain", b"404 page not found\n")
+
+    async def _say(self, request: web.BaseRequest, status: int, kind: str, body: bytes) -> web.StreamResponse:
+        headers = [("Content-Type", kind), ("Cache-Control", "no-store")]
+        return await reply(request, Reply(status, headers, body), self.options.idle, "")
+
+    async def _operation(
+        self, request: web.BaseRequest, operation: Operation, query: str, name: str
+    ) -> web.StreamResponse:
+        peer = self.peer(request)
+        headers = Headers(to_upstream(head_in(request), peer, self.options.identity))
+        who = caller_of(headers, query, peer)
+        net = UpstreamNet(self.upstream, self.signing_in, headers, partial(self.searches.one, who))
+        has = await capability(net, self.server, operation)
+        if has is Capability.PRESENT or (has is Capability.UNKNOWN and operation.method == operation.verb):
+            native = await self._ask(request)
+            kind = native.headers.get("Content-Type", "")
+            text = await native.read() if native.status == 404 and kind.startswith("text/plain") else b""
+            if not await learn_from(net, self.server, operation, native.status, kind, text):
+                if text:
+                    found = Reply(native.status, Headers(head_of(native)).without("Content-Length"), text)
+                    return await reply(request, found, self.options.idle, "native")
+                return await pass_on(request, native, self.options.idle, "native")
+        caller = self.rights.of(headers, query)
+        with self.streams.one_more(who):
+            made = await answer(net, self.server, operation, headers, caller, self.options.writes)
+            made.headers.append(("X-Request-Id", name))
+            if isinstance(made.body, bytes):
+                return await reply(request, made, self.options.idle)
+            return await self._stream(request, made, operation, net, caller)
+
+    async def _stream(
+        self, request: web.BaseRequest, made: Reply, operation: Operation, net: UpstreamNet, caller: Caller
+    ) -> web.StreamResponse:
+        """Send a body that may outlive the time for which the caller's yes is kept."""
+        assert not isinstance(made.body, bytes)
+        chunks = made.body if isinstance(made.body, AsyncIterator) else pieces(made.body)
+
+        async def may() -> bool:
+            reader = Reader(net, self.server, operation.repo, operation.query) if operation.repo else None
+            return reader is not None and await question(reader, operation, Afresh(caller)) is None
+
+        kind = "follow" if "follow" in operation.parts else "log"
+        with self.metrics.streams.labels(kind).track_inprogress():
+            async with asked_again(max(self.options.keep, 1.0), may, lambda: break_off(request)) as through:
+                made.body = through(chunks)
+                return await reply(request, made, self.options.idle)
+
+    def _note(
+        self,
+        request: web.BaseRequest,
+        out: web.StreamResponse | None,
+        operation: Operation | None,
+        path: str,
+        name: str,
+        seconds: float,
+    ) -> None:
+        """Count and log a request at its end."""
+        template = operation.template if operation else ""
+        status = out.status if out is not None else LEFT
+        backend = (out.headers.get(MARK) if out is not None else None) or ("own" if path.startswith(OWN) else "pass")
+        size = request.writer.output_size
+        self.metrics.note(template, backend, status, seconds, size)
+        if self.log:
+            broken = request.transport is None or request.transport.is_closing()
+            shown = path if path.startswith("/") else "-"  # http://name:password@host/ may be sent, too
+            self.log.note(name, request.method, shown, status, size, seconds, backend, template, broken)
+
+    async def _ask(self, request: web.BaseRequest) -> aiohttp.ClientResponse:
+        return await ask(request, self.upstream, self.peer(request), self.options.identity)
+
+    async def _ask_without(self, request: web.BaseRequest, without: tuple[str, ...]) -> aiohttp.ClientResponse:
+        """GET what a caller asks for without some of its headers."""
+        headers = Headers(to_upstream(head_in(request), self.peer(request), self.options.identity)).without(*without)
+        return await self.upstream.open("GET", request.raw_path, headers)
+
+    def peer(self, request: web.BaseRequest) -> Peer:
+        """Who sent the request."""
+        address = request.remote or ""
+        listed = bool(self.options.trusted) and is_listed(address, self.options.trusted)
+        return Peer(address, listed, request.scheme, request.headers.get("Host", ""))
+
+    async def close(self, patience: float = 2.0) -> None:
+        """Wait for what was cut off to end, then close everything."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while self.under_way:
+                    await asyncio.sleep(0.01)
+        await self.upstream.close()
+        if self.log:
+            self.log.close()
+
+
+def known(method: str, path: str, query: str) -> Operation | None:
+    """The operation that a request asks for, of the contract or of the additions."""
+    return recognise_addition(method, path, query) or recognise(method, path, query)
+
+
+class Afresh:
+    """A caller's yes's, none of which is believed any more; a new one is kept."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.add = caller.add
+
+    def __contains__(self, repo: object) -> bool:
+        return False

@@ -1,0 +1,104 @@
+"""Whether the proxy can do its work: the server behind answers, and the web session is good or not needed.
+
+Rules: one check at a time and at most one in `EVERY` seconds, whatever the load; each ends within `PATIENCE` seconds.
+Reasons are causes (spec/README.md) and never name an account: whoever reaches the proxy may read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+from ..capabilities import Capability
+from ..contract import API, JOB_LOGS, RUN_JOBS, RUN_LOGS
+from ..errors import NotForgejo, ShimError, Unreachable
+from ..flows.net import Broken, Net
+from ..flows.server import Server
+
+EVERY = 5.0  # seconds for which a finding holds
+PATIENCE = 10.0  # seconds a check may take
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that has to work; `retry_in` are the seconds until it is tried again, if that waits on purpose."""
+
+    ok: bool
+    says: str
+    retry_in: int | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The finding."""
+
+    upstream: Part
+    web_session: Part
+
+    @property
+    def ok(self) -> bool:
+        return self.upstream.ok and self.web_session.ok
+
+    def as_bytes(self) -> bytes:
+        """As JSON, what is not known left out."""
+        parts = {name: {k: v for k, v in part.items() if v is not None} for name, part in asdict(self).items()}
+        return json.dumps({"ready": self.ok, **parts}).encode() + b"\n"
+
+
+UNKNOWN = Part(False, "not checked")
+
+
+class Health:
+    """The checks of one proxy. `net` asks without a caller."""
+
+    def __init__(self, net: Net, server: Server, now: Callable[[], float] = time.monotonic) -> None:
+        self._net = net
+        self._server = server
+        self._now = now
+        self._checking = asyncio.Lock()
+        self._found: tuple[float, Ready] | None = None
+
+    async def ready(self) -> Ready:
+        """What was found within the last seconds, or is found now."""
+        async with self._checking:
+            if self._found is None or self._now() - self._found[0] >= EVERY:
+                found = await self._check()
+                self._found = self._now(), found
+            return self._found[1]
+
+    async def _check(self) -> Ready:
+        upstream = await _part(self._upstream)
+        return Ready(upstream, await _part(self._web_session) if upstream.ok else UNKNOWN)
+
+    async def _upstream(self) -> Part:
+        answer = await self._net.api(f"{API}/version")
+        await answer.close()
+        if answer.status >= 500:
+            raise Unreachable("the server failed", cause="server-failed")
+        if answer.status not in (200, 401, 403):  # the latter two where everything wants a sign-in
+            raise NotForgejo("the server is no Forgejo")
+        return Part(True, "reachable")
+
+    async def _web_session(self) -> Part:
+        session = self._server.session
+        known = await self._server.capabilities(self._net)
+        if all(known.of("GET", template) is Capability.PRESENT for template in (JOB_LOGS, RUN_JOBS, RUN_LOGS)):
+            return Part(True, "not needed")
+        if session.credentials is None:
+            return Part(True, "anonymous")
+        if not session.generation or not await session.is_signed_in(self._net):
+            await session.sign_in(self._net, session.generation)
+        return Part(True, "signed in")
+
+
+async def _part(check: Callable[[], Awaitable[Part]]) -> Part:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await check()
+    except ShimError as error:
+        return Part(False, error.cause or "error", error.retry_after)
+    except (Broken, TimeoutError, OSError):
+        return Part(False, "unreachable")

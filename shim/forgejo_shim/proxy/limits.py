@@ -1,0 +1,184 @@
+"""What one caller may take: open streams, searches, and for how long a stream goes on without asking again.
+
+Rules: who has too much gets a 429 with Retry-After, nobody waits. A caller is who its credential says (any spelling of
+the same token is the same), else its address. Nothing kept here can be turned back into a credential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from urllib.parse import parse_qsl
+from weakref import WeakValueDictionary
+
+from ..errors import NotNow, NotThere, ShimError, job_not_found
+from ..flows.net import Broken
+from ..models import Headers
+from .headers import Peer
+
+_KEY = os.urandom(32)
+_NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
+RETRY, TRIES = 1.0, 60  # seconds after which a question that was not answered is put again, and how often
+
+
+class TooMany(NotNow):
+    """A limit is reached."""
+
+    status = 429
+
+
+def caller_of(headers: Headers, query: str, peer: Peer) -> bytes:
+    """An opaque name of who sent a request with these headers and this query."""
+    given = dict(parse_qsl(query))
+    secret = _secret(headers.get("Authorization")) or given.get("token") or given.get("access_token")
+    who = f"credential {secret}" if secret else f"address {peer.address}"
+    if not secret and peer.listed:  # it speaks for others, and says for whom
+        who = f"address {headers.get('X-Forwarded-For')} {headers.get('X-WebAuth-User')}"
+    return hashlib.blake2b(who.encode("utf-8", "surrogateescape"), key=_KEY, digest_size=16).digest()
+
+
+def _secret(authorization: str) -> str:
+    """The token or password in an Authorization header."""
+    scheme, _, value = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return value.strip()
+    try:
+        name, _, password = base64.b64decode(value).decode("utf-8", "surrogateescape").partition(":")
+    except (binascii.Error, ValueError):
+        return value
+    return name if password in _NO_PASSWORD else password
+
+
+class Streams:
+    """Answers of the shim under way, at most `each` a caller."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._open: Counter[bytes] = Counter()
+
+    @contextmanager
+    def one_more(self, caller: bytes) -> Iterator[None]:
+        """Counted while it lasts. Raises TooMany."""
+        if self._open[caller] >= self._each:
+            raise TooMany(
+                f"{self._each} answers are under way for this caller already; wait for one of them to end",
+                cause="too-many-streams",
+                retry_after=5,
+            )
+        self._open[caller] += 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
+
+
+class Searches:
+    """Searches for jobs in progress: once per job id, at most `EACH` a caller and `ALL` together; who waits for another
+    one's search has its result. What a search read of a repository serves the next one for `KEPT` seconds, and so does
+    a complete "not found". (A flow searches only after its own caller's check.)"""
+
+    EACH, ALL, KEPT = 2, 8, 60.0
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._running: Counter[bytes] = Counter()
+        self._alone: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+        self._missing: dict[tuple[str, int], float] = {}
+        self._read: dict[str, tuple[float, dict[int, tuple[int, ...]]]] = {}
+
+    @asynccontextmanager
+    async def one(
+        self, caller: bytes, repo: str, job_id: int, is_found: Callable[[], bool]
+    ) -> AsyncIterator[dict[int, tuple[int, ...]]]:
+        """Held during a search; gives what was read of the repository. Raises TooMany, NotThere."""
+        what = repo, job_id
+        async with self._alone.setdefault(what, asyncio.Lock()):
+            if is_found():
+                yield {}
+                return
+            if self._fresh(self._missing).get(what):
+                raise job_not_found(job_id)
+            with self._place(caller):
+                try:
+                    yield self._read_of(repo)
+                except NotThere:
+                    self._missing[what] = self._now()
+                    raise
+
+    @contextmanager
+    def _place(self, caller: bytes) -> Iterator[None]:
+        if self._running[caller] >= self.EACH or self._running.total() >= self.ALL:
+            raise TooMany(
+                "too many jobs are searched for just now; ask again", cause="too-many-searches", retry_after=5
+            )
+        self._running[caller] += 1
+        try:
+            yield
+        finally:
+            self._running[caller] -= 1
+            if not self._running[caller]:
+                del self._running[caller]
+
+    def _fresh(self, since: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
+        """Without what is too old; the oldest stand first."""
+        while since and self._now() - next(iter(since.values())) >= self.KEPT:
+            del since[next(iter(since))]
+        return since
+
+    def _read_of(self, repo: str) -> dict[int, tuple[int, ...]]:
+        while self._read and self._now() - next(iter(self._read.values()))[0] >= self.KEPT:
+            del self._read[next(iter(self._read))]
+        return self._read.setdefault(repo, (self._now(), {}))[1]
+
+
+@asynccontextmanager
+async def asked_again(
+    every: float, may: Callable[[], Awaitable[bool]], end: Callable[[], None]
+) -> AsyncIterator[Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]]:
+    """Put the question again every so many seconds; what this gives lets chunks through while the last answer is a yes.
+
+    From the moment the question is due nothing passes until its answer is there. `end` is called at the first no; a
+    question that gets no answer is put again for a while.
+    """
+    passes = asyncio.Event()
+    passes.set()
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(every)
+            passes.clear()
+            if not await _answered(may):
+                return end()
+            passes.set()
+
+    async def through(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async with aclosing(chunks):  # type: ignore[type-var]
+            async for chunk in chunks:
+                if not passes.is_set():
+                    await passes.wait()
+                yield chunk
+            await passes.wait()  # the end tells something, too
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield through
+    finally:
+        asking.cancel()
+
+
+async def _answered(may: Callable[[], Awaitable[bool]]) -> bool:
+    """The answer to a question; no, if there is none for long."""
+    for _ in range(TRIES):
+        with suppress(ShimError, Broken):
+            return await may()
+        await asyncio.sleep(RETRY)
+    return False

@@ -1,0 +1,201 @@
+"""Requests that pass through, and answers on their way out: streams in both directions, nothing held whole.
+
+Rules: the bytes of path, query, head and body stay what they are, hop-by-hop headers aside (headers.py). A slow reader
+slows the server behind it (each piece is handed on before the next is read); one that takes nothing for `idle` seconds
+is let go. An answer that breaks off behind breaks off in front: its connection is closed before its length is reached
+or its last chunk is sent, so that nobody takes it for a whole one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+
+import aiohttp
+from aiohttp import WSMsgType, web
+
+from ..errors import BadRequest, ShimError
+from ..flows.net import CHUNK, Broken, Reply
+from .headers import Pairs, Peer, end_to_end, to_upstream
+from .upstream import Upstream, head_of, pieces
+
+MARK = "X-Forgejo-Shim"  # "native" or "web", on the operations that the shim knows
+AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing is left to send
+
+
+class Outgoing(web.StreamResponse):
+    """An answer whose head is what it was behind: aiohttp's own defaults are taken out again.
+
+    `waits` sends the head together with the first bytes of the body: for answers whose body is there already.
+    """
+
+    def __init__(self, status: int, reason: str | None, headers: Pairs, *, waits: bool = False) -> None:
+        super().__init__(status=status, reason=reason)
+        self._send_headers_immediately = not waits
+        self.headers.extend(headers)
+        self._had = {name.lower() for name, _ in headers}
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        for name in ("Content-Type", "Server"):
+            if name.lower() not in self._had:
+                self.headers.popall(name, None)
+
+
+@contextmanager
+def _or_break_off(request: web.BaseRequest) -> Iterator[None]:
+    """What breaks closes the connection; what is no fault of ours ends there."""
+    try:
+        yield
+    except (Exception, asyncio.CancelledError) as error:
+        break_off(request)
+        if not isinstance(error, Broken | ShimError | aiohttp.ClientError | OSError):
+            raise
+
+
+async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[bytes], idle: float) -> Outgoing:
+    """Stream chunks to the caller. What breaks closes the connection."""
+    with _or_break_off(request):
+        await out.prepare(request)
+        async with aclosing(chunks):  # type: ignore[type-var]
+            async for chunk in chunks:
+                async with asyncio.timeout(idle):
+                    await out.write(chunk)
+        await out.write_eof()
+    return out
+
+
+async def send_whole(request: web.BaseRequest, out: Outgoing, body: bytes, idle: float) -> Outgoing:
+    """Send a body that is all there. What breaks closes the connection."""
+    with _or_break_off(request):
+        await out.prepare(request)
+        if len(body) <= AT_ONCE and request.transport and not request.transport.get_write_buffer_size():
+            await out.write_eof(body)  # it cannot wait, and a time limit costs as much as the answer's head
+        else:
+            async with asyncio.timeout(idle):
+                await out.write_eof(body)
+    return out
+
+
+def break_off(request: web.BaseRequest) -> None:
+    """Close the caller's connection at once."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str = "web") -> Outgoing:
+    """Send what a flow has made."""
+    headers = [*made.headers, (MARK, backend)] if backend else list(made.headers)
+    body = made.body
+    if isinstance(body, bytes):
+        out = Outgoing(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
+        return await send_whole(request, out, b"" if request.method == "HEAD" else body, idle)
+    chunks = body if isinstance(body, AsyncIterator) else pieces(body)
+    return await send(request, Outgoing(made.status, None, headers), chunks, idle)
+
+
+async def pass_on(request: web.BaseRequest, answer: aiohttp.ClientResponse, idle: float, mark: str = "") -> Outgoing:
+    """Send an open answer of the server behind."""
+    headers = end_to_end(head_of(answer)) + ([(MARK, mark)] if mark else [])
+    if answer.content.is_eof():  # a small answer: all of it has come, so one write does
+        out = Outgoing(answer.status, answer.reason, headers, waits=True)
+        return await send_whole(request, out, answer.content.read_nowait(), idle)
+    out = Outgoing(answer.status, answer.reason, headers, waits=answer.content.total_bytes > 0)
+    return await send(request, out, as_it_comes(answer), idle)
+
+
+async def as_it_comes(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The body of an answer, each piece as soon as it is there."""
+    try:
+        while chunk := await answer.content.readany():
+            for start in range(0, len(chunk), CHUNK):
+                yield chunk[start : start + CHUNK] if len(chunk) > CHUNK else chunk
+        answer.release()
+    finally:
+        answer.close()
+
+
+async def ask(
+    request: web.BaseRequest, upstream: Upstream, peer: Peer, identity: frozenset[str]
+) -> aiohttp.ClientResponse:
+    """Send a caller's request to the server behind, its body as it comes in. Raises ShimError."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    headers = [pair for pair in to_upstream(head_in(request), peer, identity) if pair[0].lower() != "expect"]
+    body = request.content if request.body_exists else None
+    return await upstream.open(request.method, request.raw_path, headers, body)
+
+
+def head_in(request: web.BaseRequest) -> Pairs:
+    """A request's headers as they came, in order, several of a name too.
+
+    Raises BadRequest for what is no UTF-8: aiohttp writes nothing else, and would leave those bytes out.
+    """
+    try:
+        return [(name.decode("latin-1"), value.decode()) for name, value in request.raw_headers]
+    except UnicodeDecodeError:
+        raise BadRequest("a header of the request is not UTF-8", 400, cause="") from None
+
+
+# --- WebSocket
+
+
+Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+
+
+def wants_websocket(request: web.BaseRequest) -> bool:
+    upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+    return request.method == "GET" and upgrade and "upgrade" in request.headers.get("Connection", "").lower()
+
+
+async def websocket(
+    request: web.BaseRequest, upstream: Upstream, peer: Peer, identity: frozenset[str]
+) -> web.StreamResponse:
+    """Connect two WebSockets, message by message, until either side closes. Raises Unreachable."""
+    offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
+    headers = to_upstream(head_in(request), peer, identity)
+    own = [pair for pair in headers if not pair[0].lower().startswith("sec-websocket")]
+    behind = await upstream.websocket(request.raw_path, own, offered)
+    if behind is None:
+        return await pass_on(request, await ask(request, upstream, peer, identity), upstream.idle)
+    async with behind:
+        chosen = (behind.protocol,) if behind.protocol else ()
+        front = web.WebSocketResponse(protocols=chosen, autoping=False, autoclose=False, max_msg_size=0)
+        await front.prepare(request)
+        last = await _both_ways(front, behind)
+        if last is None:
+            break_off(request)
+        else:
+            code, reason = last.data or 1000, (last.extra or "").encode()
+            await behind.close(code=code, message=reason)
+            await front.close(code=code, message=reason)
+        return front
+
+
+async def _both_ways(front: Socket, behind: Socket) -> aiohttp.WSMessage | None:
+    """Hand messages on until a side closes, with its message, or breaks off."""
+    ways = [asyncio.create_task(_carry(behind, front)), asyncio.create_task(_carry(front, behind))]
+    try:
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        return next((way.result() for way in done if not way.exception()), None)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _carry(source: Socket, to: Socket) -> aiohttp.WSMessage | None:
+    while True:
+        message = await source.receive()
+        if message.type is WSMsgType.TEXT:
+            await to.send_str(message.data)
+        elif message.type is WSMsgType.BINARY:
+            await to.send_bytes(message.data)
+        elif message.type is WSMsgType.PING:
+            await to.ping(message.data)
+        elif message.type is WSMsgType.PONG:
+            await to.pong(message.data)
+        else:
+            return message if message.type is WSMsgType.CLOSE else None

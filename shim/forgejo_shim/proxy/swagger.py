@@ -1,0 +1,153 @@
+"""`/swagger.v1.json` through the proxy: the server's document with what the proxy adds to it.
+
+Rules: only what this proxy really does in front of this server is added, never what would always be a 501; each
+addition is marked `x-forgejo-shim`. All else, `basePath` too, stays the server's. An answer that is no such document
+passes as it is. What is added stands for itself: its parameters and answers are written out, and its definitions get
+another name where the server's document has that name already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from ..contract import LATEST_JOBS, LATEST_LOGS
+from ..flows.net import JSON_LIMIT, Reply, whole
+from ..models import Headers
+from .headers import end_to_end
+from .relay import Outgoing, pass_on, reply, send_whole
+from .upstream import UpstreamAnswer, head_of
+
+SWAGGER = "/swagger.v1.json"
+MARK = "x-forgejo-shim"
+ACTIONS = "/repos/{owner}/{repo}/actions/"
+RUN = f"{ACTIONS}runs/{{run_id}}"  # absent up to 11, whose API knows no run ids
+DOCUMENTS = ("contract.swagger.json", "additions.swagger.json")
+# Of the caller's request: what would make the answer another one than the whole document as it is now.
+WITHOUT = (
+    "accept-encoding", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+)  # fmt: skip
+# Of the server's answer: what is true of its bytes only.
+OF_ITS_BYTES = (
+    "content-length", "accept-ranges", "etag", "last-modified", "digest", "repr-digest", "content-digest",
+    "content-md5",
+)  # fmt: skip
+
+Json = dict[str, Any]
+AskWith = Callable[[web.BaseRequest, tuple[str, ...]], Awaitable[aiohttp.ClientResponse]]
+
+
+class Swagger:
+    """The documents that one proxy gives; the last one made is kept."""
+
+    def __init__(self, *, writes: bool) -> None:
+        self._writes = writes
+        self._made: tuple[bytes, bytes] = b"", b""
+
+    async def answer(self, request: web.BaseRequest, ask: AskWith, idle: float) -> Outgoing:
+        """Answer GET or HEAD `/swagger.v1.json`."""
+        found = await ask(request, WITHOUT)
+        if found.status != 200 or found.headers.get("Content-Encoding", "identity") != "identity":
+            return await pass_on(request, found, idle)
+        document = await whole(UpstreamAnswer(found), JSON_LIMIT, "the server's swagger document")
+        made = self._extended(document)
+        head = Headers(end_to_end(head_of(found)))
+        if made is document:
+            return await reply(request, Reply(200, head.without("content-length"), document), idle, "")
+        tag = f'"{hashlib.sha256(made).hexdigest()[:32]}"'
+        headers = [*head.without(*OF_ITS_BYTES), ("ETag", tag)]
+        if tag in [given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")]:
+            not_modified = Outgoing(304, None, Headers(headers).without("content-type"), waits=True)
+            return await send_whole(request, not_modified, b"", idle)
+        return await reply(request, Reply(200, headers, made), idle, "")
+
+    def _extended(self, document: bytes) -> bytes:
+        if self._made[0] != document:
+            self._made = document, extended(document, own_documents(), writes=self._writes)
+        return document if self._made[1] == document else self._made[1]
+
+
+@cache
+def own_documents() -> tuple[Json, ...]:
+    """The documents of what the shim knows: spec/ of the project, shipped with the package."""
+    return tuple(json.loads(files(__package__).joinpath(name).read_bytes()) for name in DOCUMENTS)
+
+
+def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool) -> bytes:
+    """The server's document with what it lacks of `ours`; unchanged if it is none, or lacks nothing."""
+    try:
+        swagger = json.loads(document)
+        if swagger["swagger"] != "2.0" or not any(path.startswith(ACTIONS) for path in swagger["paths"]):
+            return document
+        added = [
+            _add(swagger, own, path, method)
+            for own in ours
+            for path, method in _operations(own)
+            if _offered(swagger["paths"], path, method, writes)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return document
+    return json.dumps(swagger, ensure_ascii=False, indent=2).encode() + b"\n" if any(added) else document
+
+
+def _operations(document: Json) -> Iterator[tuple[str, str]]:
+    for path, methods in document["paths"].items():
+        yield from ((path, method) for method in methods)
+
+
+def _offered(paths: Json, path: str, method: str, writes: bool) -> bool:
+    """Whether the proxy does this in front of a server with these paths."""
+    if ("{run_id}" in path or path in (LATEST_JOBS, LATEST_LOGS)) and "get" not in paths.get(RUN, {}):
+        return False
+    return writes or method == "get"
+
+
+def _add(swagger: Json, own: Json, path: str, method: str) -> bool:
+    """Add an operation, or the parameters that the server's one lacks; whether there was anything to add."""
+    operation = _written_out(own["paths"][path][method], own, swagger)
+    there = swagger["paths"].setdefault(path, {}).get(method)
+    if there is None:
+        swagger["paths"][path][method] = {**operation, MARK: True}
+        return True
+    known = {parameter.get("name") for parameter in there.get("parameters", [])}
+    more = [{**parameter, MARK: True} for parameter in operation["parameters"] if parameter["name"] not in known]
+    if more:
+        there["parameters"] = [*there.get("parameters", []), *more]
+    return bool(more)
+
+
+def _written_out(value: Any, own: Json, swagger: Json) -> Any:
+    """A value of `own` with its references to parameters and answers replaced by what they name, and the definitions
+    that it refers to put into `swagger`."""
+    if isinstance(value, list):
+        return [_written_out(one, own, swagger) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if not isinstance(value.get("$ref"), str):
+        return {key: _written_out(one, own, swagger) for key, one in value.items()}
+    _, kind, name = value["$ref"].split("/")
+    if kind != "definitions":
+        return _written_out(own[kind][name], own, swagger)
+    return {"$ref": f"#/definitions/{_defined(name, own, swagger)}"}
+
+
+def _defined(name: str, own: Json, swagger: Json) -> str:
+    """The name under which a definition of `own` stands in `swagger`, where it is put if need be."""
+    definitions = swagger.setdefault("definitions", {})
+    wanted = own["definitions"][name]
+    for called in (name, f"Shim{name}"):
+        there = definitions.get(called)
+        if there is None:
+            definitions[called] = {MARK: True}  # it may refer to itself
+            definitions[called] = {**_written_out(wanted, own, swagger), MARK: True}
+            return called
+        if there.get(MARK):
+            return called
+    raise KeyError(name)

@@ -1,0 +1,191 @@
+"""The server behind the proxy: requests to it, and the transport that flows are given (flows/net.py).
+
+Rules: paths and queries are sent as they came, byte for byte; nothing is decoded, followed, retried or kept in a jar. A
+connection that fails is a ShimError that says so, and one that breaks off later is Broken. At most `limit` requests are
+under way at once; who waits longer than `patience` seconds for a place gets a 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from ..contract import question_headers
+from ..errors import NotNow, Unreachable
+from ..flows.net import CHUNK, Answer, Broken
+from ..models import Headers
+
+T = TypeVar("T")
+
+AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # what aiohttp would add by itself
+CONNECT = 10.0  # seconds
+CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
+LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
+
+
+class Upstream:
+    """Requests to the server at `base_url`. Used within the running loop; `close` at the end."""
+
+    def __init__(self, base_url: str, *, limit: int = 512, idle: float = 600.0, patience: float = 10.0) -> None:
+        self.base_url = base_url
+        self.idle = idle
+        parts = urlsplit(base_url)
+        self._scheme, self._authority, self._prefix = parts.scheme, parts.netloc, parts.path
+        self._places = asyncio.Semaphore(limit)
+        self._patience = patience
+        self.sent = 0
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=AUTO,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle),
+            read_bufsize=CHUNK,
+            max_line_size=LINE,
+            max_field_size=LINE,
+        )
+
+    def url(self, target: str) -> URL:
+        """The address of a path with its query, which stays as it is: yarl would drop an empty `?` and a `#`."""
+        return URL.build(scheme=self._scheme, authority=self._authority, path=self._prefix + target, encoded=True)
+
+    async def open(
+        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: Any = None
+    ) -> aiohttp.ClientResponse:
+        """Send a request; its answer with the body still open. Raises Unreachable or NotNow."""
+        await self.take_place()
+        try:
+            self.sent += 1
+            return await self._session.request(
+                method, self.url(target), headers=spelled_alike(headers), data=body, allow_redirects=False
+            )
+        except TimeoutError:
+            raise Unreachable(f"{self.base_url} did not answer in time; try again later") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"{self.base_url} cannot be reached ({type(error).__name__}); try again later") from None
+        finally:
+            self._places.release()
+
+    async def take_place(self) -> None:
+        """Wait for one of the places for requests under way. Raises NotNow."""
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._places.acquire()
+        except TimeoutError:
+            raise NotNow("too many requests are under way; try again later", cause="upstream-busy") from None
+
+    async def websocket(
+        self, target: str, headers: Iterable[tuple[str, str]], protocols: Iterable[str]
+    ) -> aiohttp.ClientWebSocketResponse | None:
+        """A WebSocket to the server; None if it wants none here. Raises Unreachable."""
+        try:
+            return await self._session.ws_connect(
+                self.url(target),
+                headers=spelled_alike(headers),
+                protocols=protocols,
+                autoping=False,
+                autoclose=False,
+                max_msg_size=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSING),
+            )
+        except aiohttp.WSServerHandshakeError:
+            return None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"{self.base_url} cannot be reached ({type(error).__name__}); try again later") from None
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+def spelled_alike(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Headers of one name in its first spelling: of two spellings, aiohttp would send the later one only."""
+    spelling: dict[str, str] = {}
+    return [(spelling.setdefault(name.lower(), name), value) for name, value in headers]
+
+
+def head_of(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    """An answer's headers as they came, in order, several of a name too."""
+    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in answer.raw_headers]
+
+
+class UpstreamAnswer:
+    """An open answer in the form that flows read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.status = response.status
+        self.headers = Headers(head_of(response))
+
+    async def read(self, size: int) -> bytes:
+        try:
+            return await self.response.content.read(size)
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+            raise Broken(f"{type(error).__name__} while the answer was read") from error
+
+    async def close(self) -> None:
+        if self.response.content.at_eof():
+            self.response.release()
+        else:
+            self.response.close()
+
+
+Searching = Callable[[str, int, Callable[[], bool]], AbstractAsyncContextManager[dict[int, tuple[int, ...]]]]
+
+
+class UpstreamNet:
+    """The transport of one caller's flow."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        signing_in: AbstractAsyncContextManager[Any],
+        caller: Iterable[tuple[str, str]],
+        searching: Searching = lambda *_: nullcontext({}),
+    ) -> None:
+        self._searching = searching
+        self.base_url = upstream.base_url
+        self.signing_in = signing_in
+        self._upstream = upstream
+        self._caller = question_headers(Headers(caller))
+
+    async def api(self, path: str) -> Answer:
+        return UpstreamAnswer(await self._upstream.open("GET", path, self._caller))
+
+    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        return UpstreamAnswer(await self._upstream.open(method, path, [*self._caller, *headers], body or None))
+
+    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        return UpstreamAnswer(await self._upstream.open(method, path, headers, body or None))
+
+    def searching(
+        self, repo: str, job_id: int, is_found: Callable[[], bool]
+    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
+        return self._searching(repo, job_id, is_found)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
+
+    def now(self) -> float:
+        return time.time()
+
+
+async def pieces(answer: Answer) -> AsyncIterator[bytes]:
+    """The rest of an answer's body, then closed."""
+    try:
+        while part := await answer.read(CHUNK):
+            yield part
+    finally:
+        await answer.close()

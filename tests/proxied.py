@@ -1,0 +1,207 @@
+"""The proxy as a process of its own in front of a server, on 127.0.0.1, and the wires on both sides of it in bytes.
+
+Rules: what it writes is kept in a file, so that a test can look for tracebacks and secrets; `descriptors` counts what
+it has open; nothing of this process's environment but PATH and LANG gets into it, and its home is its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from command import PROGRAM
+from forgejo_shim import WebLogin
+from hand import wait
+from servers import free_port
+
+
+class Proxied:
+    """A running proxy; `base_url` is its address, `pid` its process."""
+
+    def __init__(self, upstream: str, web: WebLogin | None = None, *words: str, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self._home = Path(tempfile.mkdtemp(prefix="forgejo-shim-proxy-"))
+        self._output = self._home / "output"
+        environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        environment["HOME"] = str(self._home)
+        if web:
+            environment |= {"FORGEJO_SHIM_WEB_USER": web.user, "FORGEJO_SHIM_WEB_PASSWORD": web.password}
+        place = ["--upstream", upstream, "--listen", f"127.0.0.1:{self.port}", "--drain", "1"]
+        command = [*PROGRAM, "serve", *place, *words]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        self.pid = self._process.pid
+        wait(self._listens, f"the proxy to listen\n{self.log()}", 30)
+
+    def _listens(self) -> bool:
+        assert self._process.poll() is None, f"the proxy ended: {self.log()}"
+        with suppress(ConnectionError), socket.create_connection(("127.0.0.1", self.port), 5):
+            return True
+        return False
+
+    def log(self) -> str:
+        """Everything that it wrote so far."""
+        return self._output.read_text(errors="replace")
+
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+# --- both wires
+
+END = b"\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+UPGRADE = (
+    b"Connection: keep-alive, Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13",
+    b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", b"Sec-WebSocket-Protocol: first, second",
+    b"Origin: http://h.example:8", b"Cookie: a=b",
+)  # fmt: skip
+
+
+class Wire:
+    """One side of a connection, read in bytes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.connection.settimeout(10)
+        self.rest = b""
+
+    def send(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def until(self, mark: bytes) -> bytes:
+        """The bytes up to a mark and with it. Raises EOFError."""
+        while mark not in self.rest:
+            self._more()
+        data, _, self.rest = self.rest.partition(mark)
+        return data + mark
+
+    def take(self, size: int) -> bytes:
+        while len(self.rest) < size:
+            self._more()
+        data, self.rest = self.rest[:size], self.rest[size:]
+        return data
+
+    def all(self) -> bytes:
+        """Everything until the other side closes or breaks off."""
+        with suppress(EOFError):
+            while True:
+                self._more()
+        data, self.rest = self.rest, b""
+        return data
+
+    def body(self, head: bytes) -> bytes:
+        """The body of a message as it is on the wire: with its chunks."""
+        if b"\r\ntransfer-encoding: chunked" in head.lower():
+            return self.until(b"0\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: (\d+)", head.lower())
+        return self.take(int(length[1])) if length else b""
+
+    def _more(self) -> None:
+        try:
+            data = self.connection.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise EOFError
+        self.rest += data
+
+
+Answer = Callable[[Wire, bytes], None]
+
+
+def fixed(answer: bytes) -> Answer:
+    """Read the request whole and say this."""
+
+    def say(wire: Wire, head: bytes) -> None:
+        wire.body(head)
+        wire.send(answer)
+
+    return say
+
+
+class Behind:
+    """The server behind: `answer` is called with each request's head; `got` keeps head and body as they came."""
+
+    def __init__(self) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        self.answer: Answer = fixed(OK)
+        self.heads: list[bytes] = []
+        self.errors: list[AssertionError] = []
+        self.ended = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        wire = Wire(connection)
+        with connection, suppress(EOFError, OSError):
+            while True:
+                head = wire.until(END)
+                self.heads.append(head)
+                try:
+                    self.answer(wire, head)
+                except AssertionError as error:
+                    self.errors.append(error)
+                    raise EOFError from None
+
+    @property
+    def head(self) -> bytes:
+        """The head of the only request so far."""
+        (head,) = self.heads
+        return head
+
+    @property
+    def lines(self) -> list[bytes]:
+        return self.head.removesuffix(END).split(b"\r\n")
+
+
+def dialled(proxied: Proxied) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", proxied.port), 10)
+
+
+def request(target: bytes = b"/", *lines: bytes, method: bytes = b"GET", body: bytes = b"") -> bytes:
+    return b"\r\n".join([b"%b %b HTTP/1.1" % (method, target), b"Host: h.example:8", *lines]) + END + body
+
+
+def header(head: bytes, name: bytes) -> list[bytes]:
+    """The values of a header, in order."""
+    return [
+        line.partition(b":")[2].strip()
+        for line in head.split(b"\r\n")[1:]
+        if line.lower().startswith(name.lower() + b":")
+    ]

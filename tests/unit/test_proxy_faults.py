@@ -1,0 +1,313 @@
+"""What breaks on either side of the proxy, what it makes from the web meanwhile, and requests of random bytes.
+
+Rules: as in test_proxy.py: bytes on raw sockets, and a log without a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from hand import wait
+from proxied import END, UPGRADE, Behind, Proxied, Wire, dialled, fixed, header, request
+from servers import free_port
+from small import DOWNLOAD, LOG, Small
+
+clause = pytest.mark.clause
+
+
+# --- what breaks
+
+
+@clause("X8")
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(b"Content-Length: 10\r\n\r\nabc", b""), (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"0\r\n\r\n")],
+    ids=["length", "chunked"],
+)
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_an_answer_that_breaks_off_is_seen_broken(
+    behind: Behind, front: Wire, start: bytes, end: bytes, size: int
+) -> None:
+    more = b"x" * size
+    if size:
+        start = start.replace(b"10", b"%d" % (size + 10)) + (b"%x\r\n%b\r\n" % (size, more) if end else more)
+
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\n" + start)
+        wire.connection.shutdown(socket.SHUT_RDWR)
+
+    behind.answer = say
+    front.send(request())
+    got = front.all()
+    assert got.startswith(b"HTTP/1.1 200 OK") and not got.endswith(b"0\r\n\r\n")
+    assert len(got) < len(start) + 200 and b"502" not in got
+
+
+@clause("X9")
+def test_a_client_that_vanishes_is_noticed_while_data_flow(behind: Behind, proxied: Proxied) -> None:
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                wire.send(b"10000\r\n" + bytes(65536) + b"\r\n")
+        behind.ended.set()
+
+    behind.answer = say
+    with dialled(proxied) as connection:
+        connection.sendall(request())
+        Wire(connection).take(100_000)
+    assert behind.ended.wait(5), "the server behind still sends"
+
+
+@clause("X9")
+def test_a_client_that_vanishes_is_noticed_while_nothing_comes(behind: Behind, proxied: Proxied) -> None:
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        assert wire.all() == b""
+        behind.ended.set()
+
+    behind.answer = say
+    with dialled(proxied) as connection:
+        connection.sendall(request())
+        Wire(connection).until(b"a\r\n")
+    assert behind.ended.wait(5), "the connection to the server behind is still open"
+
+
+@clause("X9")
+def test_a_client_that_gives_up_before_the_answer(behind: Behind, proxied: Proxied) -> None:
+    asked = threading.Event()
+
+    def say(wire: Wire, head: bytes) -> None:
+        asked.set()
+        assert wire.all() == b""
+        behind.ended.set()
+
+    behind.answer = say
+    with dialled(proxied) as connection:
+        connection.sendall(request())
+        assert asked.wait(5)
+    assert behind.ended.wait(5), "the request to the server behind is still waited for"
+
+
+@clause("X9")
+def test_a_slow_client_slows_the_server_behind(behind: Behind, proxied: Proxied) -> None:
+    sent = [0]
+    size = 64 * 1024 * 1024
+
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 65536):
+            wire.send(bytes(65536))
+            sent[0] += 65536
+
+    behind.answer = say
+    with dialled(proxied) as connection:
+        connection.sendall(request())
+        front = Wire(connection)
+        front.until(END)
+        time.sleep(1.0)
+        before = sent[0]
+        time.sleep(0.5)
+        assert sent[0] == before < size // 2, "nobody reads, and the server behind goes on sending"
+        left = size - len(front.rest)
+        while left:
+            left -= len(connection.recv(min(left, 1 << 20)))
+    wait(lambda: sent[0] == size, "the server behind to be done")
+
+
+@clause("X9")
+def test_a_client_that_reads_nothing_is_let_go(behind: Behind) -> None:
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        with suppress(OSError):
+            for _ in range(1500):
+                wire.send(bytes(65536))
+        behind.ended.set()
+
+    behind.answer = say
+    with Proxied(behind.url, None, "--idle-timeout", "1") as proxied, dialled(proxied) as connection:
+        connection.sendall(request())
+        assert behind.ended.wait(15)
+        assert "Traceback" not in proxied.log()
+
+
+@clause("X10")
+def test_a_server_that_is_not_there() -> None:
+    with Proxied(f"http://127.0.0.1:{free_port()}") as proxied:
+        for target in (b"/", b"/api/v1/repos/o/r/actions/jobs/1/logs", b"/swagger.v1.json"):
+            with dialled(proxied) as connection:
+                front = Wire(connection)
+                front.send(request(target))
+                head = front.until(END)
+                assert head.startswith(b"HTTP/1.1 502 "), head
+                told = json.loads(front.body(head))
+                assert told["cause"] == "unreachable" and told["message"]
+        with dialled(proxied) as connection:
+            connection.sendall(request(b"/ws", *UPGRADE))
+            assert Wire(connection).until(END).startswith(b"HTTP/1.1 502 ")
+        assert "Traceback" not in proxied.log()
+
+
+@clause("X10")
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + END])
+def test_a_server_that_talks_nonsense(behind: Behind, front: Wire, answer: bytes) -> None:
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(answer)
+        wire.connection.shutdown(socket.SHUT_RDWR)
+
+    behind.answer = say
+    front.send(request(method=b"POST", body=b""))
+    head = front.until(END)
+    assert head.startswith(b"HTTP/1.1 502 ") and json.loads(front.body(head))["cause"] == "unreachable"
+
+
+# --- answers made from the web
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[Small, bytes]]:
+    """A small double without the operations, and a request for the log of a job in it."""
+    with Small("15") as small:
+        job = next(iter(small.add().jobs))
+        line = b"Authorization: token " + small.token.encode()
+        yield small, request(b"/api/v1/repos/o/r/actions/jobs/%d/logs" % job.id, line, b"Connection: close")
+
+
+def read(proxied: Proxied, sent: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the answer to a request on a connection of its own."""
+    with dialled(proxied) as connection:
+        connection.sendall(sent)
+        head, _, body = Wire(connection).all().partition(END)
+        return head, body
+
+
+@clause("X8")
+def test_a_log_made_from_the_web_that_breaks_off(web: tuple[Small, bytes]) -> None:
+    small, sent = web
+    with Proxied(small.url, small.web) as proxied:
+        small.cut(100_000)
+        head, body = read(proxied, sent)
+        assert header(head, b"Content-Length") == [b"%d" % len(LOG)] and body == LOG[: len(body)] != LOG
+        small.double.faults.clear()
+        assert read(proxied, sent)[1] == LOG
+        small.double.drop_sessions()
+        assert read(proxied, sent)[1] == LOG
+
+
+@clause("X15")
+def test_a_stream_that_outlives_its_right_is_closed(web: tuple[Small, bytes]) -> None:
+    small, sent = web
+    with Proxied(small.url, small.web, "--keep", "1") as proxied, dialled(proxied) as connection:
+        small.double.faults.slow(DOWNLOAD, 1000, 0.02)
+        connection.sendall(sent)
+        front = Wire(connection)
+        front.take(5000)
+        small.model.tokens.clear()
+        started = time.monotonic()
+        assert len(front.all()) < len(LOG) - 5000
+        assert time.monotonic() - started < 4
+
+
+@clause("S20", "S5")
+def test_many_at_once_sign_in_once(web: tuple[Small, bytes]) -> None:
+    small, sent = web
+    small.double.faults.hook("/user/login", lambda _: time.sleep(0.3))
+    small.double.faults.hook("page=999999", lambda _: time.sleep(0.1))
+    with Proxied(small.url, small.web) as proxied, ThreadPoolExecutor(20) as people:
+        answers = list(people.map(lambda _: read(proxied, sent), range(20)))
+    assert [body for _, body in answers] == [LOG] * 20
+    assert len([seen for seen in small.double.requests if seen.path == "/user/login"]) == 1
+
+
+# --- anything at all
+
+
+METHODS = (b"GET", b"GET", b"GET", b"HEAD", b"DELETE", b"PUT")
+
+
+def some(dice: random.Random, most: int) -> bytes:
+    """Random bytes: any, printable, or percent-encoded."""
+    count = dice.randint(0, most)
+    kind = dice.random()
+    if kind < 0.05:
+        return dice.randbytes(count)
+    if kind < 0.5:
+        return bytes(dice.choice(b"!\"#$%&'()*+,-./09:;<=>?@AZ[]^_`az{|}~") for _ in range(count))
+    return b"".join(b"%%%02X" % byte for byte in dice.randbytes(count // 3))
+
+
+def random_request(dice: random.Random) -> bytes:
+    path = b"/" + some(dice, 40)
+    if dice.random() < 0.3:
+        path = b"/api/v1/repos/%b/%b/actions/jobs/%b/logs" % (some(dice, 8), some(dice, 8), some(dice, 8))
+    if dice.random() < 0.5:
+        path += b"?" + some(dice, 40)
+    lines = [b"X-%d: %b" % (number, some(dice, 30)) for number in range(dice.randint(0, 3))]
+    if dice.random() < 0.1:
+        lines.append(some(dice, 10) + b": x")
+    for name in (
+        b"Authorization",
+        b"Range",
+        b"Connection",
+        b"Cookie",
+        b"Sudo",
+        b"X-Forwarded-For",
+        b"Upgrade",
+        b"Expect",
+    ):
+        if dice.random() < 0.08:
+            lines.append(name + b": " + some(dice, 20))
+    return request(path, *lines, method=some(dice, 5) if dice.random() < 0.03 else dice.choice(METHODS))
+
+
+@clause("X11")
+def test_ten_thousand_requests_of_random_bytes(behind: Behind) -> None:
+    dice = random.Random(5)
+    counts: dict[bytes, int] = {}
+    behind.answer = fixed(b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+    with Proxied(behind.url) as proxied:
+        before = proxied.descriptors()
+        connection = dialled(proxied)
+        for _ in range(10_000):
+            behind.heads.clear()
+            sent = random_request(dice)
+            status, goes_on = exchange(connection, sent)
+            counts[status] = counts.get(status, 0) + 1
+            if status == b"404" and b"/actions/jobs/" not in sent.partition(b" HTTP/")[0]:
+                assert behind.lines[0] == sent.partition(b"\r\n")[0], "not as it came"
+            if not goes_on:
+                connection.close()
+                connection = dialled(proxied)
+        connection.close()
+        assert counts.keys() <= {b"404", b"405", b"400", b"501", b"502"}, counts
+        assert counts[b"404"] > 4000 and counts[b"400"] > 1000, counts
+        wait(lambda: proxied.descriptors() <= before + 5, "the descriptors to be closed again")
+        assert "Traceback" not in proxied.log(), proxied.log()[-3000:]
+
+
+def exchange(connection: socket.socket, sent: bytes) -> tuple[bytes, bool]:
+    """The status of the last answer to a request, and whether the connection goes on. TimeoutError if none comes."""
+    wire = Wire(connection)
+    with suppress(BrokenPipeError, ConnectionResetError):
+        wire.send(sent)
+    try:
+        head = wire.until(END)
+        while head.startswith(b"HTTP/1.1 100"):
+            head = wire.until(END)
+        if not sent.startswith(b"HEAD"):
+            wire.body(head)
+    except EOFError:
+        return b"broken", False
+    status = head.split(b" ")[1]
+    closes = (
+        status == b"400" or head.startswith(b"HTTP/1.0") or b"close" in b"".join(header(head, b"Connection")).lower()
+    )
+    return status, not (closes or wire.rest)
