@@ -39,7 +39,8 @@ from typing import Any, Self
 import requests
 from hand import Hand, plain_session, wait
 
-VERSIONS = ("11", "12", "13.0.3", "13", "14", "15", "15-patched", "16")
+FACES = ("11", "12", "13.0.3", "13", "14", "15", "16")  # what the double can be
+VERSIONS = (*FACES, "15-patched")
 IMAGES = {
     "15": "codeberg.org/forgejo/forgejo:15.0.2-rootless",
     "16": "codeberg.org/forgejo/forgejo:16-rootless",
