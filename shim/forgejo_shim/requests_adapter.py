@@ -137,6 +137,8 @@ class ShimAdapter(HTTPAdapter):
             reply = run(answer(net, self.server, operation, headers, self._allowed_for(request)))
         except ShimError as error:
             reply = refusal(error, self.base_url)  # raises it, where the fault is not the server's
+        except _Lost as lost:
+            raise lost.error from None
         except Broken as error:
             raise requests.exceptions.ConnectionError(error, request=request) from error
         return _marked(self.build_response(request, _raw(reply, request.method or "")), "web", reply.task)
@@ -182,6 +184,8 @@ class ShimAdapter(HTTPAdapter):
     def _run(self, flow: Coroutine[Any, Any, T]) -> T:
         try:
             return run(flow)
+        except _Lost as lost:
+            raise lost.error from None
         except Broken as error:
             raise requests.exceptions.ConnectionError(error) from error
 
@@ -256,7 +260,15 @@ class _Net:
             return _Answer(self._adapter.pass_on(request, self._how))
         except requests.RequestException as error:
             raised = type(error)(str(error), request=self._request)
-        raise raised
+        raise _Lost(raised)
+
+
+class _Lost(Broken):
+    """A request of a flow that the network did not carry, in the form that flows know; `error` is what callers know."""
+
+    def __init__(self, error: requests.RequestException) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
 
 
 class _Lock(AbstractAsyncContextManager[None]):
