@@ -6,9 +6,9 @@ Rules
   two sessions alike. Neither goes through the adapter.
 * Memory is that of the server's process at its peak, seen twice, each time from a fresh start: while one long answer is
   read, and while short ones are read one after another until as many bytes have passed. Were memory to grow with the
-  answer, the first peak would be higher. Only equal bytes can be compared: Go collects garbage when the heap has
-  doubled, so that 1 GB in whatever answers raises the process by some 100 MiB. The same peak differs by up to 40 MiB
-  from one start to the next for that reason; the figure is the median of the differences of a few turns.
+  answer, the first peak would be higher. Only equal bytes can be compared: Go collects garbage when its heap has
+  doubled, so that enough bytes in whatever answers raise the process. When that happens differs from one start to the
+  next, and the peak with it; so the figure is the median of the differences of a few turns, and has a margin.
 * The web download is measured likewise and has no budget: Forgejo loads the offsets of all lines for it
   (15.0.2, routers/web/repo/actions/view.go, `Logs`: the whole ActionTask), which shows that the figure can rise.
 """
@@ -29,7 +29,7 @@ from servers import Server
 
 MEMBERS, MEMBER = 50, 2_000_000  # jobs in the zip, bytes of the log of each
 TURNS = 3
-SCATTER = 32  # MiB that a median of differences may have where memory is constant
+MARGIN = 32  # MiB for the collector's moods; a thirtieth of the log, a third of what the zip's jobs hold
 
 SHORT = {"logs": {"small": SMALL, "large": LARGE}}
 LONG: Mapping[str, Mapping[str, int]] = {
@@ -56,8 +56,8 @@ def memories(server: Server, ground: Ground) -> Iterator[Figure]:
     log, logs = f"one {HUGE // 10**9} GB log", f"{HUGE // LARGE} reads of a {LARGE // 10**6} MB log"
     archive, archives = f"zip of {MEMBERS} jobs", f"{MEMBERS} zips of one such job"
     pairs = (
-        (f"{log} natively", logs, native, "huge", "large", HUGE // LARGE, SCATTER),
-        (archive, archives, zipped, "many", "one", MEMBERS, SCATTER),
+        (f"{log} natively", logs, native, "huge", "large", HUGE // LARGE, MARGIN),
+        (archive, archives, zipped, "many", "one", MEMBERS, MARGIN),
         (f"{log} by web download", logs, downloaded, "huge", "large", HUGE // LARGE, None),
     )
     for one, many, read, long, short, times, budget in pairs:
