@@ -78,6 +78,9 @@ class Scripted:
     async def api(self, path: str) -> ScriptedAnswer:
         return await self._answer(f"api {path}", [], b"")
 
+    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> ScriptedAnswer:
+        return await self._answer(f"api {method} {path}", headers, body)
+
     async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> ScriptedAnswer:
         return await self._answer(f"{method} {path}", headers, body)
 

@@ -28,6 +28,7 @@ from .errors import (
     Refused,
     SearchLimit,
     ShimError,
+    TooMany,
     Unreachable,
     WebAccount,
 )
@@ -335,11 +336,11 @@ def _own(status: int, message: str, cause: str) -> ShimError:
         return NothingMatched(message) if cause == "nothing-matched" else NotThere(message, cause=cause)
     if status == 501:
         return (WebAccount if cause.startswith("web-") else NotPossible)(message, cause=cause)
-    if status == 503:
-        return NotNow(message, cause=cause)
+    if status in (429, 503):
+        return (TooMany if status == 429 else NotNow)(message, cause=cause)
     if status == 504:
         return SearchLimit(message)
-    if cause == "write-unknown":
+    if cause in {"write-unknown", "unreachable"}:
         return Unreachable(message, cause=cause)
     return PageChanged(message) if cause == "page-changed" else NotForgejo(message, cause=cause)
 

@@ -11,6 +11,7 @@ ShimError
 ├── NotPossible         501  1  this server cannot do it; `cause` says why
 ├── PageChanged         502  8  an answer was not understood; names what was missing
 ├── NotNow              503  1  ask again after `retry_after` seconds
+│   └── TooMany         429  1  this caller, or all of them, have too much under way
 ├── SearchLimit         504  1  the job was searched in vain within the limit
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
 ├── Unreachable          -   8  no answer, or it broke off
@@ -96,6 +97,10 @@ class NotNow(ShimError):
 
     def __init__(self, message: str, *, cause: str, retry_after: int = 5) -> None:
         super().__init__(message, cause=cause, retry_after=retry_after)
+
+
+class TooMany(NotNow):
+    status = 429
 
 
 class SearchLimit(ShimError):

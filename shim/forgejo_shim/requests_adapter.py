@@ -231,6 +231,9 @@ class _Net:
     async def api(self, path: str) -> Answer:
         return self._send("GET", path, self._caller, b"")
 
+    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        return self._send(method, path, [*self._caller, *headers], body)
+
     async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
         return self._send(method, path, headers, body)
 

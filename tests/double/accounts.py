@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,7 @@ class Access(NamedTuple):
     actions: int
 
 
-class Accounts:
+class Accounts(ABC):
     """Users by lower-cased name, repositories by lower-cased owner and name, old names after a renaming."""
 
     lock: Any
@@ -39,14 +40,14 @@ class Accounts:
         self.tokens: dict[str, Token] = {}
         self.teams: dict[int, Team] = {}
 
-    def next_id(self, kind: str) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def next_id(self, kind: str) -> int: ...
 
-    def now(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def now(self) -> int: ...
 
-    def _forget(self, run: Run) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _forget(self, run: Run) -> None: ...
 
     # --- users
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from command import Place
 from proxied import OK, Behind, Proxied, Wire, dialled, fixed
+from running import Answering, hello
 from small import Small
 
 FACES = ("11", "12", "13.0.3", "13", "14", "15", "16")
@@ -67,3 +68,10 @@ def proxied(pair: tuple[Behind, Proxied]) -> Proxied:
 def front(proxied: Proxied) -> Iterator[Wire]:
     with dialled(proxied) as connection:
         yield Wire(connection)
+
+
+@pytest.fixture(scope="module")
+def greeting() -> Iterator[Answering]:
+    """A server that says hello."""
+    with Answering(hello) as behind:
+        yield behind

@@ -21,7 +21,7 @@ from forgejo_shim import ShimAdapter
 from forgejo_shim.contract import recognise, recognise_addition
 from forgejo_shim.flows import latest, pages, parts
 from forgejo_shim.flows.answer import answer, capability
-from forgejo_shim.flows.net import Answer, Reply, run
+from forgejo_shim.flows.net import Reply, run
 from forgejo_shim.models import Headers
 from forgejo_shim.requests_adapter import _Net
 from openapi_spec_validator import OpenAPIV2SpecValidator
@@ -38,9 +38,6 @@ class Caller(_Net):
 
     moments: list[Callable[[], Any]]
     slept: list[float]
-
-    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
-        return self._send(method, path, [*self._caller, *headers], body)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -39,7 +39,7 @@ from .joblog import open_log
 from .latest import latest_on_web, latest_run
 from .net import JSON_LIMIT, Net, Reply, encode, is_json, whole
 from .pages import Reader
-from .parts import Asking, Log, NativeLog, NativeReader, Relayed, WebLog, log_part, no_range
+from .parts import Log, NativeLog, NativeReader, Relayed, WebLog, log_part, no_range
 from .runjobs import RunFacts, relay, run_facts, run_jobs
 from .runzip import entries, write_zip
 from .server import Server
@@ -205,14 +205,14 @@ async def _log(viewer: Viewer, operation: Operation) -> Log:
     """The job's log as it can be read here: natively, if what pins it is native too, else from the web UI."""
     net, known = viewer.net, await viewer.server.capabilities(viewer.net)
     has = {name: known.of("GET", name) is Capability.PRESENT for name in (JOB_LOGS, RUN_JOBS, JOB)}
-    if isinstance(net, Asking) and has[JOB_LOGS] and (has[RUN_JOBS] or has[JOB]):
+    if has[JOB_LOGS] and (has[RUN_JOBS] or has[JOB]):
         return NativeLog(net, NativeReader(viewer, operation.query, has[JOB]), operation)
     return WebLog(viewer, operation.id, operation.attempt)
 
 
 async def _write(viewer: Viewer, operation: Operation, allowed: Allowed, writes: bool) -> Reply:
     net = viewer.net
-    if not writes or not isinstance(net, Asking):
+    if not writes:
         if refusal := await question(viewer, operation, allowed):
             return refusal
         raise NotPossible(

@@ -59,6 +59,10 @@ class Net(Protocol):
         """GET `path` (below the base URL, with its query) as the caller."""
         ...
 
+    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        """Send a request to the API as the caller, as `api` does, with more headers and a body."""
+        ...
+
     async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
         """Send a request to the web UI with these headers only."""
         ...

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from ..contract import JOB_LOGS, Operation, as_caller, error_of, number, run_jobs_path, runs_path
 from ..errors import NoLog, NotExecuted, NotNow, NotThere, PageChanged
@@ -30,15 +30,6 @@ BLOCK = 1024 * 1024  # bytes of a log that are looked through at once
 MAX_TAIL = 1_000_000  # lines
 ROW_MIN = 29  # bytes of the shortest row: its time, a space, a line feed
 FEW = 4096  # lines that may as well be given as counted
-
-
-@runtime_checkable
-class Asking(Net, Protocol):
-    """A transport that also asks the API what is no plain GET."""
-
-    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
-        """Send a request to the API as the caller, as `api` does, with more headers and a body."""
-        ...
 
 
 class Relayed(Exception):
@@ -96,7 +87,7 @@ class WebLog:
 class NativeLog:
     """A log of the server's own operation, asked as the caller. Only a named attempt is always the same task."""
 
-    def __init__(self, net: Asking, reader: NativeReader, operation: Operation) -> None:
+    def __init__(self, net: Net, reader: NativeReader, operation: Operation) -> None:
         self.net = net
         self.reader = reader
         self.operation = operation

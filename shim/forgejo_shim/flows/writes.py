@@ -19,16 +19,15 @@ from ..models import Location, RunState
 from ..web import FINAL, Page, rerun_path, run_path
 from .job import Viewer
 from .locate import locate
-from .net import Broken, Reply, beginning, encode, is_json
+from .net import Broken, Net, Reply, beginning, encode, is_json
 from .pages import Asked
-from .parts import Asking
 from .runjobs import RunFacts
 
 YES = (400, "ref is empty")  # routers/api/v1/repo/action.go, DispatchWorkflow; seen on 11.0.15, 15.0.2 and 16
 AT_THE_DOOR = (Page.BAD_TOKEN, Page.HIDDEN, Page.SIGN_IN)
 
 
-async def write_question(net: Asking, operation: Operation) -> Reply | None:
+async def write_question(net: Net, operation: Operation) -> Reply | None:
     """Whether the caller may rerun and cancel here; None is a yes, else the API's own answer. Raises PageChanged."""
     path = as_caller(operation.write_question, operation.query)
     answer = await net.ask("POST", path, [("Content-Type", "application/json")], encode({"ref": ""}))

@@ -18,7 +18,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
-from ..errors import NotNow, NotThere, ShimError, job_not_found
+from ..errors import NotThere, ShimError, TooMany, job_not_found
 from ..flows.net import Broken
 from ..models import Headers
 from .headers import Peer
@@ -26,12 +26,6 @@ from .headers import Peer
 _KEY = os.urandom(32)
 _NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
 RETRY, TRIES = 1.0, 60  # seconds after which a question that was not answered is put again, and how often
-
-
-class TooMany(NotNow):
-    """A limit is reached."""
-
-    status = 429
 
 
 def caller_of(headers: Headers, query: str, peer: Peer) -> bytes:
@@ -72,13 +66,20 @@ class Streams:
                 cause="too-many-streams",
                 retry_after=5,
             )
-        self._open[caller] += 1
-        try:
+        with _counted(self._open, caller):
             yield
-        finally:
-            self._open[caller] -= 1
-            if not self._open[caller]:
-                del self._open[caller]
+
+
+@contextmanager
+def _counted(counter: Counter[bytes], caller: bytes) -> Iterator[None]:
+    """One more of the caller's while it lasts; a caller without any is forgotten."""
+    counter[caller] += 1
+    try:
+        yield
+    finally:
+        counter[caller] -= 1
+        if not counter[caller]:
+            del counter[caller]
 
 
 class Searches:
@@ -120,13 +121,8 @@ class Searches:
             raise TooMany(
                 "too many jobs are searched for just now; ask again", cause="too-many-searches", retry_after=5
             )
-        self._running[caller] += 1
-        try:
+        with _counted(self._running, caller):
             yield
-        finally:
-            self._running[caller] -= 1
-            if not self._running[caller]:
-                del self._running[caller]
 
     def _fresh(self, since: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
         """Without what is too old; the oldest stand first."""

@@ -1,0 +1,260 @@
+"""What one caller may take of the proxy: streams, searches, and the time for which a stream goes on unasked.
+
+Rules: the proxy runs in a thread of this process (`running.py`); requests go over real connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import pytest
+import requests
+from forgejo_shim.errors import NotThere, TooMany, job_not_found
+from forgejo_shim.models import Headers
+from forgejo_shim.proxy.headers import Peer
+from forgejo_shim.proxy.limits import Searches, Streams, asked_again, caller_of
+from forgejo_shim.state import MemoryState
+from hand import wait
+from running import Answering, Running, basic, log_path, raw, slowly
+from small import LOG, Small
+
+# --- limits
+
+
+@pytest.mark.clause("X18")
+def test_too_many_streams_of_one_caller() -> None:
+    with Small("15") as small, Running(small.url, small.web, streams=1) as proxy:
+        path = log_path(small)
+        with slowly(small), proxy.get(path, small.token, stream=True) as first:
+            assert first.status_code == 200
+            for spelled in (f"token {small.token}", f"Bearer {small.token}", basic("any", small.token)):
+                second = proxy.get(path, headers={"Authorization": spelled})
+                assert (second.status_code, second.json()["cause"]) == (429, "too-many-streams")
+                assert int(second.headers["Retry-After"]) > 0
+            assert proxy.figures()['forgejo_shim_open_streams{kind="log"}'] == 1
+            assert proxy.get("/api/v1/version", small.token).ok, "what passes through is not limited"
+            assert proxy.get(path).status_code != 429, "nor is another caller"
+        small.double.faults.clear()
+        wait(lambda: proxy.get(path, small.token).content == LOG, "the place to be free again", 10)
+
+
+def caller(authorization: str = "", query: str = "", address: str = "10.0.0.1", **headers: str) -> bytes:
+    pairs = [*headers.items(), *([("Authorization", authorization)] if authorization else [])]
+    listed = "forwarded" in headers
+    pairs = [("X-Forwarded-For" if name == "forwarded" else name, value) for name, value in pairs]
+    return caller_of(Headers(pairs), query, Peer(address, listed, "http", "h"))
+
+
+@pytest.mark.clause("X18")
+def test_who_is_the_same_caller() -> None:
+    same = {
+        caller("token t"), caller("Token  t"), caller("bearer t"), caller(basic("t", "")), caller("", "token=t"),
+        caller(basic("t", "x-oauth-basic")), caller(basic("me", "t")), caller("", "attempt=2&access_token=t"),
+        caller("token t", address="10.0.0.2"),
+    }  # fmt: skip
+    assert len(same) == 1
+    others = [caller("token u"), caller(), caller(address="10.0.0.2"), caller(forwarded="a"), caller(forwarded="b")]
+    assert len({*same, *others}) == 6
+
+
+def test_a_place_is_free_again_after_an_error() -> None:
+    streams = Streams(1)
+    with suppress(KeyError), streams.one_more(b"a"):
+        raise KeyError
+    with streams.one_more(b"a"), streams.one_more(b"b"), pytest.raises(TooMany), streams.one_more(b"a"):
+        pass
+    assert streams._open == {}
+
+
+@pytest.mark.parametrize(
+    "sent, status",
+    [
+        (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 200 + b"\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nS3cret\x00\r\n\r\n", b"400"),
+        (b"nonsense with S3cret\r\n\r\n", b"400"),
+    ],
+)
+def test_a_head_that_is_too_much(greeting: Answering, sent: bytes, status: bytes, capfd: Any) -> None:
+    with Running(greeting.base_url) as proxy:
+        answer = raw(proxy, sent)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.split()[1] == status and b"application/json" in head
+        assert set(json.loads(body)) == {"message"} and b"S3cret" not in answer
+    assert capfd.readouterr().err == ""
+
+
+# --- searches
+
+
+def searches_at(now: list[float]) -> Searches:
+    return Searches(lambda: now[0])
+
+
+@pytest.mark.clause("X19")
+def test_searches_of_one_caller_and_of_all() -> None:
+    async def main() -> None:
+        searches = searches_at([0.0])
+        async with AsyncExitStack() as held:
+            for number in range(8):
+                who = b"%d" % (number // 2)
+                await held.enter_async_context(searches.one(who, "o/r", number, lambda: False))
+                if number == 1:
+                    with pytest.raises(TooMany):
+                        await held.enter_async_context(searches.one(who, "o/r", 99, lambda: False))
+            with pytest.raises(TooMany) as all_taken:
+                await held.enter_async_context(searches.one(b"new", "o/r", 99, lambda: False))
+            assert (all_taken.value.status, all_taken.value.cause) == (429, "too-many-searches")
+            async with searches.one(b"new", "o/r", 98, lambda: True):
+                pass  # somebody else has found it: no search, no place
+        async with searches.one(b"new", "o/r", 99, lambda: False):
+            pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.clause("X19")
+def test_not_found_is_kept_for_a_minute() -> None:
+    async def search(searches: Searches, ran: list[int]) -> None:
+        with suppress(NotThere):
+            async with searches.one(b"a", "o/r", 7, lambda: False):
+                ran.append(7)
+                raise job_not_found(7)
+
+    async def main() -> list[int]:
+        now, ran = [0.0], list[int]()
+        searches = searches_at(now)
+        for at in (0.0, 59.0, 60.0, 61.0):
+            now[0] = at
+            await search(searches, ran)
+        return ran
+
+    assert asyncio.run(main()) == [7, 7]
+
+
+def forgotten(proxy: Running) -> None:
+    """Nothing is known of the server any more."""
+    proxy.proxy.server.state = MemoryState()
+    proxy.proxy.searches = Searches()
+
+
+@pytest.mark.clause("X19")
+def test_one_search_serves_all_who_ask_meanwhile() -> None:
+    with Small("15") as small, Running(small.url, small.web) as proxy:
+        path = [log_path(small, logs={"build": b"2026-01-02T03:04:05.0000000Z x\n"}) for _ in range(40)][9]
+        alone = states(small, lambda: proxy.get(path, small.token))
+        forgotten(proxy)
+        small.double.faults.slow(r"/jobs/0", piece=100_000, delay=0.05)
+        found: list[int] = []
+        with ThreadPoolExecutor(6) as pool:
+
+            def together() -> None:
+                found.extend(pool.map(lambda _: proxy.get(path, small.token).status_code, range(6)))
+
+            assert states(small, together) <= alone + 5 * 3, "each proves the place for itself; one has searched"
+        assert found == [200] * 6, "nor does one who waits count as one who searches"
+
+
+def states(small: Small, work: Callable[[], Any]) -> int:
+    """How many states were read meanwhile."""
+    before = len(small.double.requests)
+    work()
+    return len([seen for seen in small.double.requests[before:] if seen.method == "POST" and "/runs/" in seen.path])
+
+
+@pytest.mark.clause("X19")
+def test_searches_share_what_they_read_and_find_the_same() -> None:
+    with Small("15") as small, Running(small.url, small.web) as proxy:
+        rows = [f"2026-01-02T03:04:05.0000000Z {number}\n".encode() for number in range(40)]
+        paths = [log_path(small, logs={"build": row}) for row in rows]
+        alone = states(small, lambda: proxy.get(paths[28], small.token))
+        forgotten(proxy)
+        proxy.get(paths[20], small.token)
+        assert states(small, lambda: proxy.get(paths[28], small.token)) < alone
+        assert [proxy.get(path, small.token).content for path in paths] == rows
+        missing = paths[0].replace("/jobs/1/", "/jobs/99999/")
+        assert proxy.get(missing, small.token).status_code == 404
+        assert states(small, lambda: proxy.get(missing, small.token)) == 0
+        assert proxy.get(missing, "0" * 40).status_code == 401, "behind each caller's own check"
+
+
+def test_a_job_is_found_whatever_other_searches_read_before() -> None:
+    """What was read is out of date: a run then listed other ids, or its rows were replaced since."""
+    with Small("15") as small, Running(small.url, small.web) as proxy:
+        rows = [f"2026-01-02T03:04:05.0000000Z {number}\n".encode() for number in range(12)]
+        paths = [log_path(small, logs={"build": row}) for row in rows]
+        ids = [int(path.split("/")[-2]) for path in paths]
+        for wanted in range(12):
+            for run_number in range(1, 13):
+                forgotten(proxy)
+                old = {run_number: (max(1, ids[run_number - 1] - 5),)}  # lower than now: rows only move up
+                if old[run_number][0] != ids[wanted]:
+                    proxy.proxy.searches._read["o/r"] = (time.monotonic(), old)
+                assert proxy.get(paths[wanted], small.token).content == rows[wanted], (wanted, run_number)
+
+
+# --- a stream that outlives the kept yes
+
+
+@pytest.mark.clause("X20")
+def test_a_stream_ends_at_the_first_no() -> None:
+    with Small("15") as small, Running(small.url, small.web, keep=0) as proxy:
+        path = log_path(small)
+        with slowly(small), proxy.get(path, small.token, stream=True) as answer:
+            chunks = answer.iter_content(1000)
+            assert next(chunks) == LOG[:1000]
+            small.double.faults.status(r"/actions/tasks", 404)
+            with pytest.raises(requests.RequestException):
+                got = b"".join(chunks)
+                assert len(got) + 1000 == len(LOG), "it was cut, and looks whole"
+
+
+@pytest.mark.clause("X20")
+def test_a_stream_goes_on_with_a_yes() -> None:
+    with Small("15") as small, Running(small.url, small.web, keep=0) as proxy:
+        path = log_path(small)
+        with slowly(small), proxy.get(path, small.token, stream=True) as answer:
+            assert answer.content == LOG
+        asked = [seen for seen in small.double.requests if "/actions/tasks" in seen.path]
+        assert len(asked) >= 2, "asked once more, at least"
+
+
+@pytest.mark.clause("X20")
+def test_nothing_passes_while_the_question_is_open() -> None:
+    async def main() -> tuple[list[bytes], list[bytes], list[str]]:
+        asked, ended = asyncio.Event(), []
+        verdict: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        async def may() -> bool:
+            asked.set()
+            return await verdict
+
+        async def chunks() -> Any:
+            yield b"1"
+            await asked.wait()
+            yield b"2"
+
+        got: list[bytes] = []
+
+        async def read(through: Any) -> None:
+            async for chunk in through(chunks()):
+                got.append(chunk)
+
+        async with asked_again(0.01, may, lambda: ended.append("end")) as through:
+            reading = asyncio.create_task(read(through))
+            await asked.wait()
+            await asyncio.sleep(0.05)
+            before = list(got)
+            verdict.set_result(False)
+            await asyncio.sleep(0.05)
+            reading.cancel()
+        return before, got, ended
+
+    assert asyncio.run(main()) == ([b"1"], [b"1"], ["end"])
