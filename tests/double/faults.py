@@ -28,7 +28,8 @@ class Fault:
     instead: Callable[[Request], Response | None] | None = None
     before: Callable[[], None] | None = None
     cut_after: int | None = None
-    """Body bytes to send before the connection breaks."""
+    """Body bytes to send before the connection breaks. A body that ends earlier is sent whole and the connection kept:
+    broken behind a whole answer, it would now and then be used again before anybody sees it."""
     piece: int = 0
     """Body bytes at a time, with `delay` seconds after each."""
     delay: float = 0.0
@@ -59,7 +60,7 @@ class Faults:
         return rule
 
     def cut(self, path: str, after: int, **of_fault: Any) -> Fault:
-        """Break the connection after `after` bytes of the body."""
+        """Break the connection after `after` bytes of the body; a shorter answer is left whole."""
         return self.add(path, cut_after=after, **of_fault)
 
     def status(self, path: str, status: int, text: str = "something went wrong", **of_fault: Any) -> Fault:

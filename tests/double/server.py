@@ -136,5 +136,5 @@ def _spoiled(pieces: Iterator[bytes | memoryview], fault: Fault | None) -> Itera
             left = None if left is None else left - len(part)
             if fault.delay:
                 time.sleep(fault.delay)
-    if left is not None:
+    if left == 0:
         raise Broken
