@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CODE := shim tests $(filter-out %.md %.svg,$(wildcard scripts/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance bench tables patches image clean
+.PHONY: help demo test lint conformance bench spec-check tables patches image clean
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -15,7 +15,7 @@ demo: $(READY)  ## show the main job: a failing run's log, read where the endpoi
 	@$(BIN)/python scripts/demo
 
 test: $(READY)  ## unit tests and the conformance cases against the double: no Docker, no Go, no network
-	@$(BIN)/python -m pytest -c tests/pytest.ini tests
+	@$(BIN)/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup tests/conformance tests/unit
 
 lint: $(READY)  ## ruff, mypy (strict for shim/), and whether generated tables are up to date
 	@$(BIN)/ruff check --config shim/pyproject.toml $(CODE)
@@ -28,6 +28,9 @@ conformance: $(READY)  ## the cases against every real server there is (image, e
 
 bench: $(READY)  ## throughput, memory and request counts, as ratios of one run
 	@$(BIN)/python scripts/bench
+
+spec-check: $(READY)  ## do contract, Forgejo's versions, patch series and recordings agree? a live server too: make spec-check SERVER=URL
+	@$(BIN)/python scripts/spec-check $(if $(SERVER),"$(SERVER)")
 
 tables: $(READY)  ## make the generated tables of the READMEs anew
 	@$(BIN)/python scripts/tables

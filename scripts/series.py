@@ -158,6 +158,11 @@ class Series:
                 raise Refused(f"{path}: {key!r} is no id of 40 hexadecimal digits; write the full one")
         return series
 
+    @property
+    def release(self) -> str:
+        """What the tag with all patches is called: `15.0.2-joblogs.1`."""
+        return f"{self.tag.removeprefix('v')}-{self.suffix}"
+
     def names(self) -> list[str]:
         """The patches' file names, in order."""
         path = self.folder / "series"

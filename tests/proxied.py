@@ -1,11 +1,13 @@
 """The proxy as a process of its own in front of a server, on 127.0.0.1, and the wires on both sides of it in bytes.
 
 Rules: what it writes is kept in a file, so that a test can look for tracebacks and secrets; `descriptors` counts what
-it has open; nothing of this process's environment but PATH and LANG gets into it, and its home is its own.
+it has open; nothing of this process's environment but PATH and LANG gets into it, and its home is its own. It ends
+with this process, whatever becomes of the tests.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -43,6 +45,7 @@ class Proxied:
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         self.pid = self._process.pid
+        atexit.register(self.stop)
         wait(self._listens, f"the proxy to listen\n{self.log()}", 30)
 
     def _listens(self) -> bool:
@@ -68,6 +71,7 @@ class Proxied:
                 self._process.kill()
                 self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
+        atexit.unregister(self.stop)
 
     def __enter__(self) -> Self:
         return self

@@ -53,6 +53,10 @@ class Running:
         headers = {**({"Authorization": f"token {token}"} if token else {}), **more.pop("headers", {})}
         return self.session.get(self.base_url + path, headers=headers, allow_redirects=False, timeout=20, **more)
 
+    def dialled(self) -> socket.socket:
+        host, _, port = self.base_url.removeprefix("http://").partition(":")
+        return socket.create_connection((host, int(port)), 10)
+
     def lines(self, count: int) -> list[dict[str, Any]]:
         wait(lambda: len(b"".join(self.written).splitlines()) >= count, f"{count} lines of the log", 5)
         return [json.loads(line) for line in b"".join(self.written).splitlines()]
@@ -110,7 +114,6 @@ def basic(name: str, password: str) -> str:
 
 def raw(proxy: Running, data: bytes) -> bytes:
     """Send bytes; what comes back within a moment."""
-    host, port = proxy.base_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), 5) as connection:
+    with proxy.dialled() as connection:
         connection.sendall(data)
         return connection.recv(65536)

@@ -65,6 +65,7 @@ class Scripted:
     lines: Lines
     waits: bool = False
     base_url: str = BASE
+    called: str = BASE
     at: float = 1_000_000_000.0
     asked: list[str] = field(default_factory=list)
     sent: list[tuple[str, list[tuple[str, str]], bytes]] = field(default_factory=list)

@@ -92,6 +92,14 @@ class Server:
         """Stop and start it with the same data; sessions kept in memory are lost."""
         raise NotImplementedError(f"{self.how} can't be restarted")
 
+    def kill(self) -> None:
+        """End it without a warning."""
+        raise NotImplementedError(f"{self.how} can't be killed")
+
+    def revive(self) -> None:
+        """Start it again after it was killed, with what it had stored."""
+        raise NotImplementedError(f"{self.how} can't be started")
+
     def log_tail(self, lines: int = 40) -> str:
         """The end of what the server wrote, for a failure's report."""
         return ""
@@ -215,6 +223,14 @@ class Executable(Server):
         self._configure()
         self._start()
 
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self.pid = None
+
+    def revive(self) -> None:
+        self._start()
+
     def become(self, path: str) -> None:
         """Go on as another executable on the same data."""
         self._end()
@@ -271,6 +287,13 @@ class Image(Server):
         if settings:
             raise NotImplementedError("a container keeps its settings")
         self._container.get_wrapped_container().restart()
+        self._await(120)
+
+    def kill(self) -> None:
+        self._container.get_wrapped_container().kill()
+
+    def revive(self) -> None:
+        self._container.get_wrapped_container().start()
         self._await(120)
 
     def stop(self) -> None:

@@ -7,9 +7,12 @@ cannot be read says nothing, so every operation is unknown.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
+ADDED = "x-forgejo-shim"  # marks what a shim added to the document
 _METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
 
 
@@ -23,7 +26,8 @@ class Capability(Enum):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """The operations of one server, as `METHOD /path/{parameter}` relative to `basePath`.
+    """The operations of one server, as `METHOD /path/{parameter}` relative to `basePath`, and behind a `?` the
+    parameters of a query that a shim in front of the server added to them.
 
     `operations` is None where no document tells (swagger switched off); `seen` are the operations whose presence was
     seen in an answer all the same, with what was seen.
@@ -53,6 +57,13 @@ class Capabilities:
 UNKNOWN = Capabilities(None)
 
 
+def _added(name: str, operation: dict[str, Any]) -> Iterator[str]:
+    """The query parameters that a shim in front of the server added to an operation."""
+    for parameter in operation.get("parameters", []):
+        if parameter.get(ADDED):
+            yield f"{name}?{parameter['name']}"
+
+
 def read_swagger(document: bytes) -> Capabilities:
     """The capabilities in a swagger 2.0 document of a Forgejo; `UNKNOWN` if it is none.
 
@@ -63,11 +74,12 @@ def read_swagger(document: bytes) -> Capabilities:
         swagger = json.loads(document)
         paths = swagger["paths"]
         operations = frozenset(
-            f"{method.upper()} {path}"
+            name
             for path, methods in paths.items()
             if path.startswith("/repos/{owner}/{repo}/actions/")
-            for method in methods
+            for method, operation in methods.items()
             if method in _METHODS
+            for name in (f"{method.upper()} {path}", *_added(f"{method.upper()} {path}", operation))
         )
         version = swagger.get("info", {}).get("version", "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

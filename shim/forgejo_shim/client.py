@@ -95,7 +95,7 @@ class Client:
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
         repo = _repo(repo)
-        with _reaching(self.base_url):
+        with reaching(self.base_url):
             try:
                 return self._runs(repo, max(0, limit))
             except NotPossible as error:
@@ -109,7 +109,7 @@ class Client:
         if number == "latest":
             found = self.runs(repo, 1)
         else:
-            with _reaching(self.base_url):
+            with reaching(self.base_url):
                 found = self._run_numbered(repo, number)
         if not found:
             raise NothingMatched(f"{repo} has no run{'' if number == 'latest' else f' {number}'}; list its runs")
@@ -119,20 +119,30 @@ class Client:
         """The jobs of a run (or of the run of that number) in the order of their ids. Raises ShimError."""
         repo = _repo(repo)
         run = run if isinstance(run, Run) else self.run(repo, run)
-        with _reaching(self.base_url):
+        with reaching(self.base_url):
             if run.id is None:
                 return self.adapter.jobs_by_number(self.session, self.timeout, repo, run.number)
             what = f"the jobs of run {run.number} of {repo}"
             answer = self._json(run_jobs_path(repo, run.id), what, RUN_JOBS)
         return [_job(job, index, run, what) for index, job in enumerate(answer if isinstance(answer, list) else [None])]
 
-    def log(self, repo: str | Repo, job_id: int, attempt: int | None = None, *, part: str | None = None) -> Log:
+    def log(
+        self,
+        repo: str | Repo,
+        job_id: int,
+        attempt: int | None = None,
+        *,
+        part: str | None = None,
+        step: int | None = None,
+        tail: int | None = None,
+    ) -> Log:
         """Open a job's log, of its current attempt unless one is given. Use it in a `with` block, and read it there.
 
-        `part` is a range of bytes as in HTTP: `0-99`, `100-` or `-20`. Raises ShimError.
+        `part` is a range of bytes as in HTTP: `0-99`, `100-` or `-20`; `step` gives the lines of one step (0-based),
+        `tail` that many last lines. Raises ShimError.
         """
         headers = {} if part is None else {"Range": f"bytes={part}"}
-        return self._log(_repo(repo), job_id, attempt, headers)
+        return self._log(_repo(repo), job_id, attempt, headers, step, tail)
 
     def save_log(
         self,
@@ -171,7 +181,7 @@ class Client:
 
     def get_json(self, path: str, what: str) -> object:
         """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
-        with _reaching(self.base_url):
+        with reaching(self.base_url):
             return self._json(path, what)
 
     def try_web(self, repo: str | Repo | None = None) -> None:
@@ -179,7 +189,7 @@ class Client:
 
         Raises ShimError if either fails.
         """
-        with _reaching(self.base_url):
+        with reaching(self.base_url):
             self.adapter.try_web(self.session, self.timeout, None if repo is None else _repo(repo))
 
     def close(self) -> None:
@@ -252,11 +262,20 @@ class Client:
 
     # --- logs
 
-    def _log(self, repo: Repo, job_id: int, attempt: int | None, headers: Mapping[str, str]) -> Log:
+    def _log(
+        self,
+        repo: Repo,
+        job_id: int,
+        attempt: int | None,
+        headers: Mapping[str, str],
+        step: int | None = None,
+        tail: int | None = None,
+    ) -> Log:
         what = f"job {job_id} of {repo}" + ("" if attempt is None else f", attempt {attempt}")
-        with _reaching(self.base_url):
+        with reaching(self.base_url):
             sent = {"Accept-Encoding": "identity", **headers}
-            response = self._ask(job_logs_path(repo, job_id, attempt), what, JOB_LOGS, sent)
+            path = job_logs_path(repo, job_id, attempt, step=step, tail=tail)
+            response = self._ask(path, what, JOB_LOGS, sent)
         kind = response.headers.get("Content-Type", "")
         if not kind.startswith(("text/plain", "multipart/byteranges")):
             response.close()
@@ -360,7 +379,7 @@ class Log:
         return f"{self.last_modified} {self.size}" if self.last_modified and self.size is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
-        with _reaching(self._base_url, "broke off in the middle of the log"):
+        with reaching(self._base_url, "broke off in the middle of the log"):
             yield from self._response.iter_content(CHUNK)
 
     def read(self) -> bytes:
@@ -448,7 +467,7 @@ def _refuse_unsendable(token: str | None, web: WebCredentials | None) -> None:
 
 
 @contextmanager
-def _reaching(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
+def reaching(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
     """Turns what the network raises into Unreachable, and lets nothing through that libraries say of it."""
     try:
         yield

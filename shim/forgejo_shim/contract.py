@@ -4,7 +4,7 @@ as Forgejo 16 does.
 Rules: pure; the only place that knows the paths under `/api/v1`; numbers are read as Forgejo reads them (a text that is
 no number is 0, Go's `strconv.ParseInt` with its error dropped), because 16's answers depend on it. `recognise` knows
 the contract's operations alone, `recognise_addition` the others; a driver that offers both asks the latter first, since
-`runs/latest/jobs` looks like the jobs of run 0.
+`runs/latest/jobs` looks like the jobs of run 0, and `recognise_face` (forgejo-proxy's) before both.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from .errors import (
+    Ambiguous,
     BadRequest,
     Expired,
     NoLog,
@@ -48,8 +49,16 @@ LATEST_LOGS = LATEST + "/logs"
 RERUN_JOB = JOB + "/rerun"
 RERUN_RUN = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun"
 CANCEL_RUN = "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel"  # 16 has it
+RERUN_NUMBER = "/repos/{owner}/{repo}/actions/runs/{run_number}/rerun"  # what the face's rerun of a run means
 OF_LATEST = (LATEST, LATEST_JOBS, LATEST_LOGS)
 WRITES = (RERUN_JOB, RERUN_RUN, CANCEL_RUN)
+
+FACE = "/compat/forgejo-proxy"  # in front of API: forgejo-proxy's routes, whose runs are named by number, or `latest`
+OF_FACE = "/repos/{owner}/{repo}/actions/runs/{run_number}/"
+FACE_LOGS, FACE_JOBS, FACE_SUMMARY, FACE_RERUN = (
+    FACE + API + OF_FACE + what for what in ("logs", "jobs", "summary", "rerun")
+)
+FACE_LATEST = FACE + API + LATEST
 
 
 def _patterns(*templates: str) -> list[tuple[str, re.Pattern[str]]]:
@@ -59,6 +68,7 @@ def _patterns(*templates: str) -> list[tuple[str, re.Pattern[str]]]:
 
 _CONTRACT = _patterns(JOB_LOGS, RUN_JOBS, RUN_LOGS)
 _ADDITIONS = _patterns(*OF_LATEST, JOB, *WRITES)
+_FACE = _patterns(*(OF_FACE + what for what in ("logs", "jobs", "summary", "rerun")), LATEST)
 _NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 _FALSE = ("0", "f", "F", "false", "False", "FALSE")  # Go's strconv.ParseBool
@@ -86,6 +96,7 @@ class Operation:
     attempt: int | None
     query: str
     tail: str
+    root: str = ""  # what stands in front of API
 
     @property
     def repo(self) -> Repo | None:
@@ -97,7 +108,7 @@ class Operation:
     @property
     def verb(self) -> str:
         """The method that the operation is asked with."""
-        return "POST" if self.template in WRITES else "GET"
+        return "POST" if self.template.endswith(("/rerun", "/cancel")) else "GET"
 
     @property
     def parts(self) -> dict[str, str]:
@@ -109,7 +120,7 @@ class Operation:
     @property
     def always_ours(self) -> bool:
         """Whether no Forgejo has this, even if it answers: a part of a log with all of it, the latest run with 404."""
-        return self.template in OF_LATEST or bool(self.parts)
+        return self.template in (*OF_LATEST, RERUN_NUMBER) or bool(self.parts)
 
     @property
     def question(self) -> str:
@@ -142,6 +153,11 @@ class Operation:
         """Path of the native job in full."""
         return self._path(JOB, self.id)
 
+    @property
+    def is_of_face(self) -> bool:
+        """Whether it is one of forgejo-proxy's."""
+        return self.template.startswith(FACE)
+
     def by_run(self, template: str, run_id: int) -> Operation:
         """The operation `template` on a run of the same repository, for the same caller."""
         path = self._path(template, run_id).removeprefix(self._repo_path)
@@ -152,20 +168,25 @@ class Operation:
         """The operation's own path."""
         return self._repo_path + self.tail
 
+    @property
+    def target(self) -> str:
+        """Its path with its query."""
+        return self.path + (f"?{self.query}" if self.query else "")
+
     def _path(self, template: str, number: int) -> str:
         tail = template.removeprefix("/repos/{owner}/{repo}")
         return self._repo_path + re.sub(r"\{\w+\}", str(number), tail)
 
     @property
     def _repo_path(self) -> str:
-        return f"{API}/repos/{self.owner_segment}/{self.repo_segment}"
+        return f"{API}/repos/{self.repo or f'{self.owner_segment}/{self.repo_segment}'}"
 
     def moved(self, location: str) -> str | None:
         """This operation below the repository that a redirect of the question points to, or None if it does not."""
-        found = re.search(r"(/repos/[^/?#]+/[^/?#]+)/actions/", location)
+        found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)/actions/", location)
         if not found:
             return None
-        return location[: found.end(1)] + self.tail + (f"?{self.query}" if self.query else "")
+        return location[: found.start()] + self.root + found[1] + self.tail + (f"?{self.query}" if self.query else "")
 
 
 def recognise(method: str, path: str, query: str) -> Operation | None:
@@ -178,6 +199,16 @@ def recognise_addition(method: str, path: str, query: str) -> Operation | None:
     return _recognise(_ADDITIONS, method, path, query)
 
 
+def recognise_face(method: str, path: str, query: str, *, everywhere: bool) -> Operation | None:
+    """The operation of forgejo-proxy's that `method path?query` asks for, or None: below FACE, with `everywhere` below
+    the base URL itself too. Its template begins with FACE in both cases; `id` is 0 for the latest run."""
+    root = FACE if path.startswith(FACE) else ""
+    if not root and not everywhere:
+        return None
+    found = _recognise(_FACE, method, path.removeprefix(root), query)
+    return found and replace(found, template=FACE + API + found.template, root=root)
+
+
 def _recognise(patterns: list[tuple[str, re.Pattern[str]]], method: str, path: str, query: str) -> Operation | None:
     for template, pattern in patterns:
         found = pattern.match(path)
@@ -188,7 +219,7 @@ def _recognise(patterns: list[tuple[str, re.Pattern[str]]], method: str, path: s
                 template=template,
                 owner_segment=parts["owner"],
                 repo_segment=parts["repo"],
-                id=number(unquote(parts.get("job_id") or parts.get("run_id") or "")),
+                id=number(unquote(parts.get("job_id") or parts.get("run_id") or parts.get("run_number") or "")),
                 attempt=_attempt(query),
                 query=query,
                 tail=path[found.end("repo") :],
@@ -230,9 +261,13 @@ def parse_repo(text: str) -> Repo:
     return Repo(owner, name)
 
 
-def job_logs_path(repo: Repo, job_id: int, attempt: int | None = None) -> str:
-    """Path and query of a job's log."""
-    return f"{API}/repos/{_repo(repo)}/actions/jobs/{job_id}/logs" + ("" if attempt is None else f"?attempt={attempt}")
+def job_logs_path(
+    repo: Repo, job_id: int, attempt: int | None = None, *, step: int | None = None, tail: int | None = None
+) -> str:
+    """Path and query of a job's log, or of its lines of one step, or of its last lines."""
+    given = {"attempt": attempt, "step": step, "tail": tail}
+    query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    return f"{API}/repos/{_repo(repo)}/actions/jobs/{job_id}/logs" + (f"?{query}" if query else "")
 
 
 def run_jobs_path(repo: Repo, run_id: int) -> str:
@@ -332,6 +367,8 @@ def _forbidden(what: str, message: str) -> ShimError:
 
 def _own(status: int, message: str, cause: str) -> ShimError:
     """An error that the shim itself answered with."""
+    if status == 400:
+        return Ambiguous(message, cause=cause)
     if status == 404:
         return NothingMatched(message) if cause == "nothing-matched" else NotThere(message, cause=cause)
     if status == 501:

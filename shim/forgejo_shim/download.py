@@ -81,7 +81,7 @@ def save(
 
     `subject` names server, job and attempt. Raises ShimError; then nothing new stands at `path`.
     """
-    path = _target(path)
+    path = target_of(path)
     furthest, failures = 0, 0
     while True:
         part = None
@@ -106,7 +106,7 @@ def save(
             time.sleep(PAUSE * 2 ** (failures - 1))
 
 
-def _target(path: Path) -> Path:
+def target_of(path: Path) -> Path:
     """Where a link leads, so that the link stays; refuses what a rename would destroy."""
     with _disk(path):
         path = Path(os.path.realpath(path))

@@ -7,6 +7,7 @@ ShimError
 ├── Expired             404  7  the log was there and has been cleaned up
 ├── Refused             401/403  4  the caller's own credentials do not suffice
 ├── BadRequest          405/416  1  the request itself cannot be answered: its method, or a range beyond the end
+├── Ambiguous           400  1  several things fit what was asked for
 ├── WebAccount          501  4  the shim's web account cannot do it; `cause` says why
 ├── NotPossible         501  1  this server cannot do it; `cause` says why
 ├── PageChanged         502  8  an answer was not understood; names what was missing
@@ -15,6 +16,7 @@ ShimError
 ├── SearchLimit         504  1  the job was searched in vain within the limit
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
 ├── Unreachable          -   8  no answer, or it broke off
+├── Unreadable           -   8  a source of a spec check could not be loaded, or is no Swagger 2.0
 └── NothingMatched       -   3  no run or job fits what was asked for
 
 Messages are one sentence: what happened, to which object, what to do next. They never hold a credential.
@@ -77,6 +79,10 @@ class BadRequest(ShimError):
         self.status = status
 
 
+class Ambiguous(ShimError):
+    status = 400
+
+
 class WebAccount(ShimError):
     status, exit_code = 501, 4
 
@@ -122,6 +128,13 @@ class Unreachable(ShimError):
 
     def __init__(self, message: str, *, cause: str = "unreachable") -> None:
         super().__init__(message, cause=cause)
+
+
+class Unreadable(ShimError):
+    exit_code = 8
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause="spec-unreadable")
 
 
 class NothingMatched(ShimError):

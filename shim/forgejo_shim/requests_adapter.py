@@ -30,7 +30,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from .capabilities import Capabilities, Capability
-from .contract import API, Operation, as_caller, question_headers, recognise
+from .contract import API, WRITES, Operation, as_caller, question_headers, recognise, recognise_addition
 from .errors import ShimError
 from .flows import by_number
 from .flows.answer import answer, capability, learn_from, refusal
@@ -54,15 +54,19 @@ def mount(
     web: WebCredentials | None = None,
     state: State | None = None,
     session_file: SessionFile | None = None,
+    writes: bool = False,
 ) -> ShimAdapter:
     """Make `session` speak Forgejo 16's job and log endpoints with the Forgejo at `base_url`, whatever its version.
 
     `web` is the account that reads the web UI where the server lacks an operation: a `WebLogin`, a `WebCookie`, or None
-    for anonymous. `state` keeps facts about the server (memory by default), `session_file` the web session.
+    for anonymous. `state` keeps facts about the server (memory by default), `session_file` the web session. `writes`:
+    whether rerun and cancel are offered, which the web account does for who may write.
     Raises ShimError if `base_url` is no http(s) address or holds credentials.
     """
     base_url = base_url_of(base_url)
-    adapter = ShimAdapter(base_url, session.get_adapter(base_url + "/"), web, state or MemoryState(), session_file)
+    adapter = ShimAdapter(
+        base_url, session.get_adapter(base_url + "/"), web, state or MemoryState(), session_file, writes
+    )
     session.mount(base_url + "/", adapter)
     return adapter
 
@@ -99,10 +103,12 @@ class ShimAdapter(HTTPAdapter):
         web: WebCredentials | None,
         state: State,
         session_file: SessionFile | None,
+        writes: bool = False,
     ) -> None:
         super().__init__()
         self.base_url = base_url
         self.inner = inner
+        self.writes = writes
         account = web.user if isinstance(web, WebLogin) else "cookie"
         kept = session_file.load(base_url, account) if session_file and web else {}
         on_change = (lambda cookies: session_file.save(base_url, account, cookies)) if session_file else None
@@ -121,7 +127,7 @@ class ShimAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """Answer an operation of the contract, by the server or from its web UI; pass everything else on."""
+        """Answer an operation of the contract or an addition, by the server or from its web UI; pass all else on."""
         how = {"stream": True, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
         operation = self._operation(request)
         if operation is None:
@@ -129,12 +135,12 @@ class ShimAdapter(HTTPAdapter):
         net = _Net(self, request, how)
         try:
             known = run(capability(net, self.server, operation))
-            if known is Capability.PRESENT or (known is Capability.UNKNOWN and operation.method == "GET"):
+            if known is Capability.PRESENT or (known is Capability.UNKNOWN and operation.method == operation.verb):
                 response = _marked(self.pass_on(request, how), "native")
                 if not self._is_absent(net, operation, response):
                     return response
             headers = Headers((name, _text(value)) for name, value in request.headers.items())
-            reply = run(answer(net, self.server, operation, headers, self._allowed_for(request)))
+            reply = run(answer(net, self.server, operation, headers, self._allowed_for(request), self.writes))
         except ShimError as error:
             reply = refusal(error, self.base_url)  # raises it, where the fault is not the server's
         except _Lost as lost:
@@ -199,7 +205,9 @@ class ShimAdapter(HTTPAdapter):
         prefix = urlsplit(self.base_url).path
         if not parts.path.startswith(prefix + "/"):
             return None
-        return recognise(request.method or "", parts.path[len(prefix) :], parts.query)
+        asked = request.method or "", parts.path[len(prefix) :], parts.query
+        found = recognise_addition(*asked) or recognise(*asked)
+        return None if found and found.template in WRITES and not self.writes else found
 
     def _is_absent(self, net: _Net, operation: Operation, response: requests.Response) -> bool:
         """Whether a native answer says that the operation is absent; what it tells is noted."""
@@ -221,7 +229,7 @@ class _Net:
     """The transport of one request's flow (flows/net.py), over the wrapped adapter. It never waits elsewhere."""
 
     def __init__(self, adapter: ShimAdapter, request: requests.PreparedRequest, how: dict[str, Any]) -> None:
-        self.base_url = adapter.base_url
+        self.base_url = self.called = adapter.base_url
         self.signing_in = _Lock(adapter._signing_in)
         self._adapter = adapter
         self._caller = question_headers(Headers((k, _text(v)) for k, v in request.headers.items()))
@@ -329,6 +337,15 @@ class _Made(io.RawIOBase):
         return size
 
 
+class _Flowing(urllib3.HTTPResponse):
+    """A response whose body a flow makes; each piece of it is given out as soon as it is there."""
+
+    def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes, None, None]:
+        assert self._fp is not None
+        while piece := self._fp.read(amt or CHUNK):
+            yield piece
+
+
 async def _next(chunks: AsyncIterator[bytes]) -> bytes:
     return await anext(chunks)
 
@@ -388,7 +405,7 @@ def _raw(reply: Reply, method: str) -> urllib3.HTTPResponse:
     if isinstance(body, bytes):
         headers["Content-Length"] = str(len(body))
         return urllib3.HTTPResponse(body=io.BytesIO(body), **head)
-    return urllib3.HTTPResponse(body=_Made(cast(AsyncIterator[bytes], body)), **head)
+    return _Flowing(body=_Made(cast(AsyncIterator[bytes], body)), **head)
 
 
 def _marked(response: requests.Response, backend: str, task: int | None = None) -> requests.Response:

@@ -3,6 +3,8 @@
 Verdicts: passed; failed; not supported (the target does not claim the case's feature; core cannot be); error (the
 target could not be started or seeded); not run (nothing to start it with). On a control target a case that needs an
 absent operation must fail by that absence: then its verdict is "failed as it must", and passing is a failure.
+Several processes may share the work (`-n`): the cases of one target stay in one of them, and the table is made of what
+the reports tell.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 from servers import free_port
-from targets import TARGETS, AbsentOperation, Live, Target, chosen, start
+from targets import GROUPS, TARGETS, AbsentOperation, Live, Target, chosen, start
 
 VERDICTS = ("passed", "failed", "failed as it must", "not supported", "error", "not run")
 _counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -21,7 +23,7 @@ _how: dict[str, str] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--targets", default="double", help="targets, versions or groups, by commas (double, real)")
+    parser.addoption("--targets", default="quick", help=f"by commas: targets, versions, {', '.join(GROUPS)}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,7 +32,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             names = chosen(metafunc.config.getoption("--targets"))
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
-        metafunc.parametrize("live", [TARGETS[name] for name in names], ids=names, indirect=True, scope="session")
+        params = [pytest.param(TARGETS[name], id=name, marks=pytest.mark.xdist_group(name)) for name in names]
+        metafunc.parametrize("live", params, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +43,8 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
     port = free_port()
     server = start(target, port)
     if isinstance(server, str):
-        _how[target.name] = server
         pytest.skip(server)
     with server:
-        _how[target.name] = f"{server.how}, {server.hand().version}"
         with Live(target, server, port) as live:
             yield live
 
@@ -67,6 +68,8 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
     params = getattr(item, "callspec", None)
     target = params.params.get("live") if params else None
     needed = any(item.iter_markers("needs"))
+    if target is not None:
+        item.user_properties.append(("server", item.funcargs["live"].told))
     try:
         result = yield
     except AbsentOperation:
@@ -80,18 +83,26 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if not report.nodeid.startswith("conformance/"):
+        return
     parameters = report.nodeid.partition("[")[2].rstrip("]")
     name = max((n for n in TARGETS if parameters == n or parameters.startswith(n + "-")), key=len, default="")
     if not name:
         return
     if report.when == "call" or report.outcome != "passed":
         _counts[name][_verdict(report)] += 1
+    if server := dict(report.user_properties).get("server", _reason(report) if _verdict(report) == "not run" else ""):
+        _how.setdefault(name, str(server))
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why a case was skipped."""
+    return str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
 
 
 def _verdict(report: pytest.TestReport) -> str:
-    text = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
     if report.outcome == "skipped":
-        return "not supported" if "not supported" in text else "not run"
+        return "not supported" if "not supported" in _reason(report) else "not run"
     if report.outcome == "failed":
         return "failed" if report.when == "call" else "error"
     return dict(report.user_properties).get("verdict", "passed")

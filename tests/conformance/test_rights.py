@@ -7,162 +7,24 @@ owner's, so anything that it lends shows.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import requests
-from hand import READ, Account, plain_session, totp
+from callers import CALLERS, Caller, People, ask, people_of, places
+from hand import READ
 from proxied import Proxied
-from requests.auth import _basic_auth_str
 from seeded import Job
 from targets import Live
 
 clause = pytest.mark.clause
 proxy = pytest.mark.feature("proxy")
 
-CALLERS = (
-    "admin",
-    "owner",
-    "read",
-    "reader",
-    "member",
-    "outsider",
-    "anonymous",
-    "restricted",
-    "deactivated",
-    "prohibited",
-    "no-scope",
-    "revoked",
-    "wrong",
-    "password",
-    "wrong-password",
-    "token-as-password",
-    "no-code",
-    "wrong-code",
-    "code",
-    "sudo-owner",
-    "sudo-outsider",
-    "sudo-nobody",
-    "sudo-query",
-    "sudo-by-outsider",
-    "token-in-query",
-    "two-names",
-)
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Credentials as they are sent."""
-
-    headers: dict[str, str] = field(default_factory=dict)
-    query: str = ""
-
-
-class People:
-    """The callers of a live target, made once; what they need is made beside the world."""
-
-    def __init__(self, live: Live) -> None:
-        self.live = live
-        self.hand = live.world.hand
-        self.tokens = dict(live.world.tokens)
-        for name in ("restricted", "deactivated", "revoked"):
-            account = self.hand.user(f"{name}-{live.world.mark}")
-            self.hand.collaborator(live.world.repos["priv"].full, account)
-            self.tokens[name] = self.hand.new_token(account, READ)
-            if name == "restricted":
-                self.hand.change(account, restricted=True)
-            elif name == "deactivated":
-                self.hand.change(account, active=False)
-            else:
-                self.hand.revoke_tokens(account)
-        prohibited = live.world.accounts["prohibited"]
-        self.hand.change(prohibited, prohibit_login=False)
-        self.tokens["prohibited"] = self.hand.new_token(prohibited, READ)
-        self.hand.change(prohibited, prohibit_login=True)
-        self.tokens["wrong"] = "0" * 40
-
-    def caller(self, name: str) -> Caller:
-        accounts = self.live.world.accounts
-        owner, factor, outsider = accounts["owner"], accounts["factor"], accounts["outsider"]
-        admin = self.bearing(self.hand.token)
-        if name in self.tokens:
-            return Caller(self.bearing(self.tokens[name]))
-        return {
-            "admin": Caller(admin),
-            "anonymous": Caller(),
-            "password": Caller(self.basic(owner)),
-            "no-code": Caller(self.basic(factor)),
-            "wrong-code": Caller(self.basic(factor) | {"X-Forgejo-OTP": "000000"}),
-            "code": Caller(self.basic(factor) | {"X-Forgejo-OTP": totp(str(factor.totp_secret))}),
-            "wrong-password": Caller(self.basic(Account(owner.name, "wrong"))),
-            "token-as-password": Caller(self.basic(Account(owner.name, self.tokens["read"]))),
-            "sudo-owner": Caller(admin | {"Sudo": owner.name}),
-            "sudo-outsider": Caller(admin | {"Sudo": outsider.name}),
-            "sudo-nobody": Caller(admin | {"Sudo": "nobody-of-that-name"}),
-            "sudo-query": Caller(admin, f"sudo={outsider.name}"),
-            "sudo-by-outsider": Caller(self.bearing(self.tokens["outsider"]) | {"Sudo": owner.name}),
-            "token-in-query": Caller({}, f"token={self.tokens['reader']}"),
-            "two-names": Caller(self.bearing(self.tokens["outsider"]), f"token={self.tokens['read']}"),
-        }[name]
-
-    @staticmethod
-    def bearing(token: str) -> dict[str, str]:
-        return {"Authorization": f"token {token}"}
-
-    @staticmethod
-    def basic(account: Account) -> dict[str, str]:
-        return {"Authorization": str(_basic_auth_str(account.name, account.password))}
-
-
-_people: dict[int, People] = {}
-
 
 @pytest.fixture
 def people(live: Live) -> People:
-    if id(live) not in _people:
-        _people[id(live)] = People(live)
-    return _people[id(live)]
-
-
-_connections = threading.local()
-
-
-def ask(base_url: str, path: str, caller: Caller, method: str = "GET", **more: Any) -> requests.Response:
-    """A request over this thread's kept connections."""
-    if not hasattr(_connections, "session"):
-        _connections.session = plain_session()
-    url = f"{base_url}/api/v1{path}"
-    if caller.query:
-        url += ("&" if "?" in path else "?") + caller.query
-    session: requests.Session = _connections.session
-    return session.request(method, url, headers=caller.headers, allow_redirects=False, timeout=30, **more)
-
-
-def places(live: Live) -> Iterator[tuple[str, Job, str]]:
-    """What a place is called, a job of it, and the repository's name as it is asked for."""
-    for place, run in (
-        ("private", "failing"),
-        ("private of others", "foreign"),
-        ("public", "public"),
-        ("of an organisation", "of-org"),
-        ("switched off", "switched-off"),
-        ("renamed", "renamed"),
-    ):
-        job = live.world.job(run, "build")
-        yield place, job, job.run.repo.full
-    job = live.world.job("failing", "build")
-    yield "with .git", job, f"{job.run.repo.full}.git"
-    yield "in capitals", job, job.run.repo.full.upper()
-    yield "that does not exist", job, f"{job.run.repo.full}-none"
-    yield "of nobody", job, "nobody-of-that-name/none"
-    job = live.world.job("renamed", "build")
-    assert job.run.repo.former
-    yield "by its old name", job, job.run.repo.former
+    return people_of(live)
 
 
 def operations(live: Live, job: Job, *, additions: bool = True) -> list[str]:
@@ -171,7 +33,7 @@ def operations(live: Live, job: Job, *, additions: bool = True) -> list[str]:
     paths += [f"runs/{job.run.id}/{what}" for what in ("jobs", "logs") if live.major >= 12]
     if additions:
         paths += [f"jobs/{job.id}{what}" for what in ("", "/logs?tail=2", "/logs?step=0")]
-        paths += ["runs/latest", "runs/latest/jobs", "runs/latest/logs"]
+        paths += [f"jobs/{job.id}/logs?follow=true", "runs/latest", "runs/latest/jobs", "runs/latest/logs"]
     return paths
 
 
@@ -187,7 +49,12 @@ def test_the_verdict_is_the_servers_own_for_this_caller(live: Live, people: Peop
         for path in operations(
             live, job, additions=place in ("private", "public", "of an organisation", "switched off")
         ):
-            told = ask(live.base_url, f"{root}/{path}", caller)
+            with ask(live.base_url, f"{root}/{path}", caller, stream=True) as told:
+                if "follow" in path and told.ok:
+                    assert next(told.iter_content(None)), "its rows come, and it goes on for seconds"
+                    assert direct.status_code == 200
+                    continue
+                told.content  # noqa: B018 - read it now
             what = f"{place}, {path}: {told.status_code} {told.text[:200]}; directly {direct.status_code}"
             if direct.status_code == 200:
                 cause = told.json().get("cause") if told.status_code != 200 else None
@@ -232,34 +99,6 @@ def test_the_matrix_has_every_verdict(live: Live, people: People) -> None:
 
 
 @proxy
-@clause("X13", "W3")
-@pytest.mark.parametrize("allowed", [False, True], ids=["off", "on"])
-def test_who_may_not_write_writes_nothing(live: Live, people: People, allowed: bool) -> None:
-    """The verdict is that of a dispatch, which who may only read is refused."""
-    job = live.world.job("failing", "build")
-    root = f"/repos/{job.run.repo.full}/actions"
-    before = live.world.hand.state(job.run.repo.full, job.run.number)
-    native = live.major >= 16
-    with Proxied(live.server.base_url, live.web, *["--allow-writes"] * allowed) as proxied:
-        for name in ("read", "reader", "outsider", "anonymous", "no-scope", "wrong", "sudo-outsider", "restricted"):
-            caller = people.caller(name)
-            may_read = ask(live.server.base_url, f"{root}/tasks?limit=1", caller)
-            dispatch = f"{root}/workflows/none.yml/dispatches"
-            direct = ask(live.server.base_url, dispatch, caller, "POST", json={"ref": "main"})
-            assert direct.status_code in (401, 403, 404)
-            for path in (f"jobs/{job.id}/rerun", f"runs/{job.run.id or 1}/rerun", f"runs/{job.run.id or 1}/cancel"):
-                told = ask(proxied.base_url, f"{root}/{path}", caller, "POST")
-                what = f"{name}, {path}: {told.status_code} {told.text[:200]}; directly {direct.status_code}"
-                if allowed or (native and "cancel" in path):
-                    assert told.status_code == direct.status_code, what
-                elif may_read.status_code == 200:
-                    assert (told.status_code, told.json()["cause"]) == (501, "writes-off"), what
-                else:
-                    assert told.status_code == may_read.status_code, what
-    assert live.world.hand.state(job.run.repo.full, job.run.number).jobs == before.jobs
-
-
-@proxy
 @clause("X14")
 @pytest.mark.parametrize(
     "name", ["outsider", "anonymous", "no-scope", "wrong", "sudo-outsider", "sudo-query", "deactivated", "revoked"]
@@ -272,9 +111,9 @@ def test_what_one_caller_read_is_no_key_for_another(live: Live, people: People, 
     for _ in range(2):
         for path in operations(live, job):
             for caller in (people.caller("owner"), people.caller("sudo-owner")):
-                told = ask(live.base_url, f"{root}/{path}", caller)
-                assert told.status_code in (200, 501), f"{path}: {told.text[:300]}"
-        for path in [*operations(live, job), f"jobs/{job.id}/logs?follow=true"]:
+                with ask(live.base_url, f"{root}/{path}", caller, stream=True) as told:
+                    assert told.status_code in (200, 501), f"{path}: {told.text[:300]}"
+        for path in operations(live, job):
             caller = people.caller(name)
             for headers in (caller.headers, caller.headers | ranged, caller.headers | {"Cookie": "a=b"}):
                 told = ask(live.base_url, f"{root}/{path}", Caller(headers, caller.query))
@@ -343,6 +182,33 @@ def test_a_right_that_was_taken_away(live: Live, how: str, keep: int) -> None:
         finally:
             if how == "private":
                 hand.api("PATCH", f"/repos/{repo.full}", {"private": False})
+
+
+@proxy
+@clause("X15", "X20", "F5")
+@pytest.mark.parametrize("how", ["revoked", "removed"])
+def test_a_follower_whose_right_was_taken_away(live: Live, how: str) -> None:
+    """Within the kept time and a read, whatever the log does."""
+    hand, job = live.world.hand, live.world.job("running", "build")
+    account = hand.user(f"following-{how}-{live.world.mark}-{time.time_ns() % 10**6}")
+    hand.collaborator(job.run.repo.full, account)
+    caller = Caller(People.bearing(hand.new_token(account, READ)))
+    path = f"/repos/{job.run.repo.full}/actions/jobs/{job.id}/logs?follow=true"
+    with Proxied(live.server.base_url, live.web, "--keep", "1") as proxied:
+        with ask(proxied.base_url, path, caller, stream=True) as answer:
+            rows = answer.iter_content(None)
+            got = next(rows)
+            if how == "revoked":
+                hand.revoke_tokens(account)
+            else:
+                hand.api("DELETE", f"/repos/{job.run.repo.full}/collaborators/{account.name}")
+            started = time.monotonic()
+            with pytest.raises(requests.RequestException):
+                got += b"".join(rows)
+            assert time.monotonic() - started < 10
+        expected = job.expected()
+        assert isinstance(expected, bytes) and expected.startswith(got)
+        assert ask(proxied.base_url, path, caller).status_code in (401, 403, 404)
 
 
 @proxy

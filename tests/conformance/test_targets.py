@@ -11,6 +11,8 @@ def test_targets_are_chosen_by_name_group_and_version() -> None:
     assert chosen("15-plain,real")[0] == "15-plain" and set(chosen("real")) == set(GROUPS["real"])
     assert chosen("13") == ["13-adapter", "13-proxy"]
     assert sorted(GROUPS["double"] + GROUPS["real"]) == sorted(TARGETS)
+    versions = {TARGETS[name].version for name in GROUPS["double"]}
+    assert set(GROUPS["quick"]) < set(GROUPS["double"]) and {TARGETS[n].version for n in GROUPS["quick"]} == versions
 
 
 def test_an_unknown_target_is_named() -> None:

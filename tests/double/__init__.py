@@ -106,6 +106,19 @@ class Double:
             self._thread = None
         self._server.server_close()
 
+    def kill(self) -> None:
+        """End at once, as a killed process does: connections break, sessions are lost. `revive` goes on from there."""
+        self.stop()
+        self._server.break_all()
+        self.drop_sessions()
+
+    def revive(self) -> None:
+        """Listen again, at the same address."""
+        seen, port = self._server.seen, self._server.server_address[1]
+        self._server = Server(port, self._answer)
+        self._server.seen = seen
+        self.start()
+
     def __enter__(self) -> Self:
         return self.start()
 

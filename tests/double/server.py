@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.client import responses
@@ -50,7 +51,14 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, answer: Answer) -> None:
         self.answer = answer
         self.seen: list[Seen] = []
+        self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Connection)
+
+    def break_all(self) -> None:
+        """Break every connection, whatever is under way on it."""
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is nobody's error; anything else is printed."""
@@ -62,6 +70,14 @@ class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, format: str, *args: object) -> None:
         pass

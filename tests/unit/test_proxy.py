@@ -101,6 +101,21 @@ def test_hop_by_hop_headers_end_here(behind: Behind, front: Wire) -> None:
     assert names == {b"x-kept", b"content-length", b"date"}
 
 
+@clause("X2")
+@pytest.mark.parametrize(
+    "method, body", [(b"GET", b""), (b"GET", b"x"), (b"POST", b""), (b"POST", b"x"), (b"PUT", b"x")]
+)
+def test_no_header_is_added_but_whence_it_came(behind: Behind, front: Wire, method: bytes, body: bytes) -> None:
+    length = b"Content-Length: %d" % len(body)
+    front.send(request(b"/", length, method=method, body=body))
+    front.until(END)
+    added = {line.partition(b":")[0].lower() for line in behind.lines[1:]}
+    assert added - {b"content-length"} == {
+        b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip",
+    }  # fmt: skip
+    assert header(behind.head, b"Content-Length") == [b"%d" % len(body)]
+
+
 @clause("X4")
 def test_a_stranger_is_not_believed(behind: Behind, front: Wire) -> None:
     lies = (

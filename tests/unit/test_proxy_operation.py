@@ -16,13 +16,13 @@ import requests
 from aiohttp import web
 from forgejo_shim import WebLogin
 from forgejo_shim.contract import JOB_LOGS
-from forgejo_shim.errors import WebAccount
+from forgejo_shim.errors import NotNow, PageChanged, WebAccount
 from forgejo_shim.flows.net import run
 from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.proxy.access import WAITING, AccessLog
 from hand import wait
 from running import Answering, Running, log_path, raw
-from scripted import Scripted, page, to
+from scripted import Scripted, page, text, to
 from small import LOG, Small
 
 WRONG = WebLogin("o", "not the password")
@@ -119,7 +119,57 @@ def test_the_back_off_doubles_up_to_an_hour_and_ends_with_a_success() -> None:
     assert (session.generation, session.refusals) == (1, 0)
     with pytest.raises(WebAccount) as first:
         run(session.sign_in(net, 1))
-    assert first.value.retry_after is None and session.refusals == 1
+    assert first.value.retry_after == 300 and session.refusals == 1
+
+
+@pytest.mark.clause("X22")
+@pytest.mark.parametrize("status, cause", [(429, "upstream-busy"), (500, "page-changed"), (503, "upstream-busy")])
+def test_a_sign_in_page_that_is_in_trouble_is_left_alone_for_a_while(status: int, cause: str) -> None:
+    net = Scripted({"POST /user/login": [text(status, "")] * 8 + [page(), to("/")]})
+    session = WebSession(WebLogin("log-reader", "p"), backs_off=True)
+    waited = []
+    for _ in range(8):
+        with pytest.raises((NotNow, PageChanged)) as first:
+            run(session.sign_in(net, 0))
+        tries = len(net.asked)
+        with pytest.raises((NotNow, PageChanged)) as again:
+            run(session.sign_in(net, 0))
+        assert len(net.asked) == tries, "not tried before its time"
+        assert first.value.cause == again.value.cause == cause
+        waited.append(again.value.retry_after)
+        net.at += again.value.retry_after or 0
+    assert waited == [5, 10, 20, 40, 80, 160, 300, 300]
+    with pytest.raises(WebAccount) as refused:
+        run(session.sign_in(net, 0))
+    assert refused.value.retry_after == 300
+    net.at += 300
+    run(session.sign_in(net, 0))
+    assert (session.generation, session.refusals) == (1, 0)
+
+
+@pytest.mark.clause("X22")
+def test_a_server_that_says_for_how_long_is_left_alone_for_as_long() -> None:
+    net = Scripted({"POST /user/login": text(429, "", ("Retry-After", "77"))})
+    session = WebSession(WebLogin("log-reader", "p"), backs_off=True)
+    for _ in range(2):
+        with pytest.raises(NotNow) as busy:
+            run(session.sign_in(net, 0))
+        assert busy.value.retry_after == 77
+    assert len(net.asked) == 1
+
+
+@pytest.mark.clause("X22")
+def test_who_cannot_sign_in_asks_once_whatever_the_load() -> None:
+    with Small("15") as small, Running(small.url, small.web) as proxy:
+        path = log_path(small)
+        small.double.faults.status("/user/login", 500)
+        for _ in range(4):
+            found = proxy.get(path, small.token)
+            assert (found.status_code, found.json()["cause"]) == (502, "page-changed")
+            assert 0 < int(found.headers["Retry-After"]) <= 5
+        ready = proxy.get("/-/shim/readyz")
+        assert ready.status_code == 503 and 0 < ready.json()["web_session"]["retry_in"] <= 5
+        assert len([seen for seen in small.double.requests if seen.path == "/user/login"]) == 1
 
 
 def test_a_sign_in_goes_on_without_the_one_who_caused_it() -> None:

@@ -38,7 +38,7 @@ def test_the_swagger_document_tells_what_is_offered(face: str) -> None:
         assert there.operations <= offered.operations
         assert all(operation.startswith("GET ") for operation in offered.operations - there.operations)
         assert found.json()["basePath"] == behind.json()["basePath"]
-        added = offered.operations - there.operations
+        added = {name for name in offered.operations - there.operations if "?" not in name}
         marked = {
             f"{method.upper()} {path}"
             for path, methods in found.json()["paths"].items()

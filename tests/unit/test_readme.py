@@ -13,7 +13,10 @@ from forgejo_shim.cli.config import read_config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-FOLDERS = ["shim", "tests", "scripts", "patches", "spec/web", "tests/double", "tests/data/recordings"]
+FOLDERS = [
+    "shim", "tests", "scripts", "patches", "spec/web", "spec/ci",
+    "tests/double", "tests/clients", "tests/data/recordings",
+]  # fmt: skip
 
 
 def options(command: click.Command) -> Iterator[str]:

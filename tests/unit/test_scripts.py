@@ -1,14 +1,17 @@
 """The scripts that people see: the demo shows no credential and notices a wrong read, the bench keeps its budgets.
 
-Only what does not depend on the machine's speed is held here: counts of requests, never a time; memory is made up.
+Only what does not depend on the machine's speed is held here: counts of requests, never a time; memory is made up. The
+proxy that the bench would start as a process runs in a thread.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -16,7 +19,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import requests
+from aiohttp import web
+from forgejo_shim.flows import follow
 from hand import Hand
+from running import Answering, Running, hello
 from servers import Server, pretended
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -129,3 +136,99 @@ def test_a_log_of_another_size_ends_the_bench(
     monkeypatch.setattr(bench.patched, "memory", lambda field, pid: 300)
     with pytest.raises(SystemExit, match="is right"):
         list(bench.patched.memories(native, wrong))
+
+
+class Near(Running):
+    """A proxy in a thread that looks like a process."""
+
+    pid = os.getpid()
+
+    def __init__(self, upstream: str, web: Any = None, *words: str) -> None:
+        streams = {"streams": int(words[1])} if words else {}
+        super().__init__(upstream, web, **streams)
+
+
+@pytest.fixture
+def fronted(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, Any]]:
+    """The part of the bench that measures a proxy, made small, and a server with logs."""
+    part = bench.fronted
+    monkeypatch.setattr(sys.modules["measuring"], "PAIRS", 1)
+    monkeypatch.setattr(follow, "INTERVAL", 0.02)
+    for name, value in {"Proxied": Near, "STREAMS": 3, "FOLLOWERS": 3, "ROWS": 5, "idle": lambda proxy: 100}.items():
+        monkeypatch.setattr(part, name, value)
+    with pretended("15")() as server:
+        yield part, server
+
+
+@pytest.mark.parametrize("peak, each, met", [(100.25, 85, [True] * 3), (256.5, 53419, [False, True, False])])
+def test_the_proxy_is_measured_with_every_stream_and_follower_right(
+    bench: ModuleType,
+    fronted: tuple[ModuleType, Server],
+    monkeypatch: pytest.MonkeyPatch,
+    peak: float,
+    each: int,
+    met: list[bool],
+) -> None:
+    part, server = fronted
+    ground = bench.prepare(server, {"logs": {"small": 1_000, "large": 60_000}})
+    monkeypatch.setattr(part, "memory", lambda field, pid: peak)
+    figures = [*part.figures(ground, 0.8), *part.followers(ground, server.hand())]
+    assert [figure.at_least for figure in figures] == [0.8, 0.8, None, None, None]
+    memory = figures[2:]
+    assert [figure.value for figure in memory] == [round(peak, 1), round(peak - 100, 1), each]
+    assert ([figure.met for figure in memory], [figure.at_most for figure in memory]) == (met, [256, None, 100])
+
+
+def test_a_wrong_byte_in_a_stream_or_for_a_follower_ends_the_bench(
+    bench: ModuleType, fronted: tuple[ModuleType, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, server = fronted
+    ground = bench.prepare(server, {"logs": {"small": 1_000, "large": 60_000, "other": 30_000}})
+    (job_id, _, size), (_, path, _) = ground.jobs["large"], ground.jobs["other"]
+    wrong = replace(ground, jobs=ground.jobs | {"large": (job_id, path, size)})
+    with pytest.raises(SystemExit, match="right bytes of 3 streams"):
+        list(part.streams(wrong))
+    stored = part.stored
+    monkeypatch.setattr(part, "stored", lambda rows: stored(rows).replace(b"in 7 ms", b"in 8 ms"))
+    with pytest.raises(SystemExit, match="right bytes of 3 followers"):
+        list(part.followers(ground, server.hand()))
+
+
+def test_small_calls_are_asked_as_often_as_said_and_a_wrong_answer_ends_the_bench(bench: ModuleType) -> None:
+    seen = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append((request.path, request.transport))
+        return await hello(request)
+
+    with Answering(answer) as server:
+        assert len(bench.calls.turn(server.base_url, b"hello", 7, 3)) == 7
+        assert [path for path, _ in seen] == [bench.calls.CALL] * 7
+        assert len({id(transport) for _, transport in seen}) == 3
+        with pytest.raises(SystemExit, match="is no right answer"):
+            bench.calls.turn(server.base_url, b"hullo", 1, 1)
+    with pytest.raises(SystemExit):
+        bench.calls.turn(server.base_url, b"hello", 1, 1)
+
+
+def test_the_proxy_is_measured_beside_a_bare_one_that_passes_on(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def echo(request: web.BaseRequest) -> web.StreamResponse:
+        sent = b"".join([name + value for name, value in request.raw_headers if name.startswith(b"X-A")])
+        return web.Response(body=await request.read() + sent + request.raw_path.encode())
+
+    with Answering(echo) as behind, bench.calls.child("bare_proxy.py", behind.base_url) as bare:
+        answer = requests.post(f"{bare}/a%2Fb?c", data=b"body ", headers={"X-A": "b"}, timeout=10)
+        assert answer.content == b"body X-Ab/a%2Fb?c"
+        settings = {"Proxied": Near, "MANY": 4, "PAIRS": 1, "SINGLE": 2, "TURNS": 2}
+        for name, value in {**settings, "child": lambda *words: nullcontext(bare)}.items():
+            monkeypatch.setattr(bench.calls, name, value)
+        figures = list(bench.calls.figures("echo", behind.base_url))
+    assert [(figure.at_least, figure.at_most) for figure in figures] == [(None, 1.5), (0.9, None), (None, None)]
+
+
+def test_the_server_of_one_answer_gives_it(bench: ModuleType) -> None:
+    with bench.calls.child("one_answer.py") as url, requests.Session() as session:
+        for _ in range(2):
+            assert session.get(url + bench.calls.CALL, timeout=10).json() == {"version": "15.0.2+gitea-1.22.0"}

@@ -29,6 +29,7 @@ from .output import show_error
 from .runs import runs
 from .serve import serve
 from .settings import common
+from .spec import spec
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -109,5 +110,5 @@ def main() -> None:
     """
 
 
-for _verb in (detect, runs, jobs, logs, serve):
+for _verb in (detect, runs, jobs, logs, serve, spec):
     main.add_command(_verb)

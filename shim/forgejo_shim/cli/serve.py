@@ -94,6 +94,11 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
 )
 @click.option("--allow-writes", is_flag=True, help="Offer rerun and cancel, done by the web account.")
 @click.option(
+    "--face",
+    type=click.Choice(["forgejo-proxy"]),
+    help="Whose clients are served at /api/v1 too: there its runs/{run_number}/… hide the operations by run id.",
+)
+@click.option(
     "--idle-timeout",
     metavar="SECONDS",
     type=click.FloatRange(1, 86400),
@@ -155,6 +160,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
         identity=frozenset(name.lower().replace("_", "-") for name in given["identity_header"]),
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
+        face=given["face"] is not None,
     )
     at = proxy.Address(*given["listen"])
     own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None

@@ -53,11 +53,18 @@ class Settings:
             timeout=self.timeout,
         )
 
+    def is_named(self) -> bool:
+        """Whether an option, the environment or the config file names a server."""
+        return bool(self.server or os.environ.get("FORGEJO_URL") or self._config().server)
+
     def place(self, environment: Mapping[str, str], server_of_url: str | None = None) -> tuple[str, Credentials]:
         """The server's address and the credentials for it. Raises ShimError."""
-        config = read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
+        config = self._config()
         server, named = self._server(server_of_url, config)
         return server, self._credentials(server, named, config, environment)
+
+    def _config(self) -> Config:
+        return read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
 
     def _server(self, of_url: str | None, config: Config) -> tuple[str, bool]:
         """The server, and whether it was named on purpose."""

@@ -23,9 +23,9 @@ from ..contract import (
     LATEST_JOBS,
     OF_LATEST,
     RERUN_JOB,
+    RERUN_NUMBER,
     RUN_JOBS,
     RUN_LOGS,
-    WRITES,
     Operation,
     error_body,
     is_absent_route,
@@ -54,10 +54,13 @@ SCHEMES = ("token", "bearer", "basic")
 
 
 async def capability(net: Net, server: Server, operation: Operation) -> Capability:
-    """Step 2: whether the server has the operation itself."""
-    if operation.always_ours:
-        return Capability.ABSENT
-    return (await server.capabilities(net)).of(operation.verb, operation.template)
+    """Step 2: whether the server has the operation itself; what no Forgejo has, a shim in front of it may have."""
+    known = await server.capabilities(net)
+    has = known.of(operation.verb, operation.template)
+    if not operation.always_ours:
+        return has
+    parts = (known.of(operation.verb, f"{operation.template}?{name}") for name in operation.parts)
+    return Capability.PRESENT if {has, *parts} == {Capability.PRESENT} else Capability.ABSENT
 
 
 async def learn_from(
@@ -94,7 +97,7 @@ async def answer(
     except Relayed as relayed:
         return relayed.reply
     except ShimError as error:
-        return refusal(error, server.base_url)
+        return refusal(error, net.base_url)
 
 
 def refusal(error: ShimError, base_url: str) -> Reply:
@@ -114,12 +117,13 @@ async def _answer(
     viewer = Viewer(net, server, operation.repo or Repo("-", "-"), operation.query)
     ask = partial(question, viewer, operation, allowed)
     if operation.repo is None:
-        return await ask() or _no_such_target()
+        asked = write_question(net, operation) if writes and operation.verb == "POST" else ask()
+        return await asked or _no_such_target()
     if operation.template in OF_LATEST:
         return await _latest(viewer, operation, allowed)
     if operation.parts:
         return await _part(viewer, operation, allowed)
-    if operation.template in WRITES:
+    if operation.verb == "POST":
         return await _write(viewer, operation, allowed, writes)
     if operation.template in (RUN_JOBS, RUN_LOGS):
         return await _of_run(viewer, operation, allowed)
@@ -136,6 +140,8 @@ def _no_such_target() -> Reply:
 
 async def _facts(viewer: Viewer, operation: Operation, allowed: Allowed) -> RunFacts | Reply:
     """The run by its id, or the API's refusal. Raises NotPossible where the API knows no run ids."""
+    if operation.template == RERUN_NUMBER:
+        return RunFacts(0, operation.id, 0, 0)
     facts = await run_facts(viewer, operation)
     if facts is not None:
         return facts
@@ -229,22 +235,23 @@ async def _write(viewer: Viewer, operation: Operation, allowed: Allowed, writes:
 
 async def question(reader: Reader, operation: Operation, allowed: Allowed) -> Reply | None:
     """Ask the API, as the caller, whether it may read Actions here; None is a yes, else the API's own refusal."""
-    key = f"{operation.owner_segment}/{operation.repo_segment}".lower()
-    if key in allowed:
+    repo = operation.repo
+    if repo and repo.key in allowed:
         return None
     answer = await reader.api(operation.question)
     if answer.status != 200:
         if reply := await relay(answer, operation):
             return reply
         raise NotForgejo(
-            f"{reader.server.base_url} has no API of Actions: it is no Forgejo, or one older than 8; check the address",
+            f"{reader.net.called} has no API of Actions: it is no Forgejo, or one older than 8; check the address",
             cause="no-actions-api",
         )
     if not is_json(answer):
         await answer.close()
         raise PageChanged("the API answered the question of the caller's rights with something that is no JSON")
     read_tasks(await whole(answer, JSON_LIMIT, "the API's answer to the question of the caller's rights"))
-    allowed.add(key)
+    if repo:
+        allowed.add(repo.key)
     return None
 
 

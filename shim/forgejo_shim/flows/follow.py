@@ -46,10 +46,13 @@ async def _follow(
 ) -> AsyncIterator[bytes]:
     reading = _Reading()
     losses = quiet = 0
-    over = False
+    over = asked_again = False
     while quiet < TWICE:
         before = reading.at
         try:
+            if asked_again:
+                await still_allowed()
+            asked_again = True
             answer = answer or await log.open(f"bytes={before}-")
             async for rows in reading.rows(answer):
                 yield rows
@@ -71,7 +74,6 @@ async def _follow(
             answer = None
         if quiet < TWICE:
             await net.sleep(INTERVAL)
-            await still_allowed()
 
 
 class _Reading:

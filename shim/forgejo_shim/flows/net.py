@@ -47,7 +47,12 @@ class Net(Protocol):
 
     @property
     def base_url(self) -> str:
-        """The server's address as the caller gave it, without a slash at the end."""
+        """The address that the caller asks, without a slash at the end; "" if it told none."""
+        ...
+
+    @property
+    def called(self) -> str:
+        """What messages call the server: its address, or less where callers are not to know it."""
         ...
 
     @property
@@ -144,6 +149,12 @@ async def beginning(answer: Answer, limit: int = ERROR_LIMIT) -> bytes:
     finally:
         await answer.close()
     return b"".join(parts)
+
+
+def retry_after(headers: Headers) -> int:
+    """The seconds that an answer wants to be left alone for, at most an hour; 5 if it does not say."""
+    text = headers.get("Retry-After")
+    return min(int(text), 3600) if text.isascii() and text.isdecimal() and len(text) < 9 else 5
 
 
 def is_json(answer: Answer) -> bool:

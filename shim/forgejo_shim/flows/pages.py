@@ -30,7 +30,7 @@ from ..web import (
     view_path,
 )
 from .kept import CURRENT, Kept
-from .net import JSON_LIMIT, Answer, Broken, Net, Started, beginning, encode, whole
+from .net import JSON_LIMIT, Answer, Broken, Net, Started, beginning, encode, retry_after, whole
 from .server import Server
 
 HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)
@@ -147,7 +147,7 @@ class Reader:
             raise self._trouble(asked)
         if asked.page is Page.LOG and asked.answer.headers.get("Content-Encoding", "identity") != "identity":
             await asked.answer.close()
-            raise PageChanged(f"{self.server.base_url} compressed a log although identity was asked for")
+            raise PageChanged(f"{self.net.called} compressed a log although identity was asked for")
         if attempt is not None:
             self.server.learn_dialect(download_has_attempt=asked.path == by_attempt)
         return asked
@@ -212,7 +212,7 @@ class Reader:
 
     def _trouble(self, asked: Asked) -> ShimError:
         """The error that a page stands for when nothing better can be made of it."""
-        session, where = self.server.session, self.server.base_url
+        session, where = self.server.session, self.net.called
         if asked.page in (Page.HIDDEN, Page.SIGN_IN) and session.credentials is None:
             return WebAccount(
                 f"the web UI of {where} does not show {self.repo} without a sign-in; give the shim a web account",
@@ -239,14 +239,9 @@ class Reader:
             return NotNow(f"{self.repo} has just been renamed; ask for its new name", cause="renamed")
         if asked.page is Page.BUSY:
             return NotNow(f"{where} answered {asked.answer.status}; try later", cause="upstream-busy",
-                          retry_after=_seconds(asked.answer.headers))  # fmt: skip
+                          retry_after=retry_after(asked.answer.headers))  # fmt: skip
         kind = asked.answer.headers.get("Content-Type", "no type")
         return PageChanged(
             f"{where} answered {asked.path} with {asked.answer.status} ({kind}), which was not understood; try again,"
             " and if it stays so report the server's version"
         )
-
-
-def _seconds(headers: Headers) -> int:
-    text = headers.get("Retry-After")
-    return min(int(text), 3600) if text.isdecimal() and len(text) < 9 else 5

@@ -64,13 +64,16 @@ async def run_facts(reader: Reader, operation: Operation) -> RunFacts | Reply | 
 
 
 async def relay(answer: Answer, operation: Operation) -> Reply | None:
-    """The API's own refusal, or None if the route does not exist.
-
-    The redirect of a renamed repository is turned into one to the operation that was asked for.
-    """
+    """The API's own refusal, or None if the route does not exist."""
     body = await beginning(answer)
     if is_absent_route(answer.status, answer.headers.get("Content-Type"), body):
         return None
+    return refused_by(answer, body, operation)
+
+
+def refused_by(answer: Answer, body: bytes, operation: Operation) -> Reply:
+    """The API's own answer to a question as that to the operation that was asked for: the redirect of a renamed
+    repository is turned into one to the operation."""
     headers = answer.headers.without("Set-Cookie", "Content-Length", "Connection", "Transfer-Encoding", "Location")
     location = answer.headers.get("Location")
     if location:

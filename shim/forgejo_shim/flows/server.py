@@ -43,7 +43,7 @@ class Server:
         answer = await net.web("GET", "/swagger.v1.json", [("User-Agent", USER_AGENT), ("Accept", "application/json")])
         found = UNKNOWN
         if answer.status == 200:
-            found = read_swagger(await whole(answer, JSON_LIMIT, f"the swagger document of {self.base_url}"))
+            found = read_swagger(await whole(answer, JSON_LIMIT, f"the swagger document of {net.called}"))
         else:
             await answer.close()
         self.state.put(self.base_url, SERVER, "dialect", None)

@@ -2,8 +2,9 @@
 
 Rules: whatever cookies the server sets are sent back, by no assumed name; nothing of the caller's is sent. A sign-in is
 tried once: a refusal is remembered, so a wrong password never locks the account (for good, or with `backs_off` for five
-minutes, then for twice as long each time, up to an hour). Anonymous unless credentials were given. A code of two-factor
-sign-in that is refused is tried once more in the next window (each works once only).
+minutes, then for twice as long each time, up to an hour; and there an answer that is neither yes nor no, a 429 or 500
+say, for five seconds, then twice as long, up to five minutes). Anonymous unless credentials were given. A code of
+two-factor sign-in that is refused is tried once more in the next window (each works once only).
 Facts: routers/web/auth/auth.go and 2fa.go, 11.0.15 to 16; answers recorded on all of them.
 """
 
@@ -22,12 +23,13 @@ from urllib.parse import urlencode
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..models import Headers, WebCookie, WebCredentials, WebLogin
 from ..web import LOGIN, SETTINGS, TWO_FACTOR, path_of
-from .net import Answer, Net, beginning
+from .net import Answer, Net, beginning, retry_after
 
 CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
 TOTP_PERIOD = 30  # seconds
 USER_AGENT = "forgejo-shim"
-BACK_OFF = 300.0, 3600.0  # seconds after the first refusal, and at most
+REFUSED = 300.0, 3600.0  # seconds after the first refusal, and at most
+TROUBLE = 5.0, 300.0  # the same after the first answer that tells nothing of the account
 
 
 class WebSession:
@@ -45,7 +47,7 @@ class WebSession:
         self.cookies = dict(cookies or {})
         self.generation = 1 if self.cookies else 0  # how often it was signed in; 0: not yet
         self._on_change = on_change
-        self.refusals = 0  # sign-ins refused in a row
+        self.refusals = 0  # sign-ins in a row that failed in the same way
         self._refusal: ShimError | None = None
         self._until = inf  # when a refused sign-in is tried again, in seconds since the epoch
         self._backs_off = backs_off
@@ -81,16 +83,27 @@ class WebSession:
                 return
             try:
                 await self._sign_in(net)
-            except WebAccount as error:
-                self._refusal = error
-                self.refusals += 1
-                if self._backs_off:
-                    self._until = net.now() + min(BACK_OFF[0] * 2 ** min(self.refusals - 1, 9), BACK_OFF[1])
+            except (WebAccount, NotNow, PageChanged) as error:
+                self._back_off(error, net.now())
                 raise
             self._refusal, self.refusals = None, 0
             self.generation += 1
             if self._on_change:
                 self._on_change(self.cookies)
+
+    def _back_off(self, error: ShimError, now: float) -> None:
+        """Note a sign-in that failed, and when it is tried again."""
+        if not (self._backs_off or isinstance(error, WebAccount)):
+            return
+        if type(error) is not type(self._refusal):
+            self.refusals = 0
+        self._refusal = error
+        self.refusals += 1
+        if self._backs_off:
+            first, most = REFUSED if isinstance(error, WebAccount) else TROUBLE
+            seconds = max(min(first * 2 ** min(self.refusals - 1, 9), most), error.retry_after or 0)
+            self._until = now + seconds
+            error.retry_after = ceil(seconds)
 
     async def is_signed_in(self, net: Net) -> bool:
         """Whether the server still knows the session (`/user/settings`: 303 to the sign-in page when not)."""
@@ -131,7 +144,7 @@ class WebSession:
             return await self._follow_remember_cookie(net)
         if self.credentials is None:
             raise WebAccount(
-                f"the web UI of {net.base_url} wants a sign-in to show this; give the shim a web account",
+                f"the web UI of {net.called} wants a sign-in to show this; give the shim a web account",
                 cause="web-credentials-needed",
             )
         self.cookies = {}  # a jar that is signed in already would not look at the password
@@ -142,30 +155,36 @@ class WebSession:
             return await self._second_factor(net, self.credentials)
         if answer.status == 303 and not target.endswith(LOGIN):
             return None
-        raise self._refused(answer.status, net.base_url)
+        raise self._refused(answer, net.called)
 
-    def _refused(self, status: int, base_url: str) -> ShimError:
+    def _refused(self, answer: Answer, server: str) -> ShimError:
+        status = answer.status
         if status == 200:
+            again = "until Retry-After is over" if self._backs_off else "in this session"
             return WebAccount(
-                f"{base_url} refused the sign-in of the shim's {self.account}; check its name and password"
-                " (not tried again, so that the account is not locked)",
+                f"{server} refused the sign-in of the shim's {self.account}; check its name and password"
+                f" (not tried again {again}, so that the account is not locked)",
                 cause="web-sign-in-refused",
             )
         if status == 403:
             return WebAccount(
-                f"{base_url} has its sign-in by password switched off; give the shim a session cookie instead",
+                f"{server} has its sign-in by password switched off; give the shim a session cookie instead",
                 cause="web-sign-in-disabled",
             )
         if status in (429, 503):
-            return NotNow(f"{base_url} answered the sign-in with {status}; try later", cause="upstream-busy")
-        return PageChanged(f"{base_url} answered the sign-in with {status}, which was not understood")
+            return NotNow(
+                f"{server} answered the sign-in with {status}; try later",
+                cause="upstream-busy",
+                retry_after=retry_after(answer.headers),
+            )
+        return PageChanged(f"{server} answered the sign-in with {status}, which was not understood")
 
     async def _follow_remember_cookie(self, net: Net) -> None:
         answer = await self._send(net, "GET", LOGIN, [], b"")  # signs in by a remember cookie, if there is one
         await answer.close()
         if answer.status != 303:
             raise WebAccount(
-                f"{net.base_url} no longer knows the given web cookie; sign in with a browser and give a new one",
+                f"{net.called} no longer knows the given web cookie; sign in with a browser and give a new one",
                 cause="web-sign-in-refused",
             )
 
@@ -181,11 +200,11 @@ class WebSession:
             if answer.status == 303 and not path_of(answer.headers.get("Location")).endswith((LOGIN, TWO_FACTOR)):
                 return
             if answer.status != 200:
-                raise PageChanged(f"{net.base_url} answered the two-factor code with {answer.status}")
+                raise PageChanged(f"{net.called} answered the two-factor code with {answer.status}")
             if try_again:
                 await net.sleep(TOTP_PERIOD - net.now() % TOTP_PERIOD + 0.5)
         raise WebAccount(
-            f"{net.base_url} refused two codes of the shim's {self.account}; check the TOTP secret and the clock",
+            f"{net.called} refused two codes of the shim's {self.account}; check the TOTP secret and the clock",
             cause="web-two-factor-refused",
         )
 

@@ -21,7 +21,7 @@ from .job import Viewer
 from .locate import locate
 from .net import Broken, Net, Reply, beginning, encode, is_json
 from .pages import Asked
-from .runjobs import RunFacts
+from .runjobs import RunFacts, refused_by
 
 YES = (400, "ref is empty")  # routers/api/v1/repo/action.go, DispatchWorkflow; seen on 11.0.15, 15.0.2 and 16
 AT_THE_DOOR = (Page.BAD_TOKEN, Page.HIDDEN, Page.SIGN_IN)
@@ -40,8 +40,7 @@ async def write_question(net: Net, operation: Operation) -> Reply | None:
         message = None
     if (answer.status, message) == YES:
         return None
-    kept = answer.headers.without("Set-Cookie", "Content-Length", "Connection", "Transfer-Encoding")
-    return Reply(answer.status, kept, body)
+    return refused_by(answer, body, operation)
 
 
 async def write(viewer: Viewer, operation: Operation, facts: RunFacts | None) -> Reply:
@@ -93,7 +92,7 @@ async def _post(viewer: Viewer, path: str) -> Asked:
         return await viewer.post(path, {})
     except (Broken, OSError, Unreachable) as error:
         raise Unreachable(
-            f"{viewer.server.base_url} broke off after it was asked ({type(error).__name__}), so it may have been done;"
+            f"{viewer.net.called} broke off after it was asked ({type(error).__name__}), so it may have been done;"
             " look at the run before asking again",
             cause="write-unknown",
         ) from None
@@ -111,7 +110,7 @@ def _done(viewer: Viewer, asked: Asked) -> Reply:
 def _refused(viewer: Viewer, asked: Asked) -> ShimError:
     if asked.page is Page.HIDDEN and viewer.server.session.credentials:
         return WebAccount(
-            f"the shim's {viewer.server.session.account} at {viewer.server.base_url} cannot write to {viewer.repo};"
+            f"the shim's {viewer.server.session.account} at {viewer.net.called} cannot write to {viewer.repo};"
             " give it write access",
             cause="web-account-cannot-write",
         )

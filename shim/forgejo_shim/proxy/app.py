@@ -26,9 +26,10 @@ import aiohttp
 from aiohttp import web
 
 from ..capabilities import Capability
-from ..contract import Operation, recognise, recognise_addition
+from ..contract import FACE, Operation, recognise, recognise_addition, recognise_face
 from ..errors import BadRequest, ShimError, Unreachable
 from ..flows.answer import answer, capability, learn_from, question, refusal
+from ..flows.face import translate
 from ..flows.kept import State
 from ..flows.net import Broken, Net, Reply
 from ..flows.pages import Reader
@@ -44,7 +45,7 @@ from .metrics import CONTENT_TYPE, Metrics
 from .relay import MARK, ask, break_off, head_in, pass_on, reply, wants_websocket, websocket
 from .rights import Caller, Rights
 from .swagger import SWAGGER, Swagger
-from .upstream import Upstream, UpstreamNet, head_of, pieces
+from .upstream import BEHIND, Upstream, UpstreamNet, head_of, pieces
 
 OWN = "/-/shim/"
 JSON = ("Content-Type", "application/json;charset=utf-8")
@@ -66,6 +67,7 @@ class Options:
     identity: frozenset[str] = frozenset()
     writes: bool = False
     own_is_apart: bool = False  # `/-/shim/…` is served at another address
+    face: bool = False  # forgejo-proxy's routes stand below `/api/v1` too
 
 
 class SharedSession(WebSession):
@@ -88,13 +90,13 @@ class Proxy:
         self.rights = Rights(options.keep)
         self.streams = Streams(options.streams)
         self.searches = Searches()
-        self.swagger = Swagger(writes=options.writes and options.web is not None)
+        self.swagger = Swagger(writes=options.writes and options.web is not None, face=options.face)
         self.signing_in = asyncio.Lock()
         self.health = Health(UpstreamNet(self.upstream, self.signing_in, ()), self.server)
         self.metrics = Metrics()
         self.under_way = 0
         self._sign_ins = 0
-        self._ids = (f"{os.urandom(4).hex()}-{number:x}" for number in count(1))
+        self._ids = map(f"{os.urandom(4).hex()}-{{:x}}".format, count(1))
         self._count()
 
     def _count(self) -> None:
@@ -102,7 +104,7 @@ class Proxy:
         counter("upstream_requests", "Requests sent to the server behind.", lambda: self.upstream.sent)
         counter("sign_ins", "Sign-ins of the web account that went well.", lambda: self._sign_ins)
         counter("kept_answers_used", "Questions of a caller's rights not put, by a kept yes.", lambda: self.rights.used)
-        gauge("sign_in_refusals", "Sign-ins of the web account refused in a row.", lambda: self.session.refusals)
+        gauge("sign_in_refusals", "Sign-ins of the web account that failed in a row.", lambda: self.session.refusals)
         counter("log_lines_lost", "Lines of the access log not written.", lambda: self.log.lost if self.log else 0)
 
     def _signed_in(self, cookies: dict[str, str]) -> None:
@@ -112,7 +114,7 @@ class Proxy:
         """Answer one request."""
         started, name = perf_counter(), next(self._ids)
         path, _, query = request.raw_path.partition("?")
-        operation = known(request.method, path, query) if "/actions/" in path else None
+        operation = known(request.method, path, query, face=self.options.face) if "/actions/" in path else None
         out: web.StreamResponse | None = None
         self.under_way += 1
         try:
@@ -134,9 +136,9 @@ class Proxy:
                 return await self._operation(request, operation, query, name)
             return await self._other(request, path)
         except Broken as error:
-            made = self._refusal(Unreachable(f"{self.options.upstream} broke off ({error}); try again"))
+            made = self._refusal(request, Unreachable(f"{BEHIND} broke off ({error}); try again"))
         except ShimError as error:
-            made = self._refusal(error)
+            made = self._refusal(request, error)
         except ConnectionError:  # the caller's
             raise
         except Exception as error:
@@ -147,8 +149,8 @@ class Proxy:
         made.headers.append(("X-Request-Id", name))
         return await reply(request, made, self.options.idle, "web" if operation else "")
 
-    def _refusal(self, error: ShimError) -> Reply:
-        return self._fault(error) if type(error) is ShimError else refusal(error, self.options.upstream)
+    def _refusal(self, request: web.BaseRequest, error: ShimError) -> Reply:
+        return self._fault(error) if type(error) is ShimError else refusal(error, self.peer(request).base_url)
 
     def _fault(self, error: Exception) -> Reply:
         """What nobody thought of: said to the operator by its place alone, since its text may be a caller's."""
@@ -165,6 +167,8 @@ class Proxy:
             raise BadRequest("the target is no path; a proxy for clients is not offered here", 400, cause="")
         if path == SWAGGER and request.method in ("GET", "HEAD"):
             return await self.swagger.answer(request, self._ask_without, self.options.idle)
+        if path == FACE + SWAGGER and request.method in ("GET", "HEAD"):
+            return await self._say(request, 200, JSON[1], self.swagger.of_face)
         if wants_websocket(request):
             return await websocket(request, self.upstream, self.peer(request), self.options.identity)
         return await pass_on(request, await self._ask(request), self.options.idle)
@@ -192,10 +196,18 @@ class Proxy:
         peer = self.peer(request)
         headers = Headers(to_upstream(head_in(request), peer, self.options.identity))
         who = caller_of(headers, query, peer)
-        net = UpstreamNet(self.upstream, self.signing_in, headers, partial(self.searches.one, who))
+        net = UpstreamNet(self.upstream, self.signing_in, headers, partial(self.searches.one, who), peer.base_url)
+        target = ""
+        if operation.is_of_face:
+            with self.streams.one_more(who):
+                meant = await translate(net, self.server, operation, headers, self.rights.of(headers, query))
+            if isinstance(meant, Reply):
+                meant.headers.append(("X-Request-Id", name))
+                return await reply(request, meant, self.options.idle)
+            operation, target = meant, meant.target
         has = await capability(net, self.server, operation)
         if has is Capability.PRESENT or (has is Capability.UNKNOWN and operation.method == operation.verb):
-            native = await self._ask(request)
+            native = await self._ask(request, target)
             kind = native.headers.get("Content-Type", "")
             text = await native.read() if native.status == 404 and kind.startswith("text/plain") else b""
             if not await learn_from(net, self.server, operation, native.status, kind, text):
@@ -248,8 +260,8 @@ class Proxy:
             shown = path if path.startswith("/") else "-"  # http://name:password@host/ may be sent, too
             self.log.note(name, request.method, shown, status, size, seconds, backend, template, broken)
 
-    async def _ask(self, request: web.BaseRequest) -> aiohttp.ClientResponse:
-        return await ask(request, self.upstream, self.peer(request), self.options.identity)
+    async def _ask(self, request: web.BaseRequest, target: str = "") -> aiohttp.ClientResponse:
+        return await ask(request, self.upstream, self.peer(request), self.options.identity, target)
 
     async def _ask_without(self, request: web.BaseRequest, without: tuple[str, ...]) -> aiohttp.ClientResponse:
         """GET what a caller asks for without some of its headers."""
@@ -260,7 +272,9 @@ class Proxy:
         """Who sent the request."""
         address = request.remote or ""
         listed = bool(self.options.trusted) and is_listed(address, self.options.trusted)
-        return Peer(address, listed, request.scheme, request.headers.get("Host", ""))
+        told = request.headers if listed else {}
+        scheme, host = told.get("X-Forwarded-Proto", request.scheme), request.headers.get("Host", "")
+        return Peer(address, listed, scheme, told.get("X-Forwarded-Host", host))
 
     async def close(self, patience: float = 2.0) -> None:
         """Wait for what was cut off to end, then close everything."""
@@ -273,9 +287,11 @@ class Proxy:
             self.log.close()
 
 
-def known(method: str, path: str, query: str) -> Operation | None:
-    """The operation that a request asks for, of the contract or of the additions."""
-    return recognise_addition(method, path, query) or recognise(method, path, query)
+def known(method: str, path: str, query: str, *, face: bool) -> Operation | None:
+    """The operation that a request asks for: of forgejo-proxy's (`face`: below `/api/v1` too), the additions or the
+    contract."""
+    ours = recognise_face(method, path, query, everywhere=face)
+    return ours or recognise_addition(method, path, query) or recognise(method, path, query)
 
 
 class Afresh:

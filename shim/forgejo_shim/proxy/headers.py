@@ -8,9 +8,10 @@ Rules: hop-by-hop headers end here (RFC 9110, 7.6.1), those that `Connection` na
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 Pairs = list[tuple[str, str]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -23,17 +24,23 @@ FORWARDED = frozenset({
     "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server",
     "x-real-ip",
 })  # fmt: skip
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 IDENTITY = "x-webauth-"  # modules/setting/security.go, 15.0.2: the defaults of the headers that sign somebody in
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(NamedTuple):
     """Who sent a request: its address, whether it is listed, and how it reached us."""
 
     address: str
     listed: bool
     scheme: str
     host: str
+
+    @property
+    def base_url(self) -> str:
+        """The proxy's address as the peer wrote it; "" if that is none."""
+        plain = self.scheme in ("http", "https") and _HOST.fullmatch(self.host)
+        return f"{self.scheme}://{self.host}" if plain else ""
 
 
 def is_listed(address: str, networks: Iterable[Network]) -> bool:
@@ -48,23 +55,23 @@ def is_listed(address: str, networks: Iterable[Network]) -> bool:
 
 def end_to_end(headers: Iterable[tuple[str, str]]) -> Pairs:
     """Headers without those that concern one connection only."""
-    pairs = list(headers)
-    named = {word.strip().lower() for name, value in pairs if name.lower() == "connection" for word in value.split(",")}
-    ends = HOP_BY_HOP | named if named else HOP_BY_HOP
-    return [(name, value) for name, value in pairs if name.lower() not in ends]
+    pairs = [(name.lower(), name, value) for name, value in headers]
+    ends = HOP_BY_HOP
+    for plain, _, value in pairs:
+        if plain == "connection":
+            ends |= {word.strip().lower() for word in value.split(",")}
+    return [(name, value) for plain, name, value in pairs if plain not in ends]
 
 
 def to_upstream(headers: Iterable[tuple[str, str]], peer: Peer, identity: frozenset[str] = frozenset()) -> Pairs:
     """A caller's headers as the server behind gets them; `identity` are further names, in lower case, that sign in."""
     kept = end_to_end(headers)
-    before = [value for name, value in kept if name.lower() == "x-forwarded-for"] if peer.listed else []
-    told = {name.lower(): value for name, value in kept if name.lower() in FORWARDED} if peer.listed else {}
-    kept = [
-        (name, value)
-        for name, value in kept
-        if name.lower() not in FORWARDED and (peer.listed or not _signs_in(name, identity))
-    ]
-    kept.append(("X-Forwarded-For", ", ".join([*before, peer.address])))
+    way, told = [peer.address], {}
+    if peer.listed:
+        way[:0] = [value for name, value in kept if name.lower() == "x-forwarded-for"]
+        told = {name.lower(): value for name, value in kept if name.lower() in FORWARDED}
+    kept = [pair for pair in kept if _passes(pair[0], peer.listed, identity)]
+    kept.append(("X-Forwarded-For", ", ".join(way)))
     kept.append(("X-Forwarded-Proto", told.get("x-forwarded-proto", peer.scheme)))
     if host := told.get("x-forwarded-host", peer.host):  # HTTP/1.0 has none
         kept.append(("X-Forwarded-Host", host))
@@ -72,8 +79,10 @@ def to_upstream(headers: Iterable[tuple[str, str]], peer: Peer, identity: frozen
     return kept
 
 
-@lru_cache(4096)
-def _signs_in(name: str, identity: frozenset[str]) -> bool:
+@lru_cache(256)
+def _passes(name: str, listed: bool, identity: frozenset[str]) -> bool:
+    """Whether a header passes as it is: what says whence a request comes is written anew."""
     # Go's net/http and CGI-like layers read `_` and `-` alike in places, so neither spelling passes.
     plain = name.lower().replace("_", "-")
-    return plain.startswith(IDENTITY) or plain in identity
+    signs_in = plain.startswith(IDENTITY) or plain in identity
+    return name.lower() not in FORWARDED and (listed or not signs_in)

@@ -2,23 +2,25 @@
 
 Rules: the bytes of path, query, head and body stay what they are, hop-by-hop headers aside (headers.py). A slow reader
 slows the server behind it (each piece is handed on before the next is read); one that takes nothing for `idle` seconds
-is let go. An answer that breaks off behind breaks off in front: its connection is closed before its length is reached
-or its last chunk is sent, so that nobody takes it for a whole one.
+is let go, and so is one whose body does not go on. An answer that breaks off behind breaks off in front: its connection
+is closed before its length is reached or its last chunk is sent, so that nobody takes it for a whole one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from types import TracebackType
 
 import aiohttp
 from aiohttp import WSMsgType, web
+from aiohttp.hdrs import CONTENT_TYPE, SERVER
 
-from ..errors import BadRequest, ShimError
+from ..errors import BadRequest, ShimError, Unreachable
 from ..flows.net import CHUNK, Broken, Reply
 from .headers import Pairs, Peer, end_to_end, to_upstream
-from .upstream import Upstream, head_of, pieces
+from .upstream import PIECE, Upstream, head_of, pieces
 
 MARK = "X-Forgejo-Shim"  # "native" or "web", on the operations that the shim knows
 AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing is left to send
@@ -34,29 +36,32 @@ class Outgoing(web.StreamResponse):
         super().__init__(status=status, reason=reason)
         self._send_headers_immediately = not waits
         self.headers.extend(headers)
-        self._had = {name.lower() for name, _ in headers}
+        self._lacks = [name for name in (CONTENT_TYPE, SERVER) if name not in self.headers]
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()
-        for name in ("Content-Type", "Server"):
-            if name.lower() not in self._had:
-                self.headers.popall(name, None)
+        for name in self._lacks:
+            self.headers.popall(name, None)
 
 
-@contextmanager
-def _or_break_off(request: web.BaseRequest) -> Iterator[None]:
+class _OrBreakOff:
     """What breaks closes the connection; what is no fault of ours ends there."""
-    try:
-        yield
-    except (Exception, asyncio.CancelledError) as error:
-        break_off(request)
-        if not isinstance(error, Broken | ShimError | aiohttp.ClientError | OSError):
-            raise
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self.request = request
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if isinstance(error, Exception | asyncio.CancelledError):
+            break_off(self.request)
+        return isinstance(error, Broken | ShimError | aiohttp.ClientError | OSError)
 
 
 async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[bytes], idle: float) -> Outgoing:
     """Stream chunks to the caller. What breaks closes the connection."""
-    with _or_break_off(request):
+    with _OrBreakOff(request):
         await out.prepare(request)
         async with aclosing(chunks):  # type: ignore[type-var]
             async for chunk in chunks:
@@ -68,7 +73,7 @@ async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[by
 
 async def send_whole(request: web.BaseRequest, out: Outgoing, body: bytes, idle: float) -> Outgoing:
     """Send a body that is all there. What breaks closes the connection."""
-    with _or_break_off(request):
+    with _OrBreakOff(request):
         await out.prepare(request)
         if len(body) <= AT_ONCE and request.transport and not request.transport.get_write_buffer_size():
             await out.write_eof(body)  # it cannot wait, and a time limit costs as much as the answer's head
@@ -109,23 +114,48 @@ async def as_it_comes(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The body of an answer, each piece as soon as it is there."""
     try:
         while chunk := await answer.content.readany():
-            for start in range(0, len(chunk), CHUNK):
-                yield chunk[start : start + CHUNK] if len(chunk) > CHUNK else chunk
+            for start in range(0, len(chunk), PIECE):
+                yield chunk[start : start + PIECE] if len(chunk) > PIECE else chunk
         answer.release()
     finally:
         answer.close()
 
 
 async def ask(
-    request: web.BaseRequest, upstream: Upstream, peer: Peer, identity: frozenset[str]
+    request: web.BaseRequest, upstream: Upstream, peer: Peer, identity: frozenset[str], target: str = ""
 ) -> aiohttp.ClientResponse:
-    """Send a caller's request to the server behind, its body as it comes in. Raises ShimError."""
+    """Send a caller's request to the server behind, its body as it comes in; to `target` if that is not what it asks
+    for. Raises ShimError."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     headers = [pair for pair in to_upstream(head_in(request), peer, identity) if pair[0].lower() != "expect"]
-    body = request.content if request.body_exists else None
-    return await upstream.open(request.method, request.raw_path, headers, body)
+    body = Incoming(request.content, upstream.idle) if request.body_exists else None
+    try:
+        return await upstream.open(request.method, target or request.raw_path, headers, body)
+    except Unreachable:
+        if body and body.stalled:
+            raise BadRequest("the rest of the request's body did not come in time", 408, cause="") from None
+        raise
+
+
+class Incoming:
+    """A request's body, each piece as soon as it is there; TimeoutError if none comes for `idle` seconds."""
+
+    def __init__(self, content: aiohttp.StreamReader, idle: float) -> None:
+        self.stalled = False
+        self._content = content
+        self._idle = idle
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self._content.at_eof():
+            try:
+                async with asyncio.timeout(self._idle):
+                    chunk = await self._content.readany()
+            except TimeoutError:
+                self.stalled = True
+                raise
+            yield chunk
 
 
 def head_in(request: web.BaseRequest) -> Pairs:

@@ -1,9 +1,10 @@
 """`/swagger.v1.json` through the proxy: the server's document with what the proxy adds to it.
 
 Rules: only what this proxy really does in front of this server is added, never what would always be a 501; each
-addition is marked `x-forgejo-shim`. All else, `basePath` too, stays the server's. An answer that is no such document
-passes as it is. What is added stands for itself: its parameters and answers are written out, and its definitions get
-another name where the server's document has that name already.
+addition is marked `x-forgejo-shim`. All else, `basePath` too, stays the server's, but for what the face of
+forgejo-proxy hides where it stands below `/api/v1`; where it always stands it has a document of its own. An answer that
+is no such document passes as it is. What is added stands for itself: its parameters and answers are written out, and
+its definitions get another name where the server's document has that name already.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ..contract import LATEST_JOBS, LATEST_LOGS
+from ..contract import LATEST_JOBS, LATEST_LOGS, RERUN_RUN, RUN_JOBS, RUN_LOGS
 from ..flows.net import JSON_LIMIT, Reply, whole
 from ..models import Headers
 from .headers import end_to_end
@@ -30,6 +31,8 @@ MARK = "x-forgejo-shim"
 ACTIONS = "/repos/{owner}/{repo}/actions/"
 RUN = f"{ACTIONS}runs/{{run_id}}"  # absent up to 11, whose API knows no run ids
 DOCUMENTS = ("contract.swagger.json", "additions.swagger.json")
+OF_FACE = "forgejo-proxy.swagger.json"
+NOT_WITH_FACE = (RUN_JOBS, RUN_LOGS, RERUN_RUN, LATEST_JOBS, LATEST_LOGS)  # its paths mean something else
 # Of the caller's request: what would make the answer another one than the whole document as it is now.
 WITHOUT = (
     "accept-encoding", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
@@ -47,8 +50,9 @@ AskWith = Callable[[web.BaseRequest, tuple[str, ...]], Awaitable[aiohttp.ClientR
 class Swagger:
     """The documents that one proxy gives; the last one made is kept."""
 
-    def __init__(self, *, writes: bool) -> None:
+    def __init__(self, *, writes: bool, face: bool = False) -> None:
         self._writes = writes
+        self._face = own_document(OF_FACE) if face else None
         self._made: tuple[bytes, bytes] = b"", b""
 
     async def answer(self, request: web.BaseRequest, ask: AskWith, idle: float) -> Outgoing:
@@ -68,20 +72,38 @@ class Swagger:
             return await send_whole(request, not_modified, b"", idle)
         return await reply(request, Reply(200, headers, made), idle, "")
 
+    @property
+    def of_face(self) -> bytes:
+        """The document of forgejo-proxy's routes where they always stand, with what this proxy really does."""
+        document = own_document(OF_FACE)
+        paths = {
+            path: {method: operation for method, operation in methods.items() if _may(method, self._writes)}
+            for path, methods in document["paths"].items()
+        }
+        paths = {path: methods for path, methods in paths.items() if methods}
+        return json.dumps({**document, "paths": paths}, ensure_ascii=False, indent=2).encode() + b"\n"
+
     def _extended(self, document: bytes) -> bytes:
         if self._made[0] != document:
-            self._made = document, extended(document, own_documents(), writes=self._writes)
+            self._made = document, extended(document, own_documents(), writes=self._writes, face=self._face)
         return document if self._made[1] == document else self._made[1]
 
 
 @cache
+def own_document(name: str) -> Json:
+    """A document of what the shim knows: spec/ of the project, shipped with the package."""
+    document: Json = json.loads(files(__package__).joinpath(name).read_bytes())
+    return document
+
+
 def own_documents() -> tuple[Json, ...]:
-    """The documents of what the shim knows: spec/ of the project, shipped with the package."""
-    return tuple(json.loads(files(__package__).joinpath(name).read_bytes()) for name in DOCUMENTS)
+    """What the shim adds to every server."""
+    return tuple(own_document(name) for name in DOCUMENTS)
 
 
-def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool) -> bytes:
-    """The server's document with what it lacks of `ours`; unchanged if it is none, or lacks nothing."""
+def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool, face: Json | None = None) -> bytes:
+    """The server's document with what it lacks of `ours`; unchanged if it is none, or lacks nothing. The paths of a
+    `face` stand in the place of those that they hide."""
     try:
         swagger = json.loads(document)
         if swagger["swagger"] != "2.0" or not any(path.startswith(ACTIONS) for path in swagger["paths"]):
@@ -92,6 +114,10 @@ def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool) -> bytes:
             for path, method in _operations(own)
             if _offered(swagger["paths"], path, method, writes)
         ]
+        if face:
+            for path in NOT_WITH_FACE:
+                swagger["paths"].pop(path, None)
+            added += [_add(swagger, face, path, method) for path, method in _operations(face) if _may(method, writes)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return document
     return json.dumps(swagger, ensure_ascii=False, indent=2).encode() + b"\n" if any(added) else document
@@ -106,6 +132,10 @@ def _offered(paths: Json, path: str, method: str, writes: bool) -> bool:
     """Whether the proxy does this in front of a server with these paths."""
     if ("{run_id}" in path or path in (LATEST_JOBS, LATEST_LOGS)) and "get" not in paths.get(RUN, {}):
         return False
+    return _may(method, writes)
+
+
+def _may(method: str, writes: bool) -> bool:
     return writes or method == "get"
 
 

@@ -27,7 +27,17 @@ T = TypeVar("T")
 AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # what aiohttp would add by itself
 CONNECT = 10.0  # seconds
 CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
+PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
+BEHIND = "the server behind"  # what callers are told of it: its address is not theirs to know
+
+
+class Request(aiohttp.ClientRequest):
+    """A request to which aiohttp adds no header of its own; where none is named to it, it need not look."""
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        if skip_auto_headers is not None:
+            super().update_auto_headers(skip_auto_headers)
 
 
 class Upstream:
@@ -45,7 +55,7 @@ class Upstream:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=AUTO,
+            request_class=Request,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle),
             read_bufsize=CHUNK,
             max_line_size=LINE,
@@ -64,12 +74,17 @@ class Upstream:
         try:
             self.sent += 1
             return await self._session.request(
-                method, self.url(target), headers=spelled_alike(headers), data=body, allow_redirects=False
+                method,
+                self.url(target),
+                headers=spelled_alike(headers),
+                skip_auto_headers=None if body is None and method in ("GET", "HEAD") else AUTO,
+                data=body,
+                allow_redirects=False,
             )
         except TimeoutError:
-            raise Unreachable(f"{self.base_url} did not answer in time; try again later") from None
+            raise Unreachable(f"{BEHIND} did not answer in time; try again later") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{self.base_url} cannot be reached ({type(error).__name__}); try again later") from None
+            raise Unreachable(f"{BEHIND} cannot be reached ({type(error).__name__}); try again later") from None
         finally:
             self._places.release()
 
@@ -101,7 +116,7 @@ class Upstream:
         except aiohttp.WSServerHandshakeError:
             return None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{self.base_url} cannot be reached ({type(error).__name__}); try again later") from None
+            raise Unreachable(f"{BEHIND} cannot be reached ({type(error).__name__}); try again later") from None
 
     async def close(self) -> None:
         await self._session.close()
@@ -151,9 +166,11 @@ class UpstreamNet:
         signing_in: AbstractAsyncContextManager[Any],
         caller: Iterable[tuple[str, str]],
         searching: Searching = lambda *_: nullcontext({}),
+        base_url: str = "",
     ) -> None:
         self._searching = searching
-        self.base_url = upstream.base_url
+        self.base_url = base_url
+        self.called = BEHIND
         self.signing_in = signing_in
         self._upstream = upstream
         self._caller = question_headers(Headers(caller))
@@ -185,7 +202,7 @@ class UpstreamNet:
 async def pieces(answer: Answer) -> AsyncIterator[bytes]:
     """The rest of an answer's body, then closed."""
     try:
-        while part := await answer.read(CHUNK):
+        while part := await answer.read(PIECE):
             yield part
     finally:
         await answer.close()

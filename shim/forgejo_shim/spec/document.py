@@ -1,0 +1,167 @@
+"""A Swagger 2.0 document: read from bytes, its references followed, its operations with all that holds for them.
+
+Rules: what `parse` gives has been checked by `shape`, so whoever walks it later finds every reference's target and
+every part of the type that Swagger 2.0 says; what is no such document is one sentence and never an empty document.
+Text that begins with `{` or `[` is JSON, all other YAML, whose words are read as JSON's (`on` is a text, 200 as a key
+too). Forgejo's own template is such a document, as its `{{…}}` stand inside of texts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..errors import Unreadable
+from .shape import METHODS, NotSwagger, check, child, deref, parameter_key
+
+Json = dict[str, Any]
+
+NO_CREDENTIALS = "no credentials"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A checked Swagger 2.0 document; `name` is shown to people and holds no credential, `text` are its bytes."""
+
+    name: str
+    content: Json
+    text: bytes = b""
+
+    @property
+    def base_path(self) -> str:
+        """The prefix of every path, without what Forgejo's template fills in."""
+        return re.sub(r"\{\{.*?\}\}", "", self.content.get("basePath", "")).rstrip("/")
+
+    def spot(self, node: Json, at: str) -> Spot:
+        """What stands here, past any reference."""
+        return Spot(*deref(self.content, node, at), "$ref" in node) if "$ref" in node else Spot(node, at)
+
+
+class Spot(NamedTuple):
+    """A part of a document past any reference: what stands there, its JSON pointer, whether a `$ref` led there."""
+
+    content: Json
+    at: str
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation with all that holds for it; parameters by `query limit` or `body`, responses by code."""
+
+    method: str
+    path: str
+    at: str
+    content: Json
+    parameters: dict[str, Spot]
+    responses: dict[str, Spot]
+    consumes: tuple[str, ...]
+    produces: tuple[str, ...]
+    security: tuple[str, ...]  # each way in: schemes with ` + ` between them, or "no credentials"
+
+    @property
+    def key(self) -> str:
+        """`GET /repos/{owner}/{repo}/actions/runs`."""
+        return f"{self.method} {self.path}"
+
+
+def parse(data: bytes, name: str) -> Document:
+    """Read a document from JSON, else YAML; Unreadable in one sentence if it is no whole Swagger 2.0 document."""
+    try:
+        content = _json(data) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else _other(data)
+        check(content)
+    except (NotSwagger, RecursionError) as error:
+        reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Unreadable(f"{name} {reason}") from None
+    return Document(name, content, data)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_number, parse_int=_whole)
+    except json.JSONDecodeError as error:
+        raise NotSwagger(f"is broken or cut-off JSON: {error.msg} in line {error.lineno}") from None
+    except UnicodeDecodeError:
+        raise NotSwagger("is neither JSON nor YAML: its bytes are no UTF-8") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise NotSwagger(f"says {next(name for name in names if names.count(name) > 1)!r} twice in one object")
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise NotSwagger(f"is broken JSON: {word} is no number")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 100:
+        raise NotSwagger("holds a number of too many digits")
+    return int(digits)
+
+
+def _other(data: bytes) -> Any:
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if not start:
+        raise NotSwagger("is empty")
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise NotSwagger("is an HTML page, not Swagger 2.0; a page to sign in, perhaps")
+    if start.startswith(b"<"):
+        raise NotSwagger("is XML or HTML, not Swagger 2.0")
+    try:
+        from .yaml_text import read
+    except ImportError:
+        raise NotSwagger("is YAML, which needs more: pip install 'forgejo-shim[spec]'") from None
+    return read(data)
+
+
+def operations(document: Document) -> dict[str, Operation]:
+    """Every operation by its key, in the order of paths and methods."""
+    return {found.key: found for found in sorted(_operations(document), key=lambda o: (o.path, o.method))}
+
+
+def _operations(document: Document) -> Iterator[Operation]:
+    content = document.content
+    for path, named in content["paths"].items():
+        if path.startswith("x-"):
+            continue
+        item, at = deref(content, named, child("/paths", path))
+        shared = _parameters(document, item, at)
+        for method in METHODS & item.keys():
+            own, there = item[method], child(at, method)
+            responses = {
+                code: document.spot(response, child(f"{there}/responses", code))
+                for code, response in own["responses"].items()
+                if not code.startswith("x-")
+            }
+            yield Operation(
+                method.upper(),
+                path,
+                there,
+                own,
+                shared | _parameters(document, own, there),
+                responses,
+                tuple(sorted(set(own.get("consumes", content.get("consumes", ()))))),
+                tuple(sorted(set(own.get("produces", content.get("produces", ()))))),
+                _ways_in(own.get("security", content.get("security", []))),
+            )
+
+
+def _parameters(document: Document, holder: Json, at: str) -> dict[str, Spot]:
+    spots = [document.spot(given, f"{at}/parameters/{n}") for n, given in enumerate(holder.get("parameters", ()))]
+    return {parameter_key(spot.content): spot for spot in spots}
+
+
+def _ways_in(security: list[dict[str, list[str]]]) -> tuple[str, ...]:
+    """Each alternative in words that are the same whatever its order."""
+    ways = {
+        " + ".join(f"{name}({', '.join(sorted(scopes))})" if scopes else name for name, scopes in sorted(way.items()))
+        for way in security
+    }
+    return tuple(sorted(way or NO_CREDENTIALS for way in ways or {""}))

@@ -1,0 +1,78 @@
+"""What a check found, as every format tells it.
+
+Rules: names in documents are foreign text. `shown` makes them harmless for a line of text: they break no line, turn
+none round, and give no command to a terminal or to the runner that reads a step's output.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..document import Document
+from ..lines import Lines
+from ..rules import Finding, Level, clean
+from ..settings import Ignore
+
+
+class Place(NamedTuple):
+    """A line of a file of this machine, counted from 1."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two documents; `path` is its file's, if it is in one here, as from the working folder."""
+
+    document: Document
+    path: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.document.name
+
+
+@dataclass(frozen=True)
+class Report:
+    """`verb` is `diff` or `check`, `scope` what was looked at, `fail_on` the level at which it fails, if any."""
+
+    verb: str
+    base: Side
+    head: Side
+    scope: str
+    findings: Sequence[Finding]
+    ignored: Sequence[tuple[Finding, Ignore]]
+    fail_on: Level | None
+
+    @property
+    def failing(self) -> bool:
+        """Whether a finding is at or above the level."""
+        return self.fail_on is not None and any(found.level.rank >= self.fail_on.rank for found in self.findings)
+
+    def counts(self) -> dict[str, int]:
+        """How many findings there are of each level, worst first."""
+        found = Counter(finding.level for finding in self.findings)
+        return {level.value: found[level] for level in reversed(Level)}
+
+    def summary(self) -> str:
+        """`2 ERR, 0 WARN, 1 INFO; 1 ignored`."""
+        counts = ", ".join(f"{count} {level}" for level, count in self.counts().items())
+        return counts + (f"; {len(self.ignored)} ignored" if self.ignored else "")
+
+    def places(self, findings: Sequence[Finding]) -> list[Place | None]:
+        """Where each finding is: in the second document's file, else in the first one's."""
+        side = self.head if self.head.path is not None else self.base
+        if side.path is None:
+            return [None] * len(findings)
+        lines, is_head, path = Lines(side.document.text), side is self.head, side.path
+        spots = [(f.change.head_at, f.change.base_at)[:: 1 if is_head else -1] for f in findings]
+        return [Place(path, lines.of(own or other, of_other=not own)) for own, other in spots]
+
+
+def shown(text: str) -> str:
+    """A foreign text within a line."""
+    return clean(text).replace("##[", "##\\[")  # GitHub's runner takes `##[…]` for a command wherever it stands

@@ -1,0 +1,170 @@
+"""What two documents say of the same value, through properties and items; what many share is compared once.
+
+Rules: no opinion and no direction here. What both sides give by a `$ref` is a Unit of its own, compared once for each
+pair of targets, however often and however recursively it is used; a reference and the same thing written out are equal.
+The parts of an `allOf` count as one schema, the first to say a thing holding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .document import Document, Json, Spot
+from .facets import NOTHING, Given, Pair, Says, Unit, facets, is_silent, named, other_type, said, says
+
+REST = "additionalProperties"
+
+
+class Side:
+    """A schema of one document with the parts of its `allOf` counted in; None is a schema that says nothing."""
+
+    def __init__(self, document: Document, spot: Spot | None, without: Iterable[str] = ()) -> None:
+        self.says: dict[str, Given] = {}  # by keyword
+        self.properties: dict[str, Given] = {}
+        self.required: dict[str, str] = {}  # name → pointer
+        taken, todo = set(without), [spot] if spot else []
+        while todo:
+            content, at, _ = one = todo.pop()
+            if at in taken and one is not spot:
+                continue
+            taken.add(at)
+            self.says = {**says(content, at), **self.says}
+            self.properties = {**says(content.get("properties", {}), f"{at}/properties"), **self.properties}
+            self.required = {**dict.fromkeys(content.get("required", ()), f"{at}/required"), **self.required}
+            todo += [document.spot(part, f"{at}/allOf/{n}") for n, part in enumerate(content.get("allOf", ()))][::-1]
+
+    def get(self, key: str) -> Given:
+        return self.says.get(key, NOTHING)
+
+
+class Schemas:
+    """Two documents side by side; `units` are filled by whatever is compared."""
+
+    def __init__(self, base: Document, head: Document) -> None:
+        self.base, self.head = base, head
+        self.units: dict[Pair, Unit] = {}
+        self.met: tuple[set[str], set[str]] = set(), set()  # pointers that references of either side led to
+        self._waiting: list[tuple[Unit, str, Spot | None, Spot | None]] = []
+
+    def compare(self, unit: Unit, where: str, base: Given, head: Given) -> None:
+        """Compare two schemas where they are used, at the latest when `finish` is called; NOTHING is any value."""
+        old = self.base.spot(*base) if base[1] else None
+        new = self.head.spot(*head) if head[1] else None
+        if old and new and old.named and new.named:
+            facets(unit, where, _marks(*base), _marks(*head))
+            self.use(unit, "definition", old, new)
+        else:
+            self._meet(old, new)
+            self._waiting.append((unit, where, _marked(old, base[0]), _marked(new, head[0])))
+
+    def use(self, unit: Unit, what: str, old: Spot, new: Spot) -> Unit | None:
+        """Note that a unit uses what two references lead to: the unit of that if it is new, and not compared yet."""
+        self._meet(old, new)
+        pair = Pair(old.at, new.at)
+        unit.uses[pair] = None
+        if pair in self.units:
+            return None
+        name, other = named(old.at), named(new.at)
+        made = self.units[pair] = Unit(f"{what} {name}" if name == other else f"{what} {name} (now {other})")
+        if what == "definition":
+            self._waiting.append((made, made.where, old, new))
+        return made
+
+    def finish(self) -> None:
+        """Compare all that waits, and what that uses in turn: no recursion, however the documents recur."""
+        while self._waiting:
+            self._both(*self._waiting.pop())
+
+    def _meet(self, *spots: Spot | None) -> None:
+        for met, spot in zip(self.met, spots, strict=True):
+            if spot and spot.named:
+                met.add(spot.at)
+
+    def _both(self, unit: Unit, where: str, old: Spot | None, new: Spot | None) -> None:
+        if old is None or new is None:
+            self._any(unit, where, old, new)
+            return
+        if old.named or new.named:
+            pair = Pair(old.at, new.at)
+            if pair in unit.seen:
+                return
+            unit.seen.add(pair)
+        shared = self._shared_parts(unit, old, new)
+        b, h = Side(self.base, old, shared), Side(self.head, new, shared)
+        facets(unit, where, b.says, h.says)
+        if other_type(b.says, h.says):
+            return
+        self._properties(unit, where, b, h)
+        self._rest(unit, where, b.get(REST), h.get(REST))
+        items, types = (b.get("items"), h.get("items")), (b.get("type")[0], h.get("type")[0])
+        if (items[0][1] and items[1][1]) or ((items[0][1] or items[1][1]) and types[0] == types[1]):
+            self.compare(unit, f"{where}[]", *items)
+
+    def _any(self, unit: Unit, where: str, old: Spot | None, new: Spot | None) -> None:
+        """One side says nothing at all of a value."""
+        b, h = Side(self.base, old), Side(self.head, new)
+        before = len(unit.differences)
+        facets(unit, where, b.says, h.says)
+        if len(unit.differences) == before and (b.properties or h.properties or b.required or h.required):
+            sides = [("object", spot.at) if spot else NOTHING for spot in (old, new)]
+            unit.add("type-narrowed" if old is None else "type-widened", where, sides[0], sides[1])
+
+    def _shared_parts(self, unit: Unit, old: Spot, new: Spot) -> set[str]:
+        """Definitions that both take in by `allOf`: units of their own, so that a change in one is told as its own."""
+        parts: list[dict[str, Spot]] = []
+        for document, spot, met in zip((self.base, self.head), (old, new), self.met, strict=True):
+            spots = [
+                document.spot(part, f"{spot.at}/allOf/{n}") for n, part in enumerate(spot.content.get("allOf", ()))
+            ]
+            parts.append({one.at: one for one in spots if one.named and one.at != spot.at})
+            met.update(parts[-1])
+        shared = parts[0].keys() & parts[1].keys()
+        for at in sorted(shared):
+            self.use(unit, "definition", parts[0][at], parts[1][at])
+        return shared
+
+    def _properties(self, unit: Unit, where: str, b: Side, h: Side) -> None:
+        for name in sorted({*b.properties, *b.required, *h.properties, *h.required}):
+            here, needed = f"{where}.{name}", (name in b.required, name in h.required)
+            base, head = b.properties.get(name, NOTHING), h.properties.get(name, NOTHING)
+            at = base[1] or b.required.get(name, ""), head[1] or h.required.get(name, "")
+            if at[0] and at[1]:
+                if needed[0] != needed[1]:
+                    kind = "became-optional" if needed[0] else "became-required"
+                    unit.add(kind, here, (needed[0], at[0]), (needed[1], at[1]))
+                if base[1] or head[1]:
+                    self.compare(unit, here, base, head)
+            else:
+                kind = f"{'required-' if any(needed) else ''}property-{'removed' if at[0] else 'added'}"
+                old, new = ((said(given[0]), p) if p else NOTHING for given, p in zip((base, head), at, strict=True))
+                unit.add(kind, here, old, new)
+
+    def _rest(self, unit: Unit, where: str, base: Given, head: Given) -> None:
+        """Properties without a name."""
+        breadth = [
+            0 if given[0] is False else 1 if isinstance(given[0], dict) and given[0] else 2 for given in (base, head)
+        ]
+        if breadth == [1, 1]:
+            self.compare(unit, f"{where}.*", base, head)
+        elif breadth[0] != breadth[1]:
+            kind = f"additional-properties-{'narrowed' if breadth[1] < breadth[0] else 'widened'}"
+            unit.add(kind, f"{where}.*", (_breadth(base[0]), base[1]), (_breadth(head[0]), head[1]))
+
+
+def _breadth(rest: Json | bool | None) -> str:
+    if rest is False:
+        return "no other property"
+    return f"other properties of {said(rest)}" if isinstance(rest, dict) and rest else "any other property"
+
+
+def _marks(site: Json, at: str) -> Says:
+    """Vendor marks beside a reference: Swagger says to ignore them, generators do not."""
+    return {key: given for key, given in says(site, at).items() if key[:2] == "x-"}
+
+
+def _marked(spot: Spot | None, site: Json) -> Spot | None:
+    """What a reference leads to, with the vendor marks beside the reference."""
+    if spot is None or not spot.named:
+        return spot
+    marks = {key: value for key, value in site.items() if key[:2] == "x-" and not is_silent(key)}
+    return spot._replace(content=spot.content | marks) if marks else spot

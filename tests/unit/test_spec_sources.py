@@ -1,0 +1,340 @@
+"""Where documents come from: each kind of source, and everything that is none: a sentence, exit code 8, no secret."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documents import SELF_SIGNED, Page, Site, moved, small, text_of
+from forgejo_shim.errors import ShimError
+from forgejo_shim.spec import sources
+from forgejo_shim.spec.sources import Caller, load
+from servers import free_port
+from upstream import git
+
+TEXT = text_of(small())
+TOKEN = "t0ken-of-nobody"
+SWAGGER = "/swagger.v1.json"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as site:
+        site.pages[SWAGGER] = site.pages["/x.json"] = Page(TEXT)
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of whoever runs this: no proxy, no .netrc, no repository around."""
+    for name in [n for n in os.environ if n.lower().endswith("_proxy") or n.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+
+def refused(source: str, *words: str, caller: Caller | None = None) -> str:
+    """The sentence of a source that is not loaded."""
+    with pytest.raises(ShimError) as caught:
+        load(source, caller or Caller(timeout=20))
+    assert caught.value.exit_code == 8
+    message = caught.value.message
+    assert "\n" not in message and TOKEN not in message and not [word for word in words if word not in message], message
+    return message
+
+
+# --- what is loaded
+
+
+def test_a_file_and_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(TEXT)
+    document = load(str(path))
+    assert (document.name, document.text, document.content) == (str(path), TEXT, small())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT)))
+    assert load("-").content == small()
+
+
+def test_the_contract_is_the_projects_own() -> None:
+    own = Path(__file__).parents[2] / "spec" / "contract.swagger.json"
+    assert load("contract").text == own.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("", SWAGGER),
+        ("/", SWAGGER),
+        ("/sub", f"/sub{SWAGGER}"),
+        (SWAGGER, SWAGGER),
+        ("/a/x.JSON", "/a/x.JSON"),
+        ("/x.yml", "/x.yml"),
+        ("/v1_json.tmpl", "/v1_json.tmpl"),
+        ("/raw?ref=v16", "/raw?ref=v16"),
+        ("/v1.2", f"/v1.2{SWAGGER}"),
+    ],
+)
+def test_an_address_is_a_documents_or_a_servers(site: Site, given: str, asked: str) -> None:
+    site.pages[asked] = Page(TEXT)
+    assert load(site.url + given).content == small()
+    assert [path for path, _ in site.seen] == [asked]
+
+
+def test_a_query_is_in_no_name(site: Site) -> None:
+    site.pages["/x.json?sig=secret"] = Page(TEXT)
+    assert load(f"{site.url}/x.json?sig=secret#frag").name == f"{site.url}/x.json?…"
+    message = refused(f"{site.url}/y.json?sig=secret")
+    assert "secret" not in message
+
+
+# --- the token
+
+
+@pytest.mark.clause("K5")
+def test_the_token_goes_below_api_of_its_server_and_nowhere_else(site: Site) -> None:
+    with Site() as other:
+        raw = "/api/v1/repos/o/r/raw/x.json"
+        for place in (site, other):
+            place.pages |= {raw: Page(TEXT), "/api/v1evil/x.json": Page(TEXT), "/api/v12/x.json": Page(TEXT)}
+        caller = Caller(site.url, TOKEN)
+        for url in (f"{site.url}{raw}", site.url, f"{site.url}/x.json", f"{site.url}/api/v12/x.json"):
+            load(url, caller)
+        load(f"{other.url}{raw}", caller)
+        sent = [headers.get("Authorization") for _, headers in site.seen + other.seen]
+        assert sent == [f"token {TOKEN}", None, None, None, None]
+
+
+@pytest.mark.clause("K5")
+def test_a_redirect_takes_no_token_elsewhere(site: Site) -> None:
+    with Site() as other:
+        raw = "/api/v1/repos/o/r/raw/x.json"
+        other.pages[raw] = moved(f"{site.url}{raw}x")
+        site.pages |= {raw: moved(f"{other.url}{raw}"), f"{raw}x": Page(TEXT)}
+        assert load(f"{site.url}{raw}", Caller(site.url, TOKEN)).name == f"{site.url}{raw}"
+        assert [headers.get("Authorization") for _, headers in other.seen] == [None]
+        assert [headers.get("Authorization") for _, headers in site.seen] == [f"token {TOKEN}"] * 2
+
+
+@pytest.mark.clause("K5")
+def test_nothing_of_a_netrc_file_is_sent(site: Site, tmp_path: Path) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password secret\n")
+    netrc.chmod(0o600)
+    load(site.url)
+    assert "Authorization" not in site.seen[0][1]
+
+
+def test_a_caller_shows_no_token() -> None:
+    assert TOKEN not in repr(Caller("http://h", TOKEN))
+
+
+# --- addresses that give nothing
+
+
+@pytest.mark.clause("K4")
+def test_status_codes(site: Site) -> None:
+    refused(f"{site.url}/sub", "answers 404 Not Found", "swagger is switched off")
+    refused(f"{site.url}/none.json", "answers 404 Not Found")
+    site.pages["/500.json"], site.pages["/299.json"] = Page(TEXT, 500), Page(TEXT, 299)
+    site.pages["/206.json"], site.pages["/304.json"] = Page(TEXT, 206), Page(b"", 304)
+    refused(f"{site.url}/500.json", "answers 500 Internal Server Error")
+    refused(f"{site.url}/299.json", "answers 299")
+    refused(f"{site.url}/206.json", "answers 206")
+    refused(f"{site.url}/304.json", "answers 304")
+
+
+@pytest.mark.clause("K4")
+def test_redirects_that_lead_nowhere(site: Site) -> None:
+    site.pages |= {"/a.json": moved("/b.json"), "/b.json": moved("/a.json"), "/in.json": moved("/user/login")}
+    refused(f"{site.url}/a.json", "redirects more than 5 times")
+    refused(f"{site.url}/in.json", "sign-in page")
+    for location in ("file:///etc/passwd", "ftp://h/x", "https:///x", "http://[", "//u:secret@h/x", "javascript:1"):
+        site.pages["/a.json"] = moved(location)
+        assert "secret" not in refused(f"{site.url}/a.json", "no address")
+    assert {path for path, _ in site.seen} == {"/a.json", "/b.json", "/in.json"}
+
+
+@pytest.mark.clause("K4")
+def test_no_redirect_leads_out_of_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(SELF_SIGNED))
+    with Site(tls=True) as safe:
+        safe.pages |= {"/x.json": Page(TEXT), "/y.json": moved(f"{site.url}/x.json")}
+        assert load(f"{safe.url}/x.json").content == small()
+        refused(f"{safe.url}/y.json", "from https to http")
+    assert site.seen == []
+
+
+@pytest.mark.clause("K4")
+def test_a_certificate_that_nobody_vouches_for() -> None:
+    with Site(tls=True) as safe:
+        refused(safe.url, safe.url, "its certificate is not trusted")
+        assert safe.seen == []
+
+
+@pytest.mark.clause("K4")
+def test_no_server_and_one_that_is_silent(site: Site) -> None:
+    refused(f"http://127.0.0.1:{free_port()}", "connection is refused")
+    done = threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler) -> None:
+        done.wait(20)
+
+    def stalls(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{")
+        handler.wfile.flush()
+        done.wait(20)
+
+    site.pages |= {"/silent.json": silent, "/stalls.json": stalls}
+    for name in ("silent", "stalls"):
+        refused(f"{site.url}/{name}.json", "does not answer in time", caller=Caller(timeout=0.2))
+    done.set()
+
+
+@pytest.mark.clause("K4")
+def test_an_answer_that_breaks_off_is_not_a_short_document(site: Site) -> None:
+    site.pages["/x.json"] = Page(TEXT, headers={"Content-Length": str(len(TEXT) + 1)})
+    refused(f"{site.url}/x.json", "the answer breaks off")
+
+    def torn(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(TEXT), TEXT))
+
+    def noise(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"\x00\xff" * 100)
+
+    site.pages |= {"/torn.json": torn, "/noise.json": noise}
+    refused(f"{site.url}/torn.json", "the answer breaks off")
+    refused(f"{site.url}/noise.json", "the answer breaks off")
+
+
+def endless(sent: list[int], head: bytes) -> Any:
+    """An answer without end; `sent` counts its pieces of 64 KiB."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            handler.wfile.write(b"HTTP/1.1 %b\r\nConnection: close\r\n\r\n" % head)
+            while True:
+                handler.wfile.write(b" " * 65536)
+                sent.append(65536)
+        except OSError:
+            pass
+
+    return answer
+
+
+@pytest.mark.clause("K4")
+def test_an_answer_without_end_is_read_up_to_the_limit(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "LIMIT", 1024 * 1024)
+    sent: list[int] = []
+    for head in (b"200 OK", b"200 OK\r\nContent-Length: 524288000"):
+        site.pages["/big.json"] = endless(sent, head)
+        refused(f"{site.url}/big.json", "longer than 1 MiB")
+    site.pages["/moved.json"] = endless(sent, b"302 Found\r\nLocation: /x.json")
+    assert load(f"{site.url}/moved.json").content == small()
+    assert sum(sent) < 3 * 20 * 1024 * 1024  # what buffers of both sides take, far from an end
+
+
+@pytest.mark.clause("K4")
+def test_a_compressed_answer_is_never_unpacked(site: Site) -> None:
+    bomb = gzip.compress(b" " * 64 * 1024 * 1024, 1)
+    site.pages["/x.json"] = Page(bomb, headers={"Content-Encoding": "gzip"})
+    refused(f"{site.url}/x.json", "compressed")
+    assert site.seen[0][1]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("address", ["http://", "http://u:secret@h/x.json", "https://[", "http://h:x/", "http://h/a b"])
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(ShimError) as caught:
+        load(address)
+    assert "secret" not in caught.value.message
+
+
+# --- files that are none
+
+
+@pytest.mark.clause("K4")
+def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused("nowhere.json", "'nowhere.json' is not there")
+    refused("forge.example", "http(s)://")
+    refused(".", "is a folder")
+    refused("a\0b", "cannot be read")
+    refused("x" * 5000, "cannot be read")
+    (tmp_path / "loop").symlink_to("loop")
+    refused("loop", "cannot be read")
+    (tmp_path / "empty").touch()
+    refused("empty", "is empty")
+    monkeypatch.setattr(sources, "LIMIT", 1000)
+    refused("/dev/zero", "longer than")
+
+
+@pytest.mark.clause("K4")
+def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", denied)
+    refused("x.json", "cannot be read (Permission denied)")
+
+
+# --- commits
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with `spec/x.json`, of which the tag `v1` has the small document; the working folder is in it."""
+    folder = tmp_path / "repository"
+    (folder / "spec").mkdir(parents=True)
+    (folder / "spec" / "x.json").write_bytes(TEXT)
+    monkeypatch.chdir(folder)
+    for line in ("init -q", "add .", "commit -q --message=one", "tag v1"):
+        git(folder, *line.split())
+    (folder / "spec" / "x.json").write_text("{}")
+    return folder
+
+
+def test_a_file_of_a_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = load("git:v1:spec/x.json")
+    assert (document.name, document.text) == ("git:v1:spec/x.json", TEXT)
+    monkeypatch.chdir(repository / "spec")
+    assert load("git:HEAD:./x.json").text == load("git:HEAD:spec/x.json").text == TEXT
+
+
+@pytest.mark.clause("K4")
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("git:v2:spec/x.json", ["no commit 'v2'", "shallow"]),
+        ("git:v1:spec/y.json", ["no file 'spec/y.json' in 'v1'"]),
+        ("git:v1:spec", ["no file 'spec' in 'v1'"]),
+        ("git:v1:../../x", ["no file '../../x' in 'v1'"]),
+        ("git:v1", ["is not git:REF:PATH"]),
+        ("git::x.json", ["is not git:REF:PATH"]),
+        ("git:v1:", ["is not git:REF:PATH"]),
+        ("git:--output=evil:x", ["is not git:REF:PATH"]),
+        ("git:--help:x", ["is not git:REF:PATH"]),
+        ("git:v1 --output=evil:x", ["no commit"]),
+        ("git:v1\nx:x", ["no commit"]),
+        ("git:v1\0:x", ["is not git:REF:PATH"]),
+    ],
+)
+def test_what_is_in_no_commit(repository: Path, source: str, words: list[str]) -> None:
+    refused(source, *words)
+    assert sorted(path.name for path in repository.iterdir()) == [".git", "spec"]
+
+
+@pytest.mark.clause("K4")
+def test_no_repository_and_no_git(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "LIMIT", 100)
+    refused("git:v1:spec/x.json", "longer than")
+    monkeypatch.chdir(tmp_path)
+    refused("git:v1:spec/x.json", "in no git repository")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused("git:v1:spec/x.json", "needs git")
