@@ -159,7 +159,7 @@ class Operation:
         return self.template.startswith(FACE)
 
     def by_run(self, template: str, run_id: int) -> Operation:
-        """The operation `template` on a run of the same repository, for the same caller."""
+        """The operation `template` on a run, or a job, of the same repository, for the same caller."""
         path = self._path(template, run_id).removeprefix(self._repo_path)
         return replace(self, template=template, id=run_id, attempt=None, tail=path)
 
@@ -243,7 +243,9 @@ def _attempt(query: str) -> int | None:
 
 def as_caller(path: str, query: str) -> str:
     """`path` with those parameters of the caller's query that decide who the caller is."""
-    identity = urlencode([(key, value) for key, value in parse_qsl(query) if key in _IDENTITY_QUERY])
+    identity = urlencode(
+        [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key in _IDENTITY_QUERY]
+    )
     return path + ("&" if "?" in path else "?") * bool(identity) + identity
 
 

@@ -47,6 +47,10 @@ def test_parts_of_a_log_are_never_the_whole(either: Small) -> None:
     assert by.get(url, params={"tail": 0}).status_code == 416
     assert by.get(url, params={"step": 77}).json()["cause"] == "step-not-found"
     assert by.get(url, params={"tail": ""}).content == LOG
+    for part in ("step", "tail"):
+        for attempt in ("0", "-1", "none", "2"):
+            none = by.get(url, params={part: 1 if part == "tail" else 0, "attempt": attempt})
+            assert none.status_code == 404, f"attempt {attempt} is no other one's: {none.text[:99]}"
 
 
 @clause("A4", "A6")

@@ -139,6 +139,7 @@ def test_the_identity_of_a_query() -> None:
     assert as_caller("/x?limit=1", query) == "/x?limit=1&token=a&access_token=b%26c&sudo=d"
     assert as_caller("/x", query) == "/x?token=a&access_token=b%26c&sudo=d"
     assert as_caller("/x", "attempt=1") == "/x"
+    assert as_caller("/x", "sudo=&sudo=d") == "/x?sudo=&sudo=d", "of several of a name the first one counts"
 
 
 @pytest.mark.clause("S6")

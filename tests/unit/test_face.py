@@ -152,6 +152,13 @@ def test_a_name_that_is_another_jobs_index_is_refused(small: Small, proxy: Runni
     assert proxy.get(f"{FACE}{R}/1/logs?job=0", small.token).content == row("first")
 
 
+@clause("H1")
+def test_the_first_job_is_the_first_whatever_others_are_called(small: Small, proxy: Running) -> None:
+    small.add({"build": row("first"), "0": row("second")})
+    assert proxy.get(f"{FACE}{R}/1/logs", small.token).content == row("first")
+    assert proxy.get(f"{FACE}{R}/1/logs?job=0", small.token).json()["cause"] == "job-ambiguous"
+
+
 @clause("H2")
 def test_runs_that_do_not_exist(small: Small, proxy: Running) -> None:
     run = two(small)
@@ -208,6 +215,21 @@ def test_where_the_server_has_the_operations_no_web_page_is_asked_for() -> None:
         assert proxy.get(f"{FACE}{R}/latest/summary", small.token).json()["by_status"] == {"success": 2}
         assert proxy.get(f"{FACE}{R}/2/logs?job=test", small.token).content == LOG
         assert {seen.path.split("/")[1] for seen in small.double.requests} == {"api", "swagger.v1.json"}
+
+
+@clause("H3", "A8", "S3")
+def test_a_server_that_does_not_say_what_it_has_is_asked() -> None:
+    """Natively first: 16 gives its jobs without a web account, whose pages the shim could not read here."""
+    with Small("16", swagger=False) as small, Running(small.url) as proxy:
+        run = two(small)
+        ids = [job.id for job in run.jobs]
+        assert [job["id"] for job in proxy.get(f"{FACE}{R}/2/jobs", small.token).json()] == ids
+        assert [job["id"] for job in proxy.get(f"{R}/latest/jobs", small.token).json()] == ids
+        assert proxy.get(f"{FACE}{R}/latest/logs?job=test", small.token).content == LOG
+    with Small("15", swagger=False) as small, fronted(small) as proxy:
+        ids = [job.id for job in two(small).jobs]
+        for path in (f"{FACE}{R}/2/jobs", f"{R}/latest/jobs"):
+            assert [job["id"] for job in proxy.get(path, small.token).json()] == ids, path
 
 
 @clause("H4")
@@ -281,6 +303,8 @@ def test_a_run_or_a_job_is_rerun(small: Small) -> None:
             assert again() == ["test"]
         assert post(proxy, f"{FACE}{R}/2/rerun?job=no", token).json()["cause"] == "job-not-in-run"
         assert post(proxy, f"{FACE}{R}/0/rerun", token).json()["cause"] == "run-number-not-found"
+        small.model.add_run(small.repo, [])
+        assert post(proxy, f"{FACE}{R}/3/rerun", token).json()["cause"] == "run-number-not-found"
         assert post(proxy, f"{FACE}{R}/2/rerun", small.token).status_code == 403
         assert post(proxy, f"{FACE}{R}/2/rerun", "0" * 40).status_code == 401
         found = proxy.get(f"{FACE}{R}/2/rerun", token)
@@ -391,6 +415,22 @@ def test_with_the_face_the_document_is_one_that_holds_together() -> None:
         assert made["paths"][OF_FACE + "rerun"]["post"][MARK] is True
         names = [parameter["name"] for parameter in made["paths"][OF_FACE + "logs"]["get"]["parameters"]]
         assert {"run_number", "job", "attempt", "tail"} <= set(names)
+
+
+@clause("H8", "X21")
+@pytest.mark.parametrize("face", ["11", "15"])
+def test_a_proxy_without_the_face_in_front_of_one_with_it(face: str) -> None:
+    """There `runs/{id}/jobs` and `…/logs` are by run id again, and so says its document; `summary` passes."""
+    with Small(face) as small, fronted(small, face=True) as first, Running(first.base_url, small.web) as second:
+        run = two(small)
+        paths = second.get("/swagger.v1.json").json()["paths"]
+        assert [path for path in paths if path.startswith(OF_FACE)] == [OF_FACE + "summary"]
+        told = second.get(f"{R}/{run.id}/jobs", small.token)
+        if small.double.face.api_runs:
+            assert [job["id"] for job in told.json()] == [job.id for job in run.jobs]
+        else:
+            assert told.json()["cause"] == "no-run-ids"
+        assert second.get(f"{R}/2/summary", small.token).json()["title"] == "second"
 
 
 @clause("H8")

@@ -158,6 +158,31 @@ def test_an_upload_that_does_not_go_on_is_let_go(behind: Behind, lines: bytes) -
 
 
 @clause("X10")
+@pytest.mark.parametrize("target", [b"/", b"/api/v1/repos/o/r/actions/jobs/1/logs"])
+def test_a_server_that_says_nothing(behind: Behind, target: bytes) -> None:
+    behind.answer = lambda wire, head: wire.all() and behind.ended.set()
+    with Running(behind.url, idle=0.3) as proxy, proxy.dialled() as connection:
+        connection.sendall(request(target))
+        front = Wire(connection)
+        head = front.until(END)
+        assert head.startswith(b"HTTP/1.1 502 ") and b"in time" in front.body(head)
+
+
+@clause("X10")
+def test_a_server_that_stops_in_the_middle(behind: Behind) -> None:
+    def say(wire: Wire, head: bytes) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+        wire.all()
+        behind.ended.set()
+
+    behind.answer = say
+    with Running(behind.url, idle=0.3) as proxy, proxy.dialled() as connection:
+        connection.sendall(request())
+        assert Wire(connection).all().endswith(END + b"abc"), "closed before its length is reached"
+        assert behind.ended.wait(5)
+
+
+@clause("X10")
 def test_a_server_that_is_not_there() -> None:
     with Proxied(f"http://127.0.0.1:{free_port()}") as proxied:
         for target in (b"/", b"/api/v1/repos/o/r/actions/jobs/1/logs", b"/swagger.v1.json"):

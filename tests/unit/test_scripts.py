@@ -7,6 +7,7 @@ proxy that the bench would start as a process runs in a thread.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -232,3 +233,50 @@ def test_the_server_of_one_answer_gives_it(bench: ModuleType) -> None:
     with bench.calls.child("one_answer.py") as url, requests.Session() as session:
         for _ in range(2):
             assert session.get(url + bench.calls.CALL, timeout=10).json() == {"version": "15.0.2+gitea-1.22.0"}
+
+
+@pytest.fixture
+def judged(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The part of the bench that times the spec checks, with one copy of the facts and one turn."""
+    part = bench.judged
+    for name, value in {"COPIES": 1, "SIZE": range(10_000, 100_000), "TURNS": 1}.items():
+        monkeypatch.setattr(part, name, value)
+    return part
+
+
+def test_spec_checks_are_timed_on_right_verdicts(judged: ModuleType, native: Server) -> None:
+    figures = [*judged.figures(native), *judged.made()]
+    assert [(figure.server, figure.unit, figure.at_most) for figure in figures] == [
+        ("Forgejo 16.0.0", " s", 2),
+        ("none", " s", 5),
+    ]
+    assert "all 32 definitions" in figures[1].what
+
+
+def test_the_documents_of_the_bench_are_as_large_as_a_server_s(bench: ModuleType) -> None:
+    part = bench.judged
+    base = part.multiplied(json.loads(part.FACTS.read_text()), part.COPIES)
+    head, changes = part.changed(base)
+    assert all(750_000 <= len(json.dumps(one)) <= 900_000 for one in (base, head))
+    unchanged = [name for name, schema in base["definitions"].items() if head["definitions"][name] == schema]
+    assert unchanged == [] and changes.keys() == base["definitions"].keys() and all(changes.values())
+
+
+def test_a_missed_or_made_up_change_or_another_size_ends_the_bench(
+    judged: ModuleType, native: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, some = judged.judge, []
+
+    def blind(changes: list[Any]) -> list[Any]:
+        some[:] = changes[-1:]
+        return judge([change for change in changes if change.where != some[0].where])  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(judged, "judge", blind)
+    with pytest.raises(SystemExit, match="changes that are missed or not there, made documents"):
+        list(judged.made())
+    monkeypatch.setattr(judged, "judge", lambda changes: judge([*changes, *some]))
+    with pytest.raises(SystemExit, match="changes that are missed or not there, Forgejo 16.0.0"):
+        list(judged.figures(native))
+    monkeypatch.setattr(judged, "SIZE", range(10, 20))
+    with pytest.raises(SystemExit, match="bytes, where 10 to 19 are right"):
+        list(judged.made())

@@ -74,7 +74,7 @@ def test_what_is_no_document(data: bytes, said: str) -> None:
         ("/paths", [], "needs a mapping at /paths"),
         ("/info", None, "needs a mapping at /info"),
         ("/paths", {"x": {}}, "has a path that begins with no slash: 'x'"),
-        ("/paths", {"/x": {"get": []}}, "needs a mapping at /paths/~1x/get, as a operation"),
+        ("/paths", {"/x": {"get": []}}, "needs a mapping at /paths/~1x/get, for the operation"),
         (f"{POST}/responses", GONE, f"has no responses at {POST}"),
         (f"{POST}/responses/", {}, f"has an answer with the code '' at {POST}/responses"),
         (f"{POST}/responses/2XX", {}, f"has an answer with the code '2XX' at {POST}/responses"),

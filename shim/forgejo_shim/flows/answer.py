@@ -181,11 +181,14 @@ async def _latest(viewer: Viewer, operation: Operation, allowed: Allowed) -> Rep
     if operation.template == LATEST:
         return Reply(200, [JSON_TYPE], encode(run))
     wanted = operation.by_run(RUN_JOBS if operation.template == LATEST_JOBS else RUN_LOGS, run["id"])
-    if await capability(viewer.net, viewer.server, wanted) is not Capability.PRESENT:
-        return await _of_run(viewer, wanted, allowed)
-    native = await viewer.api(wanted.path)
-    kept = ("Content-Type", "Content-Length", "Content-Disposition", "Date")
-    return Reply(native.status, native.headers.only(*kept), native)
+    if await capability(viewer.net, viewer.server, wanted) is not Capability.ABSENT:
+        native = await viewer.api(wanted.path)
+        if native.status == 200:
+            kept = ("Content-Type", "Content-Length", "Content-Disposition", "Date")
+            return Reply(200, native.headers.only(*kept), native)
+        if refusal := await relay(native, operation):
+            return refusal
+    return await _of_run(viewer, wanted, allowed)
 
 
 async def _part(viewer: Viewer, operation: Operation, allowed: Allowed) -> Reply:

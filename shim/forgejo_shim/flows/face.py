@@ -65,9 +65,11 @@ async def translate(
         return jobs
     wanted = dict(reversed(parse_qsl(operation.query))).get("job", "")
     if operation.template == FACE_LOGS or (wanted and operation.template == FACE_RERUN):
-        job = _chosen(jobs, wanted or "0", run["index_in_repo"])
+        job = _chosen(jobs, wanted, run["index_in_repo"])
         return _as(operation, JOB_LOGS if operation.template == FACE_LOGS else RERUN_JOB, job["id"])
     if operation.template == FACE_RERUN:
+        if not jobs:
+            raise _no_run(viewer, run["index_in_repo"])
         return _as(operation, RERUN_NUMBER, run["index_in_repo"])
     told = jobs if operation.template == FACE_JOBS else _summary(run, jobs)
     return Reply(200, [JSON_TYPE], encode(told))
@@ -107,7 +109,7 @@ async def _jobs(viewer: Viewer, operation: Operation, run: Json) -> list[Json] |
     """The run's jobs by their index, with attempts and tasks where those are asked for; or the API's refusal."""
     if "id" in run:
         native = operation.by_run(RUN_JOBS, run["id"])
-        if await capability(viewer.net, viewer.server, native) is Capability.PRESENT:
+        if await capability(viewer.net, viewer.server, native) is not Capability.ABSENT:
             answer = await viewer.api(native.path)
             if answer.status == 200:
                 return _indexed(read_jobs(await whole(answer, JSON_LIMIT, "the API's jobs of a run")))
@@ -137,9 +139,9 @@ def _no_run(viewer: Viewer, run_number: int) -> NotThere:
 
 
 def _chosen(jobs: list[Json], wanted: str, run_number: int) -> Json:
-    """The one job with this name or this index. Raises NotThere, Ambiguous."""
+    """The one job with this name or this index; the first if none is wanted. Raises NotThere, Ambiguous."""
     index = number(wanted) if wanted.isascii() and wanted.isdecimal() else -1
-    found = [job for job in jobs if job["name"] == wanted or job["index"] == index]
+    found = [job for job in jobs if job["name"] == wanted or job["index"] == index] if wanted else jobs[:1]
     if len(found) == 1:
         return found[0]
     shown = ", ".join(f"{job['index']} ({job['name']})" for job in (found or jobs)[:SHOWN]) or "none"
@@ -147,7 +149,7 @@ def _chosen(jobs: list[Json], wanted: str, run_number: int) -> Json:
         raise Ambiguous(
             f"run {run_number} has {len(found)} jobs {wanted}; name one by its index: {shown}", cause="job-ambiguous"
         )
-    raise NotThere(f"run {run_number} has no job {wanted}; its jobs are: {shown}", cause="job-not-in-run")
+    raise NotThere(f"run {run_number} has no job {wanted or 0}; its jobs are: {shown}", cause="job-not-in-run")
 
 
 def _summary(run: Json, jobs: list[Json]) -> Json:

@@ -292,12 +292,14 @@ async def _planned(viewer: Viewer, operation: Operation, log: NativeLog, wanted:
         place = await locate(viewer, operation.id)
         if log.attempt is None and place.job.status in ("waiting", "blocked"):
             raise NotExecuted
-        log.attempt = log.attempt or place.state.newest
+        if log.attempt is None:
+            log.attempt = place.state.newest
         return await _counted(viewer, operation.id, place.at, log.attempt, wanted, await _size(log))
     plan = await log.reader.plan(operation)
     if log.attempt is None and not plan.task_id:
         raise NotExecuted
-    log.attempt = log.attempt or plan.attempt
+    if log.attempt is None:
+        log.attempt = plan.attempt
     status, steps = plan.attempts.get(log.attempt, ("", ()))
     if not steps:
         await (await log.open("bytes=0-0")).close()  # its refusal says more

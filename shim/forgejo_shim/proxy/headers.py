@@ -20,6 +20,7 @@ HOP_BY_HOP = frozenset({
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
     "transfer-encoding", "upgrade",
 })  # fmt: skip
+ALWAYS = frozenset({"host", "content-length"})  # whoever names them as hop-by-hop means no good
 FORWARDED = frozenset({
     "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server",
     "x-real-ip",
@@ -59,7 +60,7 @@ def end_to_end(headers: Iterable[tuple[str, str]]) -> Pairs:
     ends = HOP_BY_HOP
     for plain, _, value in pairs:
         if plain == "connection":
-            ends |= {word.strip().lower() for word in value.split(",")}
+            ends |= {word.strip().lower() for word in value.split(",")} - ALWAYS
     return [(name, value) for plain, name, value in pairs if plain not in ends]
 
 
@@ -85,4 +86,4 @@ def _passes(name: str, listed: bool, identity: frozenset[str]) -> bool:
     # Go's net/http and CGI-like layers read `_` and `-` alike in places, so neither spelling passes.
     plain = name.lower().replace("_", "-")
     signs_in = plain.startswith(IDENTITY) or plain in identity
-    return name.lower() not in FORWARDED and (listed or not signs_in)
+    return plain not in FORWARDED and (listed or not signs_in)

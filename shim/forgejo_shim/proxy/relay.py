@@ -130,6 +130,8 @@ async def ask(
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     headers = [pair for pair in to_upstream(head_in(request), peer, identity) if pair[0].lower() != "expect"]
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
     body = Incoming(request.content, upstream.idle) if request.body_exists else None
     try:
         return await upstream.open(request.method, target or request.raw_path, headers, body)

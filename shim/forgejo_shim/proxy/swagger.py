@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ..contract import LATEST_JOBS, LATEST_LOGS, RERUN_RUN, RUN_JOBS, RUN_LOGS
+from ..contract import LATEST_JOBS, LATEST_LOGS, OF_FACE, RERUN_RUN, RUN_JOBS, RUN_LOGS
 from ..flows.net import JSON_LIMIT, Reply, whole
 from ..models import Headers
 from .headers import end_to_end
@@ -31,8 +31,10 @@ MARK = "x-forgejo-shim"
 ACTIONS = "/repos/{owner}/{repo}/actions/"
 RUN = f"{ACTIONS}runs/{{run_id}}"  # absent up to 11, whose API knows no run ids
 DOCUMENTS = ("contract.swagger.json", "additions.swagger.json")
-OF_FACE = "forgejo-proxy.swagger.json"
+FACE_DOCUMENT = "forgejo-proxy.swagger.json"
 NOT_WITH_FACE = (RUN_JOBS, RUN_LOGS, RERUN_RUN, LATEST_JOBS, LATEST_LOGS)  # its paths mean something else
+# The same of a face behind, for a proxy that has none: there these are by run id.
+ONLY_WITH_FACE = tuple(OF_FACE + what for what in ("jobs", "logs", "rerun"))
 # Of the caller's request: what would make the answer another one than the whole document as it is now.
 WITHOUT = (
     "accept-encoding", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
@@ -52,7 +54,7 @@ class Swagger:
 
     def __init__(self, *, writes: bool, face: bool = False) -> None:
         self._writes = writes
-        self._face = own_document(OF_FACE) if face else None
+        self._face = own_document(FACE_DOCUMENT) if face else None
         self._made: tuple[bytes, bytes] = b"", b""
 
     async def answer(self, request: web.BaseRequest, ask: AskWith, idle: float) -> Outgoing:
@@ -75,7 +77,7 @@ class Swagger:
     @property
     def of_face(self) -> bytes:
         """The document of forgejo-proxy's routes where they always stand, with what this proxy really does."""
-        document = own_document(OF_FACE)
+        document = own_document(FACE_DOCUMENT)
         paths = {
             path: {method: operation for method, operation in methods.items() if _may(method, self._writes)}
             for path, methods in document["paths"].items()
@@ -103,7 +105,7 @@ def own_documents() -> tuple[Json, ...]:
 
 def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool, face: Json | None = None) -> bytes:
     """The server's document with what it lacks of `ours`; unchanged if it is none, or lacks nothing. The paths of a
-    `face` stand in the place of those that they hide."""
+    `face` stand in the place of those that they hide; those of one behind are hidden by what is ours."""
     try:
         swagger = json.loads(document)
         if swagger["swagger"] != "2.0" or not any(path.startswith(ACTIONS) for path in swagger["paths"]):
@@ -114,13 +116,12 @@ def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool, face: Jso
             for path, method in _operations(own)
             if _offered(swagger["paths"], path, method, writes)
         ]
+        hidden = [swagger["paths"].pop(path, None) for path in (NOT_WITH_FACE if face else ONLY_WITH_FACE)]
         if face:
-            for path in NOT_WITH_FACE:
-                swagger["paths"].pop(path, None)
             added += [_add(swagger, face, path, method) for path, method in _operations(face) if _may(method, writes)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return document
-    return json.dumps(swagger, ensure_ascii=False, indent=2).encode() + b"\n" if any(added) else document
+    return json.dumps(swagger, ensure_ascii=False, indent=2).encode() + b"\n" if any(added + hidden) else document
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str]]:

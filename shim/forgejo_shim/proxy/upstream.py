@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # what aiohttp would add by itself
 CONNECT = 10.0  # seconds
+TURNS = 4  # looks within the time for which a head is waited for
 CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
 PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
@@ -50,13 +51,16 @@ class Upstream:
         self._scheme, self._authority, self._prefix = parts.scheme, parts.netloc, parts.path
         self._places = asyncio.Semaphore(limit)
         self._patience = patience
+        self._heads = Heads(idle)
+        self._timed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle)
+        self._untimed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
         self.sent = 0
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             request_class=Request,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle),
+            timeout=self._timed,
             read_bufsize=CHUNK,
             max_line_size=LINE,
             max_field_size=LINE,
@@ -73,14 +77,23 @@ class Upstream:
         await self.take_place()
         try:
             self.sent += 1
-            return await self._session.request(
+            asking = self._session.request(
                 method,
                 self.url(target),
                 headers=spelled_alike(headers),
                 skip_auto_headers=None if body is None and method in ("GET", "HEAD") else AUTO,
                 data=body,
                 allow_redirects=False,
+                timeout=self._untimed if body is None else self._timed,
             )
+            if body is not None:  # it may take its time, and only then is the head waited for
+                return await asking
+            answer = await self._heads.come(asking)
+            wire = answer.connection.protocol if answer.connection else None
+            if wire is not None and not answer.content.is_eof():
+                wire.read_timeout = self.idle
+                wire.start_timeout()
+            return answer
         except TimeoutError:
             raise Unreachable(f"{BEHIND} did not answer in time; try again later") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -119,7 +132,43 @@ class Upstream:
             raise Unreachable(f"{BEHIND} cannot be reached ({type(error).__name__}); try again later") from None
 
     async def close(self) -> None:
+        self._heads.close()
         await self._session.close()
+
+
+class Heads:
+    """Gives up answers whose head does not come within `idle` seconds, or some more: one timer looks after them all,
+    since one for each would be a twentieth of what a small request costs."""
+
+    def __init__(self, idle: float) -> None:
+        self._turn = 0
+        self._since: dict[asyncio.Task[Any] | None, int] = {}  # the turn in which a task began to wait; -1: given up
+        self._every = idle / TURNS
+        self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
+
+    async def come(self, asking: Awaitable[T]) -> T:
+        """Wait for an answer. Raises TimeoutError."""
+        task = asyncio.current_task()
+        self._since[task] = self._turn
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            if task and self._since[task] < 0 and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            del self._since[task]
+
+    def _look(self) -> None:
+        self._turn += 1
+        for task, turn in self._since.items():
+            if task and 0 <= turn < self._turn - TURNS:
+                self._since[task] = -1
+                task.cancel()
+        self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
+
+    def close(self) -> None:
+        self._timer.cancel()
 
 
 def spelled_alike(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -170,7 +170,7 @@ def _plain(content: Json) -> None:
 def _parts(content: Json, node: Any, kind: str, at: str) -> Iterator[tuple[Any, str, str]]:
     """The parts below a node, which is of the right type itself."""
     if not isinstance(node, dict):
-        raise NotSwagger(f"needs a mapping at {at or '/'}, as a {kind}")
+        raise NotSwagger(f"needs a mapping at {at or '/'}, for the {kind}")
     if kind in REFERRED and "$ref" in node:
         if not isinstance(node["$ref"], str):
             raise NotSwagger(f"has a $ref that is no text, at {at}")
