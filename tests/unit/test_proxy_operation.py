@@ -176,10 +176,9 @@ def test_a_sign_in_goes_on_without_the_one_who_caused_it() -> None:
     with Small("15") as small, Running(small.url, WRONG) as proxy:
         path = log_path(small)
         small.double.faults.slow("/user/login", delay=0.3, piece=100_000)
-        with suppress(requests.Timeout):
-            proxy.session.get(
-                proxy.base_url + path, headers={"Authorization": f"token {small.token}"}, timeout=(5, 0.1)
-            )
+        with proxy.dialled() as caller:
+            caller.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nAuthorization: token {small.token}\r\n\r\n".encode())
+            wait(lambda: any(seen.path == "/user/login" for seen in small.double.requests), "the sign-in to begin", 10)
         wait(lambda: proxy.proxy.session.refusals == 1, "the refusal to be known", 10)
 
 
