@@ -20,7 +20,7 @@ from hand import NO_REPOSITORY, READ, WRITE, Account, Hand, Web, totp, wait
 from questions import STATE, Paths, boxed, numbered, play
 from recorder import Record, Recorder
 from runner import Row, Runner, Task
-from servers import Factory, Server
+from servers import Factory, NotOurs, Server
 from world import FAN, Workflow, job, workflow
 
 DYNAMIC = workflow(gen=job(outputs={"list": "x"}), fan=job(needs=["gen"], strategy=FAN), last=job())
@@ -347,7 +347,7 @@ class Moments:
         self._ask_both("before the restart", made, web)
         try:
             self.server.restart()
-        except NotImplementedError:
+        except NotOurs:
             return
         self._ask_both("after the restart", made, web)
         self.hand.forget_session()

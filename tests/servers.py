@@ -73,6 +73,10 @@ GIT: Settings = {"repository.DISABLE_HTTP_GIT": "false", "server.LFS_START_SERVE
 """What `QUICK` switches off and a proxy has to carry."""
 
 
+class NotOurs(Exception):
+    """What was asked of a server is not possible the way it is run: somebody else runs it, or it keeps its settings."""
+
+
 class Server:
     """A running Forgejo with an admin's name and password; leaving the `with` block stops it."""
 
@@ -89,16 +93,16 @@ class Server:
         """Stop the server and remove what it kept."""
 
     def restart(self, **settings: str) -> None:
-        """Stop and start it with the same data; sessions kept in memory are lost."""
-        raise NotImplementedError(f"{self.how} can't be restarted")
+        """Stop and start it with the same data; sessions kept in memory are lost. Raises NotOurs."""
+        raise NotOurs(f"{self.how} can't be restarted")
 
     def kill(self) -> None:
-        """End it without a warning."""
-        raise NotImplementedError(f"{self.how} can't be killed")
+        """End it without a warning. Raises NotOurs."""
+        raise NotOurs(f"{self.how} can't be killed")
 
     def revive(self) -> None:
-        """Start it again after it was killed, with what it had stored."""
-        raise NotImplementedError(f"{self.how} can't be started")
+        """Start it again after it was killed, with what it had stored. Raises NotOurs."""
+        raise NotOurs(f"{self.how} can't be started")
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of what the server wrote, for a failure's report."""
@@ -285,7 +289,7 @@ class Image(Server):
 
     def restart(self, **settings: str) -> None:
         if settings:
-            raise NotImplementedError("a container keeps its settings")
+            raise NotOurs("a container keeps its settings")
         self._container.get_wrapped_container().restart()
         self._await(120)
 
@@ -327,7 +331,7 @@ class Url(Server):
 
     def __init__(self, base_url: str, settings: Settings | None = None) -> None:
         if settings:
-            raise NotImplementedError(f"the settings of {base_url} are not ours to choose")
+            raise NotOurs(f"the settings of {base_url} are not ours to choose")
         self.how = f"URL {base_url}"
         self.base_url = base_url.rstrip("/")
         self.admin = os.environ["FORGEJO_ADMIN_USER"]
@@ -358,7 +362,7 @@ class Pretended(Server):
 
     def restart(self, **settings: str) -> None:
         if settings:
-            raise NotImplementedError("the double keeps its settings")
+            raise NotOurs("the double keeps its settings")
         self.double.drop_sessions()
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ from forgejo_shim import WebLogin, mount
 from hand import plain_session
 from proxied import Proxied
 from seeded import Job, Repo, Run
-from servers import GIT, Server, available
+from servers import GIT, NotOurs, Server, available
 from world import Seeded, seed
 
 RUNS = frozenset({"run-jobs", "run-zip"})
@@ -124,7 +124,7 @@ def start(target: Target, port: int) -> Server | str:
         return way()
     try:
         return way({"server.ROOT_URL": f"http://127.0.0.1:{port}/", **GIT})
-    except NotImplementedError:  # somebody else runs it
+    except NotOurs:  # somebody else runs it
         return way()
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Client:
+class Client(ABC):
     """A client at a server. `jobs` gives each one's id, status and name; `log` bytes, or text if it has no bytes."""
 
     server: str
@@ -37,11 +38,11 @@ class Client:
     owner: str
     repo: str
 
-    def jobs(self, run_id: int) -> Jobs:
-        raise NotImplementedError
+    @abstractmethod
+    def jobs(self, run_id: int) -> Jobs: ...
 
-    def log(self, job_id: int) -> bytes | str:
-        raise NotImplementedError
+    @abstractmethod
+    def log(self, job_id: int) -> bytes | str: ...
 
     def call(self, variable: str, name: str, *words: str, **environment: str) -> bytes:
         """What an executable prints, found by a variable or on the PATH. Raises Failed."""
