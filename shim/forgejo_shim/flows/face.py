@@ -32,9 +32,9 @@ from ..contract import (
 )
 from ..errors import Ambiguous, NotThere
 from ..models import Headers, Location
-from ..web import FINAL, read_jobs, read_runs, seconds
+from ..web import FINAL, read_jobs, seconds
 from .answer import JSON_TYPE, Allowed, capability, question, refuse_signatures
-from .job import NO_FACTS, Viewer
+from .job import NO_FACTS, Viewer, numbered
 from .latest import latest_on_web, latest_run
 from .net import JSON_LIMIT, Net, Reply, encode, whole
 from .runjobs import as_contract, attempted, relay
@@ -89,10 +89,8 @@ async def _run(viewer: Viewer, operation: Operation, allowed: Allowed) -> Json |
         path = runs_path(viewer.repo, run_number=operation.id, page=1, limit=1)
         answer = await viewer.api(path)
         if answer.status == 200:
-            runs, _ = read_runs(await whole(answer, JSON_LIMIT, "the API's run"))
-            for run in runs:
-                if run["index_in_repo"] == operation.id:
-                    return run
+            if run := await numbered(answer, operation.id):
+                return run
             raise _no_run(viewer, operation.id)
         if refusal := await relay(answer, operation):
             return refusal

@@ -20,7 +20,7 @@ from ..errors import NotNow, PageChanged, ShimError, attempt_not_found
 from ..models import Headers, Location, View, WebStep
 from ..web import FINAL, Page, is_log_of, part_of, read_runs, read_view, seconds, sort_answer, view_path
 from .locate import Found, locate, look
-from .net import JSON_LIMIT, encode, whole
+from .net import JSON_LIMIT, Answer, encode, whole
 from .pages import Asked, Reader
 from .runjobs import FIRST_BYTE, TRIES, Attempted, RunFacts, as_contract
 from .taken import attempts_taken
@@ -107,11 +107,14 @@ async def facts_of(reader: Reader, run_number: int) -> RunFacts | None:
     if answer.status != 200:
         await answer.close()
         return None
+    run = await numbered(answer, run_number)
+    return RunFacts(run["id"], run_number, run["repository"]["id"], run["repository"]["owner"]["id"]) if run else None
+
+
+async def numbered(answer: Answer, run_number: int) -> dict[str, Any] | None:
+    """The run with that number in the API's answer, a list of runs. Raises ShimError."""
     runs, _ = read_runs(await whole(answer, JSON_LIMIT, "the API's run"))
-    for run in runs:
-        if run["index_in_repo"] == run_number:
-            return RunFacts(run["id"], run_number, run["repository"]["id"], run["repository"]["owner"]["id"])
-    return None
+    return next((run for run in runs if run["index_in_repo"] == run_number), None)
 
 
 def moving(reader: Reader, found: Found) -> NotNow:
