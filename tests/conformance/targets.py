@@ -133,7 +133,7 @@ class AbsentOperation(AssertionError):
 
 
 class Live:
-    """A running, seeded target as cases ask it: `base_url` is the front's address. Leaving `with` ends its proxy."""
+    """A running, seeded target as cases ask it: `base_url` is the front's address. Leaving `with` ends its proxies."""
 
     def __init__(self, target: Target, server: Server, port: int = 0) -> None:
         self.target = target
@@ -143,13 +143,20 @@ class Live:
         self.proxy = Proxied(server.base_url, self.web, port=port) if target.front == "proxy" else None
         self.base_url = self.proxy.base_url if self.proxy else server.base_url
         self._sessions: dict[str | None, requests.Session] = {}
+        self._further: dict[tuple[str, ...], Proxied] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self.proxy:
-            self.proxy.stop()
+        for proxied in [*self._further.values(), *([self.proxy] if self.proxy else [])]:
+            proxied.stop()
+
+    def further(self, upstream: str, *words: str) -> Proxied:
+        """Another proxy in front of `upstream`, the same for the same words; it ends with the target."""
+        if (upstream, *words) not in self._further:
+            self._further[upstream, *words] = Proxied(upstream, self.web, *words)
+        return self._further[upstream, *words]
 
     @property
     def major(self) -> int:

@@ -7,8 +7,6 @@ there, or not over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 from callers import Caller, People, ask, people_of, places
@@ -47,20 +45,10 @@ CALLERS = (
 )
 
 
-@pytest.fixture(scope="module")
-def _writing() -> Iterator[dict[str, Proxied]]:
-    proxies: dict[str, Proxied] = {}
-    yield proxies
-    for proxied in proxies.values():
-        proxied.stop()
-
-
 @pytest.fixture
-def writing(live: Live, _writing: dict[str, Proxied]) -> Proxied:
+def writing(live: Live) -> Proxied:
     """A proxy that writes, in front of the target's server."""
-    if live.target.name not in _writing:
-        _writing[live.target.name] = Proxied(live.server.base_url, live.web, "--allow-writes")
-    return _writing[live.target.name]
+    return live.further(live.server.base_url, "--allow-writes")
 
 
 def is_yes(direct: requests.Response) -> bool:

@@ -7,7 +7,6 @@ could read, so that anything it made from the web itself would work, and show.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -37,19 +36,10 @@ def job(live: Live) -> Job:
     return live.world.job("failing", "build")
 
 
-@pytest.fixture(scope="module")
-def _seconds() -> Iterator[dict[str, Proxied]]:
-    proxies: dict[str, Proxied] = {}
-    yield proxies
-    for proxied in proxies.values():
-        proxied.stop()
-
-
 @pytest.fixture
-def second(live: Live, _seconds: dict[str, Proxied]) -> Proxied:
-    if live.target.name not in _seconds:
-        _seconds[live.target.name] = Proxied(live.base_url, live.web)
-    return _seconds[live.target.name]
+def second(live: Live) -> Proxied:
+    """A proxy in front of the target's own front."""
+    return live.further(live.base_url)
 
 
 @clause("X21", "S2", "S37")
