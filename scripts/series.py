@@ -1,129 +1,28 @@
-"""A series of patches for one commit of another project: what it says, how it is applied, how it is exported.
+"""A series of patches for one commit of another project: what it says, which one a version takes, how it is applied.
 
 Rules
 -----
-* A folder holds the patches, `series` (their names in order) and `UPSTREAM`: the repository, tag and commit that they
-  are for, the suffix that names what is built from them, and the tree that they end in (which `refresh` writes).
-* Nobody's settings count: git runs with no configuration of user or system, and patches are applied and exported in a
-  repository of our own that only borrows the clone's objects. So two people get the same bytes and the same commit ids.
+* A folder holds the patches, `series` (their names in order) and `UPSTREAM`: the repository, the tag and commit that
+  they are for (the base), the suffix that names what is built from them, the tree that they end in (which `refresh`
+  writes), and what was tested of that tree (which `refresh` removes when the tree changes). Where `UPSTREAM` names a
+  branch, the base is a commit of that branch, and the tag is the first release that has it.
+* Each folder in patches/ is a series for a base of its own. A version takes the one whose base is its nearest ancestor.
+* Two people get the same bytes and the same commit ids (clones.py).
 * No fuzz, no 3-way merge: a patch applies as it stands, or it is refused with the files that are in its way.
 * All or nothing: a clone or a folder that is refused stays as it was.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "patches/v15.0.2"
+from clones import Refused, borrowed, clean_head, commit_of, git, run
+
+PATCHES = Path(__file__).resolve().parent.parent / "patches"
+TRAILERS = ("Forwarded", "Applied-Upstream", "Drop-when")  # what the last paragraph of each message must have
 BASE = "refs/patches/base"  # set in the clone, for `git rebase -i --autosquash refs/patches/base`
-
-ISOLATED = {
-    # HOME and XDG_CONFIG_HOME, because a user's git/attributes and git/ignore are read whatever GIT_CONFIG_GLOBAL says.
-    **dict.fromkeys(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "HOME", "XDG_CONFIG_HOME"), os.devnull),
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_COMMITTER_NAME": "scripts/patches",
-    "GIT_COMMITTER_EMAIL": "patches@localhost",
-    "LC_ALL": "C",
-}
-# What a clone's own settings could still start while we read it or move its HEAD.
-QUIET = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false")
-
-EXPORT = (
-    "format-patch",
-    "--zero-commit",  # the commit id is the same for everybody
-    "--no-signature",  # git's version at the end is not
-    "--full-index",  # an abbreviation depends on how many objects the clone has
-    "--no-stat",  # drawn for a terminal's width, and told by the diff anyway
-    "--no-numbered",  # `[PATCH 2/4]` changes when a patch is added
-    "--no-renames",  # a guess by likeness, which differs between versions of git
-    "--diff-algorithm=myers",
-)
-
-
-class Refused(Exception):
-    """What happened, to which object, and what to do next: a text for a person."""
-
-
-# --- git
-
-
-def run(where: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run git in the repository whose top folder is `where`, never in one that lies above it."""
-    settings = [word for setting in QUIET for word in ("-c", setting)]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment |= ISOLATED | {"GIT_CEILING_DIRECTORIES": str(where.resolve().parent)}
-    try:
-        return subprocess.run(
-            ["git", *settings, *words], cwd=where, env=environment, capture_output=True, text=True, errors="replace"
-        )
-    except FileNotFoundError as missing:
-        if missing.filename == "git":
-            raise Refused("git is needed, and there is none on the PATH; install it") from None
-        raise
-
-
-def git(where: Path, *words: str) -> str:
-    """What git prints; Refused with git's words if it fails."""
-    done = run(where, *words)
-    if done.returncode:
-        raise Refused(f"{where}: git {words[0]} failed: {done.stderr.strip() or 'it does not say why'}")
-    return done.stdout.strip()
-
-
-def commit_of(clone: Path, name: str) -> str | None:
-    """The id of the commit that a name stands for in the clone."""
-    done = run(clone, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def require_repository(clone: Path) -> None:
-    if not clone.is_dir():
-        raise Refused(f"{clone} is no folder; name a clone of Forgejo")
-    if (done := run(clone, "rev-parse", "--git-dir")).returncode:
-        said = done.stderr.strip().splitlines()[0]
-        raise Refused(f"{clone} is no git repository that can be read ({said}); name a clone of Forgejo of your own")
-
-
-def clean_head(clone: Path) -> str:
-    """The id of HEAD in a clone where no change and no operation is under way."""
-    require_repository(clone)
-    if changed := git(clone, "status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"):
-        first = changed.splitlines()[0].split(maxsplit=1)[1]
-        raise Refused(f"the work tree of {clone} is not clean ({first}); commit or remove what has changed")
-    for name in ("rebase-merge", "rebase-apply"):
-        if (clone / git(clone, "rev-parse", "--git-path", name)).exists():
-            raise Refused(f"a rebase or am is under way in {clone}; finish it, or abort it")
-    if not (head := commit_of(clone, "HEAD")):
-        raise Refused(f"{clone} has no commit; name a clone of Forgejo")
-    return head
-
-
-@contextmanager
-def borrowed(clone: Path) -> Iterator[Path]:
-    """A new repository that reads the clone's objects: none of the clone's settings hold in it, and all that is
-    written stays in it. It is gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="patches-") as scratch:
-        here = Path(scratch).resolve() / "forgejo"
-        git(here.parent, "init", "--quiet", "--template=", str(here))
-        objects = clone.resolve() / git(clone, "rev-parse", "--git-path", "objects")
-        alternates = here / ".git/objects/info/alternates"
-        alternates.parent.mkdir(exist_ok=True)
-        alternates.write_text(f"{objects}\n")
-        shallow = clone.resolve() / git(clone, "rev-parse", "--git-path", "shallow")
-        if shallow.exists():
-            shutil.copyfile(shallow, here / ".git/shallow")
-        yield here
-
 
 # --- the series
 
@@ -137,7 +36,9 @@ class Series:
     tag: str
     commit: str
     suffix: str
+    branch: str | None = None
     patched_tree: str | None = None
+    tested: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Series:
@@ -159,6 +60,11 @@ class Series:
         return series
 
     @property
+    def version(self) -> tuple[int, ...]:
+        """The numbers of the tag, in which series are ordered."""
+        return tuple(map(int, re.findall(r"\d+", self.tag)))
+
+    @property
     def release(self) -> str:
         """What the tag with all patches is called: `15.0.2-joblogs.1`."""
         return f"{self.tag.removeprefix('v')}-{self.suffix}"
@@ -172,6 +78,8 @@ class Series:
 
     def paths(self) -> list[Path]:
         paths = [self.folder / name for name in self.names()]
+        if not paths:
+            raise Refused(f"{self.folder / 'series'} names no patch; scripts/patches refresh DIR writes it")
         if missing := [path for path in paths if not path.is_file()]:
             raise Refused(f"{missing[0]} is in `series`, but there is no such file; scripts/patches check says more")
         return paths
@@ -182,7 +90,7 @@ class Series:
     def require_base(self, clone: Path) -> None:
         """Refuse a clone that lacks the base commit."""
         if not commit_of(clone, self.commit):
-            fetch = f"git -C {clone} fetch {self.repository} tag {self.tag}"
+            fetch = f"git -C {clone} fetch {self.repository} {self.branch or f'tag {self.tag}'}"
             raise Refused(f"{clone} has no commit {self.commit} ({self.tag}); get it: {fetch}")
 
 
@@ -218,7 +126,7 @@ class Patch:
             named = re.match(r"a/(.+) b/\1(?:\n|$)", head)
             path = named[1] if named else head.partition("\n")[0]
             # Below the first @@ every line begins with a sign, so that no header is taken for an added line.
-            lines = hunks.split("\n")
+            lines = hunks.split("\n")[1:]
             added, removed = ([line[1:] for line in lines if line.startswith(sign)] for sign in "+-")
             changes.append(Change(path, "\nnew file mode " in head, added, removed))
         return changes
@@ -232,17 +140,71 @@ def in_the_way(said: str) -> str:
     return ", ".join(dict.fromkeys(files)) or "; ".join(errors) or said.strip()
 
 
-# --- apply and refresh
+# --- which series
 
 
-def put_on(here: Path, series: Series) -> str:
-    """Apply the series to its base in a borrowed repository; the id of the last commit."""
-    git(here, "checkout", "--quiet", "--detach", series.commit)
+def all_series(folder: Path) -> list[Series]:
+    """Every series in a folder, oldest base first."""
+    found = [Series.read(path.parent) for path in folder.glob("*/UPSTREAM")]
+    if not found:
+        raise Refused(f"{folder} holds no series; name the folder of one with --series")
+    return sorted(found, key=lambda series: series.version)
+
+
+def commits_between(clone: Path, base: str, head: str) -> int | None:
+    """How many commits a version is after a base; None if the base is no ancestor of it, or not in the clone."""
+    if not commit_of(clone, base) or run(clone, "merge-base", "--is-ancestor", base, head).returncode:
+        return None
+    return int(git(clone, "rev-list", "--count", f"{base}..{head}"))
+
+
+def nearest(series: list[Series], clone: Path, head: str) -> Series | None:
+    """The series whose base is the nearest ancestor of a version."""
+    far = {one: commits_between(clone, one.commit, head) for one in series}
+    return min((one for one in series if far[one] is not None), key=lambda one: far[one] or 0, default=None)
+
+
+def name_of(clone: Path, commit: str) -> str:
+    return git(clone, "describe", "--tags", "--always", commit)
+
+
+def upstream_name(clone: Path, commit: str, *kinds: str) -> str | None:
+    """The first tag that has a commit, or else a remote branch, without `refs/tags/` or `refs/remotes/`."""
+    for kind in kinds or ("tags", "remotes"):
+        words = ("for-each-ref", "--sort=version:refname", "--format=%(refname:lstrip=2)", f"--contains={commit}")
+        names = git(clone, *words, f"refs/{kind}").splitlines()
+        if found := [name for name in names if not name.endswith("/HEAD")]:
+            return found[0]
+    return None
+
+
+def beyond(series: Series, clone: Path, head: str) -> list[str]:
+    """How far a version is from what the series was tested on, in sentences."""
+    said = [f"tested on {series.commit[:12]}: {series.tested or 'nothing that UPSTREAM tells'}"]
+    if not (far := commits_between(clone, series.commit, head)):
+        return said
+    changes = [change for patch in series.patches() for change in patch.changes]
+    old = sorted({change.path for change in changes} - {change.path for change in changes if change.new})
+    changed = git(clone, "diff", "--name-only", "--no-renames", series.commit, head, "--", *old).splitlines()
+    said.append(
+        f"not tested: what came since ({far} commits, to {name_of(clone, head)}); of the {len(old)} files that the "
+        f"series changes it changed {len(changed)}{': ' * bool(changed)}{', '.join(changed)}"
+    )
+    return said
+
+
+# --- apply
+
+
+def put_on(here: Path, series: Series, onto: str | None = None) -> str:
+    """Apply the series to a commit (default: its base) in a borrowed repository; the id of the last commit."""
+    git(here, "checkout", "--quiet", "--detach", onto or series.commit)
     for path in series.paths():
         done = run(here, "am", "--quiet", "--no-3way", "--committer-date-is-author-date", str(path))
         if done.returncode:
             obstacle = in_the_way(done.stderr + done.stdout)
-            raise Refused(f"{path.name} does not apply to {series.tag}; in its way: {obstacle}")
+            where = f"{onto}, which is not the base of {series.tag}" if onto else series.tag
+            raise Refused(f"{path.name} does not apply to {where}; in its way: {obstacle}")
     return git(here, "rev-parse", "HEAD")
 
 
@@ -250,71 +212,17 @@ def apply(series: Series, clone: Path) -> str:
     """Put the series on top of a clone's HEAD; the id of the last commit. A clone that is refused stays as it was."""
     head = clean_head(clone)
     series.require_base(clone)
-    if head != series.commit:
-        at = git(clone, "describe", "--tags", "--always", head)
+    if commits_between(clone, series.commit, head) is None:
         raise Refused(
-            f"{clone} is at {at} ({head}), the series is for {series.tag} ({series.commit}); "
-            f"go there: git -C {clone} checkout {series.commit}"
+            f"{clone} is at {name_of(clone, head)} ({head}), which does not descend from {series.commit}, what the "
+            f"series is for ({series.tag}); go to it: git -C {clone} checkout {series.commit}"
         )
     with borrowed(clone) as here:
-        commit = put_on(here, series)
+        git(here, "read-tree", head)
+        if run(here, "apply", "--cached", "--check", "--reverse", str(series.paths()[-1])).returncode == 0:
+            raise Refused(f"{clone} is at {name_of(clone, head)} ({head}), which has the series already")
+        commit = put_on(here, series, None if head == series.commit else head)
         git(clone, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(here), "HEAD")
     git(clone, "merge", "--quiet", "--ff-only", "--no-stat", "--no-verify-signatures", "--no-overwrite-ignore", commit)
-    git(clone, "update-ref", BASE, series.commit)
+    git(clone, "update-ref", BASE, head)
     return commit
-
-
-def export(clone: Path, base: str, head: str) -> dict[str, bytes]:
-    """The commits base..head as patches: file name to content. Refused if they cannot be a series."""
-    with borrowed(clone) as here:
-        between = f"{base}..{head}"
-        if run(here, "merge-base", "--is-ancestor", base, head).returncode:
-            raise Refused(f"HEAD of {clone} does not descend from the base; git -C {clone} rebase {base}")
-        if merges := git(here, "rev-list", "--merges", between):
-            raise Refused(f"{merges.splitlines()[0]} in {clone} is a merge, which no patch holds; rebase onto {base}")
-        subjects = git(here, "log", "--format=%h %s", between).splitlines()
-        if left := [subject for subject in subjects if re.match(r"\w+ (fixup|squash|amend)! ", subject)]:
-            raise Refused(f"not squashed yet in {clone}: {left[0]}; git -C {clone} rebase -i --autosquash {base}")
-        if not subjects:
-            raise Refused(f"{clone} has no commit above the base {base}; commit, or apply the series first")
-        out = here.parent / "out"
-        git(here, *EXPORT, "--output-directory", str(out), between)
-        found = {path.name: path.read_bytes() for path in sorted(out.iterdir())}
-    if empty := [name for name, content in found.items() if b"\ndiff --git " not in content]:
-        raise Refused(f"a commit in {clone} changes no file ({empty[0]}); drop it: git -C {clone} rebase -i {base}")
-    return found
-
-
-def refresh(series: Series, clone: Path) -> dict[str, str]:
-    """Write the folder anew from the clone's commits; what became of each file. All is written, or nothing."""
-    head = clean_head(clone)
-    series.require_base(clone)
-    if (base := commit_of(clone, BASE) or series.commit) != series.commit:
-        raise Refused(
-            f"{BASE} in {clone} is {base}, but UPSTREAM names {series.commit} ({series.tag}); "
-            f"if the series was moved there: git -C {clone} update-ref {BASE} {series.commit}"
-        )
-    found = export(clone, base, head)
-    upstream = re.sub(r"^patched-tree:.*\n?", "", (series.folder / "UPSTREAM").read_text(), flags=re.MULTILINE)
-    found["series"] = "".join(f"{name}\n" for name in found).encode()
-    found["UPSTREAM"] = f"{upstream}patched-tree: {git(clone, 'rev-parse', f'{head}^{{tree}}')}\n".encode()
-    before = {path.name: path.read_bytes() for path in series.folder.iterdir() if path.is_file()}
-    write(series.folder, found)
-    git(clone, "update-ref", BASE, base)
-    became = {name: "as it was" if before.get(name) == found[name] else "written" for name in found}
-    return became | {name: "removed" for name in before.keys() - found.keys() if name.endswith(".patch")}
-
-
-def write(folder: Path, files: dict[str, bytes]) -> None:
-    """Put the files into the folder in place of the patches that are there, all at once: the folder is exchanged."""
-    with tempfile.TemporaryDirectory(prefix=".refresh-", dir=folder.parent) as scratch:
-        new, old = Path(scratch, "new"), Path(scratch, "old")
-        shutil.copytree(folder, new, ignore=shutil.ignore_patterns("*.patch"))
-        for name, content in files.items():
-            (new / name).write_bytes(content)
-        folder.rename(old)
-        try:
-            new.rename(folder)
-        except BaseException:
-            old.rename(folder)
-            raise

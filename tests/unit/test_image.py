@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstream import Upstream, bad_home, git, script
+from upstream import Upstream, bad_home, commit, git, script
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = """#!{python}
@@ -32,6 +32,10 @@ with open({calls!r}, "a") as calls:
     calls.write(json.dumps(call) + "\\n")
 print("docker's own words")
 sys.exit({status})
+"""
+NEAREST = """import pathlib, sys, clones, series
+clone = pathlib.Path(sys.argv[2])
+print(series.nearest(series.all_series(pathlib.Path(sys.argv[1])), clone, clones.commit_of(clone, "HEAD")).folder.name)
 """
 ROOTLESS, PLAIN = "1.0.0-joblogs.1-rootless", "1.0.0-joblogs.1"
 
@@ -196,6 +200,52 @@ def test_a_tag_at_another_commit_is_not_built(bench: Bench) -> None:
     failed(bench, bench.image("--source", clone), "v1.0.0 cannot be cloned from")
 
 
+def test_a_later_tag_takes_the_series_and_what_was_not_tested_is_said(bench: Bench) -> None:
+    bench.upstream.edit("UPSTREAM", "patched-tree:", "tested: go vet\npatched-tree:")
+    done = bench.image("--only=root", "--base=v1.0.1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "forgejo:1.0.1-joblogs.1\n"
+    assert "v1.0.1 is no base of a series; fetching its history" in done.stderr
+    assert "tested on " in done.stderr and "go vet" in done.stderr
+    assert "not tested: what came since (1 commits, to v1.0.1); of the 2 files that the series changes" in done.stderr
+    (call,) = bench.calls("build")
+    assert call["files"]["VERSION"] == "1.0.1+gitea-1.22.0-joblogs.1\n"
+    assert call["files"]["routers/routes.go"].startswith("// Package routers routes.") and "/jobs" in str(call["files"])
+
+
+def test_the_nearest_of_two_series_is_taken(bench: Bench) -> None:
+    clone = bench.upstream.clone("moving")
+    assert bench.upstream.patches("move", clone, "v1.0.1").returncode == 0
+    newer = bench.upstream.folder.parent / "v1.0.1"
+    assert script("patches", "--series", newer, "refresh", clone).returncode == 0
+    where = bench.upstream.repository
+    git(where, "checkout", "--quiet", "--detach", "v1.0.1")
+    commit(where, "fix(api): later", {"LATER": "later\n"})
+    git(where, "tag", "v1.0.2")
+    try:
+        for tag, taken in (("v1.0.0", "v1.0.0"), ("v1.0.1", "v1.0.1"), ("v1.0.2", "v1.0.1")):
+            clone = bench.upstream.clone(f"at-{tag}", tag)
+            found = subprocess.run(
+                [sys.executable, "-c", NEAREST, str(bench.upstream.folder.parent), str(clone)],
+                cwd=ROOT / "scripts",
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert found.stdout.split() == [taken]
+    finally:
+        git(where, "tag", "--delete", "v1.0.2")
+        git(where, "checkout", "--quiet", "main")
+
+
+def test_a_later_tag_in_whose_way_a_patch_stands_is_not_built(bench: Bench) -> None:
+    done = bench.image("--base=v2.0.0")
+    assert done.returncode == 1 and "0001-feat-api-serve-a-job-s-log.patch does not apply to" in done.stderr
+    done = bench.image("--base=v1.0")
+    assert done.returncode == 2 and "'v1.0' is no tag of a release" in done.stderr
+    assert not bench.calls("build")
+
+
 def test_an_annotated_tag_is_its_commit(bench: Bench) -> None:
     clone = bench.upstream.clone("annotated")
     git(clone, "tag", "--force", "--annotate", "--message=1.0.0", "v1.0.0", "v1.0.0^{commit}")
@@ -231,6 +281,7 @@ def test_make_hands_its_arguments_on() -> None:
         command = ["make", "--dry-run", *words]
         return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, check=True).stdout
 
+    assert shown("image", "BASE=v15.0.5").endswith('scripts/image --base "v15.0.5" --registry "" --name "forgejo"\n')
     assert shown("image").endswith('scripts/image --registry "" --name "forgejo"\n')
     words = shown("image", "REGISTRY=codeberg.org", "NAME=me/forgejo")
     assert words.endswith('scripts/image --registry "codeberg.org" --name "me/forgejo"\n')

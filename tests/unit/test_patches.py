@@ -7,20 +7,30 @@ import importlib
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from upstream import MESSAGE, SCRIPTS, Upstream, bad_home, commit, git, go, script
+from upstream import MESSAGE, SCRIPTS, Upstream, bad_home, commit, git, go, routes, script, write
 
-FILE_CHECKS = ["`series` and files agree", "headers are complete", "new Go files are as gofmt writes them"]
+FILE_CHECKS = [
+    "`series` and files agree",
+    "headers are complete",
+    "what differs from the series before it has a reason",
+    "new Go files are as gofmt writes them",
+]
 CLONE_CHECKS = [
     "the series applies, no fuzz, no 3-way",
     "the patched tree is UPSTREAM's",
     "a new export equals the files",
 ]
-GO_CHECKS = ["go vet of the touched packages", "unit tests of the touched packages", "Forgejo's swagger-check"]
-AGREE, COMPLETE, FORMATTED = FILE_CHECKS
+GO_CHECKS = [
+    "go build and go vet of the touched packages",
+    "unit tests of the touched packages",
+    "Forgejo's swagger-check",
+]
+AGREE, COMPLETE, DIFFERS, FORMATTED = FILE_CHECKS
+NO_OLDER = "not run: no series is for an older base"
 APPLIES, TREE, EXPORT = CLONE_CHECKS
 FIRST = "0001-feat-api-serve-a-job-s-log.patch"
 SECOND = "0002-feat-api-name-the-run.patch"
@@ -76,6 +86,7 @@ def test_a_series_goes_out_and_in_unchanged(upstream: Upstream) -> None:
     assert checked.returncode == 0, checked.stdout
     assert verdicts(checked.stdout) == {
         **dict.fromkeys([*FILE_CHECKS, *CLONE_CHECKS], "ok"),
+        DIFFERS: NO_OLDER,
         **({} if shutil.which("gofmt") else {FORMATTED: "not run: no gofmt on the PATH"}),
         **dict.fromkeys(GO_CHECKS, "not run: slow, and Go's module proxy is needed; ask with --go"),
     }
@@ -111,7 +122,8 @@ def test_refresh_takes_what_was_changed_and_removes_what_is_gone(upstream: Upstr
     git(clone, "reset", "--quiet", "--hard", "HEAD~2")
     commit(clone, "feat(api): list the runs", go("runs", "// Runs are runs.\nconst Runs = 1\n"))
     tree = git(clone, "rev-parse", "HEAD^{tree}")
-    assert upstream.patches("refresh", clone).stdout.splitlines() == [
+    refused(upstream, "refresh", clone, "has 3 patches, and", "has 2 commits above the base", "refresh --yes")
+    assert upstream.patches("refresh", clone, "--yes").stdout.splitlines() == [
         f"{FIRST}: as it was",
         "0002-feat-api-list-the-runs.patch: written",
         f"{SECOND}: removed",
@@ -220,7 +232,7 @@ def test_a_tampered_series_fails_its_check(upstream: Upstream, tampered: str) ->
     order = [*FILE_CHECKS, *CLONE_CHECKS, *GO_CHECKS]
     assert list(found) == order
     assert found[check] == "FAILED"
-    assert {found[name] for name in order[: order.index(check)]} <= {"ok", "not run: no gofmt on the PATH"}
+    assert {found[name] for name in order[: order.index(check)]} <= {"ok", NO_OLDER, "not run: no gofmt on the PATH"}
     assert {found[name] for name in order[order.index(check) + 1 :]} <= {"not run: a check before it failed"}
 
 
@@ -253,7 +265,7 @@ def test_what_cannot_be_checked_is_said(upstream: Upstream, only_git: str) -> No
     done = upstream.patches("check", PATH=only_git)
     assert done.returncode == 0, done.stdout
     found = verdicts(done.stdout)
-    assert [found[name] for name in FILE_CHECKS] == ["ok", "ok", "not run: no gofmt on the PATH"]
+    assert [found[name] for name in FILE_CHECKS] == ["ok", "ok", NO_OLDER, "not run: no gofmt on the PATH"]
     assert {found[name] for name in [*CLONE_CHECKS, *GO_CHECKS]} == {
         "not run: name a clone of Forgejo: scripts/patches check DIR"
     }
@@ -270,7 +282,7 @@ def spoiled(upstream: Upstream, files: dict[str, str]) -> Path:
     clone = upstream.clone("spoiled")
     upstream.patches("apply", clone)
     commit(clone, "feat(api): spoil", files)
-    assert upstream.patches("refresh", clone).returncode == 0
+    assert upstream.patches("refresh", clone, "--yes").returncode == 0
     return clone
 
 
@@ -298,7 +310,8 @@ def test_with_go_the_patched_tree_is_vetted_and_tested(
     assert done.returncode == (1 if failing else 0), done.stdout
     assert [name for name in found if found[name] == "FAILED"] == ([failing] if failing else [])
     assert words in done.stdout
-    assert "go vet ./routers ./services/actions" in done.stderr or words.endswith("had")
+    assert words.endswith("had") or "go build ./routers ./services/actions" in done.stderr
+    assert words.endswith("had") or "go vet ./routers ./services/actions" in done.stderr
 
 
 def test_asking_for_go_where_there_is_none_fails(upstream: Upstream, only_git: str) -> None:
@@ -337,23 +350,159 @@ def test_a_clone_with_work_in_it_is_refused(
     refused(upstream, verb, clone, words)
 
 
-def refused(upstream: Upstream, verb: str, clone: Path, *words: str) -> None:
+def refused(upstream: Upstream, verb: str, clone: Path, *said: str, words: Sequence[str] = ()) -> None:
     """The verb refuses the clone, says why in these words, and neither clone nor series changed."""
     before = snapshot(clone), upstream.files(), sorted(path.name for path in upstream.folder.parent.iterdir())
-    done = upstream.patches(verb, clone)
+    done = upstream.patches(verb, clone, *words)
     assert done.returncode == 1
-    assert not [word for word in words if word not in done.stderr], done.stderr
+    assert not [word for word in said if word not in done.stderr], done.stderr
     assert (snapshot(clone), upstream.files()) == before[:2]
     assert sorted(path.name for path in upstream.folder.parent.iterdir()) == before[2]
 
 
 def test_another_base_is_refused_with_the_way_to_the_right_one(upstream: Upstream) -> None:
-    clone = upstream.clone("clone", "v1.0.1")
+    clone = upstream.clone("clone")
     base = git(clone, "rev-parse", "v1.0.0")
-    refused(upstream, "apply", clone, "is at v1.0.1 (", f"for v1.0.0 ({base})", f"git -C {clone} checkout {base}")
+    git(clone, "checkout", "--quiet", "--detach", "v1.0.0~1")
+    refused(upstream, "apply", clone, f"does not descend from {base}", "(v1.0.0)", f"git -C {clone} checkout {base}")
     git(clone, "checkout", "--quiet", "--detach", "v1.0.0")
     upstream.patches("apply", clone)
-    refused(upstream, "apply", clone, "is at v1.0.0-3-g")
+    refused(upstream, "apply", clone, "is at v1.0.0-3-g", "has the series already")
+
+
+def test_a_later_version_takes_the_series_and_is_told_what_was_not_tested(upstream: Upstream) -> None:
+    clone = upstream.clone("clone", "v1.0.1")
+    (upstream.folder / "UPSTREAM").open("a").write("tested: go vet\n")
+    done = upstream.patches("apply", clone)
+    assert done.returncode == 0, done.stderr
+    assert git(clone, "rev-parse", "refs/patches/base") == git(clone, "rev-parse", "v1.0.1")
+    assert git(clone, "rev-list", "--count", "v1.0.1..HEAD") == "3"
+    base = git(clone, "rev-parse", "v1.0.0")
+    assert done.stdout.splitlines()[1:] == [
+        f"tested on {base[:12]}: go vet",
+        "not tested: what came since (1 commits, to v1.0.1); of the 2 files that the series changes "
+        "it changed 1: routers/routes.go",
+    ]
+    move = f"scripts/patches move {clone} {git(clone, 'rev-parse', 'v1.0.1')}"
+    refused(upstream, "refresh", clone, f"but UPSTREAM names {base}", move)
+
+
+def test_upstreams_commits_are_never_exported(upstream: Upstream) -> None:
+    """After a rebase onto another version: its commits are in a tag, or in a remote branch, or nowhere but here."""
+    clone = upstream.clone("clone")
+    upstream.patches("apply", clone)
+    git(clone, "rebase", "--quiet", "--onto", "v1.0.1", "refs/patches/base")
+    refused(upstream, "refresh", clone, "1 of the 4 commits above the base", "is in v1.0.1", "scripts/patches move")
+    git(clone, "tag", "--delete", "v1.0.1", "v2.0.0")
+    refused(upstream, "refresh", clone, "1 of the 4 commits above the base", "is in origin/main")
+    git(clone, "remote", "remove", "origin")
+    refused(upstream, "refresh", clone, "has 3 patches, and", "has 4 commits above the base")
+    git(clone, "reset", "--quiet", "--hard", "refs/patches/base")
+    write(clone, {"routers/routes.go": "package routers\n"})
+    git(clone, "commit", "--quiet", "--all", "--message", "fix(api): more\n\nReviewed-by: somebody")
+    refused(upstream, "refresh", clone, "1 of the commits above the base", "Forwarded, Applied-Upstream, Drop-when")
+    assert upstream.patches("refresh", clone, "--yes").returncode == 1
+
+
+@pytest.mark.parametrize("edited", [("0003", "+const First = 1", "+const First = 2"), ("0001", '"/issues"', '"/x"')])
+def test_patches_that_were_edited_by_hand_are_not_written_over(
+    upstream: Upstream, edited: tuple[str, str, str]
+) -> None:
+    clone = upstream.clone("clone")
+    upstream.patches("apply", clone)
+    upstream.edit(*edited)
+    refused(upstream, "refresh", clone, "were edited since they were exported", "refresh --yes")
+    assert "written" in upstream.patches("refresh", clone, "--yes").stdout
+
+
+def test_what_was_tested_is_said_only_of_the_tree_that_was_tested(upstream: Upstream) -> None:
+    clone = upstream.clone("clone")
+    upstream.edit("UPSTREAM", "patched-tree:", "tested: go vet\npatched-tree:")
+    upstream.patches("apply", clone)
+    assert "UPSTREAM: as it was" in upstream.patches("refresh", clone).stdout
+    commit(clone, "feat(api): more", go("more", "// More is more.\nconst More = 1\n"))
+    assert "UPSTREAM: written" in upstream.patches("refresh", clone, "--yes").stdout
+    assert b"tested" not in upstream.files()["UPSTREAM"]
+
+
+# --- move
+
+
+def moved(upstream: Upstream, clone: Path, *words: str) -> list[str]:
+    done = upstream.patches("move", clone, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_series_moves_to_another_version_and_the_old_one_stays(upstream: Upstream) -> None:
+    clone, before = upstream.clone("clone"), upstream.files()
+    steps = moved(upstream, clone, "v1.0.1")
+    folder = upstream.folder.parent / "v1.0.1"
+    assert steps[0] == f"{clone}: v1.0.0 was moved to v1.0.1; next:"
+    assert f"  2. scripts/patches --series {folder} refresh {clone}" in steps
+    assert git(clone, "rev-list", "--count", "v1.0.1..HEAD") == "3" and upstream.files() == before
+    assert script("patches", "--series", folder, "check").returncode == 1  # no patch is in it yet
+    refreshed = script("patches", "--series", folder, "refresh", clone)
+    assert refreshed.returncode == 0, refreshed.stderr
+    (folder / "DIFFERENCES").write_text("# why\n\n")
+    checked = script("patches", "--series", folder, "check", clone)
+    assert checked.returncode == 0 and verdicts(checked.stdout)[DIFFERS] == "ok", checked.stdout
+    assert f"commit: {git(clone, 'rev-parse', 'v1.0.1')}\n" in (folder / "UPSTREAM").read_text()
+    again = upstream.patches("move", clone, "v1.0.1")
+    assert again.returncode == 1 and "is there already" in again.stderr
+
+
+def test_a_move_that_meets_a_conflict_says_how_to_go_on(upstream: Upstream) -> None:
+    clone = upstream.clone("clone")
+    git(clone, "checkout", "--quiet", "-b", "other")
+    commit(clone, "fix(api): other", {"routers/routes.go": routes("/version", "/user", "/tags")})
+    git(clone, "tag", "v1.0.2")
+    git(clone, "checkout", "--quiet", "main")
+    steps = moved(upstream, clone, "v1.0.2")
+    assert "stopped at a conflict" in steps[0]
+    assert steps[1].startswith(f"  1. resolve routers/routes.go; then git -C {clone} add")
+    write(clone, {"routers/routes.go": routes("/version", "/user", "/tags", "/jobs/tags")})
+    git(clone, "add", "--all")
+    git(clone, "-c", "core.editor=true", "rebase", "--continue")
+    folder = upstream.folder.parent / "v1.0.2"
+    assert script("patches", "--series", folder, "refresh", clone).returncode == 0
+    checked = script("patches", "--series", folder, "check", clone)
+    assert checked.returncode == 1 and "routers/routes.go differs from v1.0.0's, and DIFFERENCES" in checked.stdout
+    (folder / "DIFFERENCES").write_text("routers/routes.go: it has tags\nservices/x.go: no more\n")
+    checked = script("patches", "--series", folder, "check", clone)
+    assert checked.returncode == 1 and "services/x.go is in DIFFERENCES, but is the same in v1.0.0" in checked.stdout
+    (folder / "DIFFERENCES").write_text("routers/routes.go: it has tags\n")
+    checked = script("patches", "--series", folder, "check", clone)
+    assert checked.returncode == 0, checked.stdout
+    assert "  routers/routes.go: it has tags\n" in checked.stdout
+
+
+def test_a_move_to_a_commit_names_its_release(upstream: Upstream) -> None:
+    clone = upstream.clone("clone")
+    git(clone, "tag", "--delete", "v1.0.1")
+    refused(upstream, "move", clone, "origin/main~1 is no release's tag", "--as v15.0.9", words=["origin/main~1"])
+    moved(upstream, clone, "origin/main~1", "--as", "v1.0.3")
+    assert (upstream.folder.parent / "v1.0.3/UPSTREAM").read_text().splitlines()[1:] == [
+        "tag: v1.0.3",
+        f"commit: {git(clone, 'rev-parse', 'origin/main~1')}",
+        "suffix: joblogs.1",
+        "branch: main",
+    ]
+
+
+def test_a_move_leaves_no_work_behind(upstream: Upstream) -> None:
+    clone = upstream.clone("clone")
+    upstream.patches("apply", clone)
+    commit(clone, "feat(api): more", go("more", "// More is more.\nconst More = 1\n"))
+    refused(upstream, "move", clone, "neither upstream nor the series has", "refresh the series", words=["v1.0.1"])
+    refused(upstream, "move", clone, "has no v3.0.0; ", "fetch", words=["v3.0.0"])
+    git(clone, "reset", "--quiet", "--hard", "HEAD~1")
+    moved(upstream, clone, "v1.0.1")
+
+
+def test_a_version_in_whose_way_a_patch_stands_is_refused(upstream: Upstream) -> None:
+    clone = upstream.clone("clone", "v2.0.0")
+    refused(upstream, "apply", clone, f"{FIRST} does not apply to", "which is not the base of v1.0.0; in its way: ")
 
 
 def test_a_clone_without_the_base_is_told_how_to_fetch_it(upstream: Upstream) -> None:
@@ -421,7 +570,7 @@ def test_a_refresh_that_breaks_off_leaves_the_folder_as_it_was(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    module = importlib.import_module("series")
+    series, module = importlib.import_module("series"), importlib.import_module("series_export")
     clone = upstream.clone("clone")
     upstream.patches("apply", clone)
     commit(clone, "feat(api): one more", go("more", "// More is more.\nconst More = 1\n"))
@@ -434,7 +583,7 @@ def test_a_refresh_that_breaks_off_leaves_the_folder_as_it_was(
 
     monkeypatch.setattr(Path, "rename", breaks)
     with pytest.raises(KeyboardInterrupt):
-        module.refresh(module.Series.read(upstream.folder), clone)
+        module.refresh(series.Series.read(upstream.folder), clone, True)
     assert upstream.files() == before
     assert [path.name for path in upstream.folder.parent.iterdir()] == [upstream.folder.name]
 
@@ -477,16 +626,37 @@ def test_report_says_what_another_version_has_takes_or_has_in_the_way(upstream: 
     ids = {tag: git(clone, "rev-parse", tag) for tag in ("v1.0.1", "v2.0.0")}
     assert upstream.patches("report", clone, *ids).stdout.splitlines() == [
         f"v1.0.1 ({ids['v1.0.1']})",
+        "  series v1.0.0, its base is 1 commits before it",
         f"  {FIRST}: applies",
         f"  {SECOND}: applies",
         f"  {THIRD}: applies",
+        "  reached: applies",
         f"v2.0.0 ({ids['v2.0.0']})",
+        "  series v1.0.0, its base is 2 commits before it",
         f"  {FIRST}: obsolete here: upstream has GET /jobs/{{job_id}}/logs",
         f"  {SECOND}: stands in its way: services/actions/job_log.go",
         f"  {THIRD}: applies",
+        "  reached: nothing",
     ]
     shown = upstream.patches("report", clone)
-    assert shown.stdout.startswith("HEAD (") and shown.stdout.count(": applies\n") == 3
+    assert shown.stdout.startswith("HEAD (") and shown.stdout.count(".patch: applies\n") == 3
+
+
+@needs_go
+def test_report_says_how_far_it_looked(upstream: Upstream) -> None:
+    clone = upstream.clone("clone", "v1.0.1")
+    go_env = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+    reached = {option: upstream.patches("report", clone, option, **go_env) for option in ("--build", "--test")}
+    assert [done.stdout.splitlines()[-1] for done in reached.values()] == ["  reached: builds", "  reached: tested"]
+    assert [done.returncode for done in reached.values()] == [0, 0]
+    commit(clone, "fix(api): rename", go("log", "// Begin opens a log.\nfunc Begin() string {\n\treturn `log`\n}\n"))
+    commit(clone, "fix(api): go on", go("other", "// Other is another.\nconst Other = 1\n"))
+    broken = upstream.patches("report", clone, "v1.0.1", "HEAD", "--test", **go_env)
+    assert broken.returncode == 1
+    assert "\n  reached: tested\nHEAD (" in broken.stdout and broken.stdout.endswith("\n  reached: applies\n")
+    assert "  not builds: services/actions/job_log.go:" in broken.stdout and "undefined: Open" in broken.stdout
+    later = upstream.patches("report", clone, "v2.0.0", "--build", **go_env)
+    assert later.returncode == 1 and later.stdout.endswith("\n  reached: nothing\n")
 
 
 def test_report_on_a_version_that_it_cannot_read(upstream: Upstream) -> None:
