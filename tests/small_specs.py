@@ -28,8 +28,10 @@ def spec(content: Any, name: str = "small") -> Document:
 
 
 def put(place: str, value: Any, content: Any = SMALL) -> Any:
-    """A copy of the content with this value at a place, GONE to take away what is there."""
+    """A copy of the content with this value at a place, GONE to take away what is there; at "" with these keys."""
     made = copy.deepcopy(content)
+    if not place:
+        return made | value
     node, parts = made, [part.replace("~1", "/").replace("~0", "~") for part in place.split("/")[1:]]
     for part in parts[:-1]:
         node = node[int(part)] if isinstance(node, list) else node[part]

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import pty
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -19,9 +20,11 @@ from command import PROGRAM
 from documents import USERS, Page, Site, moved, small, text_of
 from forgejo_shim.cli import main
 from forgejo_shim.spec.document import parse
+from forgejo_shim.spec.rules import RULES
 from forgejo_shim.spec.scope import EVERYTHING
+from markdown_it import MarkdownIt
 
-MODULE = importlib.import_module("forgejo_shim.cli.spec")
+MODULE = importlib.import_module("forgejo_shim.cli.spec_report")
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "t0ken-of-nobody"
 SWAGGER = "/swagger.v1.json"
@@ -344,6 +347,38 @@ def on_terminal(*words: str, **environment: str) -> bytes:
     return shown
 
 
+# --- the list of rules, and what is shown
+
+
+@pytest.mark.clause("K12")
+def test_every_rule_is_listed(desk: Desk) -> None:
+    text = desk.spec("rules").stdout
+    listed = re.findall(r"^(?:ERR |WARN|INFO)  ([a-z-]+)$", text, re.MULTILINE)
+    assert sorted(listed) == sorted([*RULES, "ignore-unused"])
+    assert text.index("WARN  ") > text.rindex("\nERR  "), "the worst comes first"
+    rows = json.loads(desk.spec("rules", "--json").stdout)
+    assert [row["id"] for row in rows] == listed
+    assert all(row["meaning"] == RULES[row["id"]].meaning for row in rows if row["id"] in RULES)
+    table = MarkdownIt().enable("table").render(desk.spec("rules", "--format", "markdown").stdout)
+    assert table.count("<tr>") == len(listed) + 1 and table.count("<td>") == 4 * len(listed) and "<em>" not in table
+    assert desk.spec("rules", "--show", "err").stdout.count("\nERR  ") + 1 == sum(r["level"] == "ERR" for r in rows)
+    assert "WARN" not in desk.spec("rules", "--show", "err").stdout
+    desk.refused(2, "rules", "--show", "never")
+
+
+@pytest.mark.clause("K12")
+def test_a_level_is_given_in_any_case(desk: Desk) -> None:
+    diff = ("diff", "head.json", "base.json", "--all")
+    for word, code in (("err", 0), ("Info", 1), ("NEVER", 0)):
+        assert desk.spec(*diff, "--fail-on", word).exit_code == code
+    shown = desk.spec(*diff, "--show", "warn")
+    assert "response-property-added" not in shown.stdout and "1 not shown (--show WARN)" in shown.stdout
+    assert json.loads(desk.spec(*diff, "--show", "Err", "--json").stdout)["findings"] == []
+    for form in ("sarif", "annotations", "markdown"):
+        assert "response-property-added" not in desk.spec(*diff, "--show", "err", "--format", form).stdout
+    assert desk.spec(*diff, "--show", "err", "--fail-on", "info").exit_code == 1
+
+
 # --- extract
 
 
@@ -367,7 +402,19 @@ def test_extract_is_stable(desk: Desk) -> None:
 
 def test_without_the_extra_it_says_what_to_install(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "find_spec", lambda name: None)
-    desk.refused(1, "check", "contract", says="pip install 'forgejo-shim[spec]'")
+    said = desk.refused(1, "check", "contract", says="pip install 'forgejo-shim[spec]'")
+    assert "pipx inject forgejo-shim PyYAML" in said
+
+
+@pytest.mark.clause("K12")
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("diff", "--help"), ("check", "--help"), ("extract", "--help"), ("rules",), ("rules", "--json")],
+)
+def test_help_and_the_list_of_rules_need_no_extra(words: tuple[str, ...]) -> None:
+    code = "import sys; sys.modules['yaml'] = None; from forgejo_shim.cli import main; main(sys.argv[1:])"
+    done = subprocess.run([PROGRAM[0], "-c", code, "spec", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout
 
 
 def test_the_other_verbs_load_nothing_of_it() -> None:

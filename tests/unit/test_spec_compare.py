@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from forgejo_shim.errors import Unreadable
-from forgejo_shim.spec.compare import MIRRORED, Change, compare
+from forgejo_shim.spec.change import MIRRORED, Change
+from forgejo_shim.spec.compare import compare
 from forgejo_shim.spec.document import operations
 from forgejo_shim.spec.extract import extract, facts
 from forgejo_shim.spec.rules import judge
@@ -255,12 +256,21 @@ def test_an_extract_holds_what_is_referenced_and_no_more() -> None:
     assert made["parameters"] == shared["parameters"] and compare(spec(shared), spec(made), by_paths("/**")) == []
 
 
-@pytest.mark.parametrize("ref", ["#/paths/~1others/get/responses/200/schema", "#/definitions", "#/tags/0", "#"])
-def test_a_reference_out_of_an_extract_is_an_error(ref: str) -> None:
+@pytest.mark.clause("K8")
+@pytest.mark.parametrize("ref", ["#/paths/~1others/get/responses/200/schema", "#/x-own/Odd", "#/tags/0"])
+def test_an_extract_has_what_stands_in_no_section_of_its_own(ref: str) -> None:
     content = put("/paths/~1others", {"get": {"responses": {"200": {"description": "", "schema": {"type": "string"}}}}})
     content = put("/definitions/Thing/properties/odd", {"$ref": ref}, put("/tags", [{}], content))
-    with pytest.raises(Unreadable, match=f"^small refers to {ref}.*, which is outside of what can be extracted$"):
-        extract(spec(content), by_paths("/things/*"))
+    document = spec(put("/x-own", {"Odd": {"properties": {"more": {"$ref": ref}}}}, content))
+    made = spec(extract(document, by_paths("/things/*")))
+    assert compare(document, made, by_paths("/things/*")) == []
+    assert made.content["paths"].keys() == {"/things/{id}"} and extract(made, EVERYTHING) == made.content
+
+
+def test_a_whole_document_is_no_part_of_itself() -> None:
+    content = put("/definitions/Thing/properties/odd", {"$ref": "#"})
+    with pytest.raises(Unreadable, match="^small refers to itself as a whole"):
+        extract(spec(content), EVERYTHING)
 
 
 def test_another_type_is_one_change() -> None:
@@ -335,3 +345,248 @@ def test_what_says_nothing_new_of_an_operation() -> None:
     assert told(base, put("/paths/~1a~1{id}/get/consumes", ["text/plain"], base)) == []
     base = put("/paths/~1a~1{id}/get/parameters", [{"in": "path", "name": "id", "type": "string"}], base)
     assert told(base, put("/paths/~1a~1{id}/get/parameters/0/required", True, base)) == []
+
+
+def judged(base: Any, head: Any) -> dict[str, str]:
+    """Rules and levels."""
+    return {found.rule: found.level.value for found in judge(compare(spec(base), spec(head)))}
+
+
+# --- what is read-only is in no request
+
+FIXED = {"type": "string", "readOnly": True}
+VALUE = "/definitions/Thing/properties/value"
+HOLDERS = {
+    "a property": lambda one: one,
+    "one below it": lambda one: {"type": "object", "properties": {"deep": one}},
+    "one of a list": lambda one: {"type": "array", "items": {"properties": {"deep": one}}},
+    "one of an allOf": lambda one: {"allOf": [{"type": "object"}, {"properties": {"deep": one}}]},
+    "one of a map": lambda one: {"additionalProperties": {"properties": {"deep": one}}},
+    "all below a read-only one": lambda one: {"readOnly": True, "properties": {"deep": {**one, "readOnly": False}}},
+}
+CHANGES: list[tuple[Any, Any]] = [
+    (FIXED, {**FIXED, "type": "boolean"}),
+    (FIXED, {**FIXED, "enum": ["a"]}),
+    (FIXED, {**FIXED, "maxLength": 3}),
+    ({**FIXED, "x-nullable": True}, FIXED),
+    ({**FIXED, "default": "a"}, {**FIXED, "default": "b"}),
+    ({"readOnly": True}, {"readOnly": True, "properties": {"a": {"type": "string"}}, "required": ["a"]}),
+    ({"allOf": [{"readOnly": True}], "type": "string"}, {"allOf": [{"readOnly": True}], "type": "boolean"}),
+    ({"$ref": "#/definitions/Spare", "readOnly": True}, {"$ref": "#/definitions/Other", "readOnly": True}),
+]
+
+
+@pytest.mark.clause("K11")
+@pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_a_read_only_property_is_in_no_request(old: Any, new: Any, holder: Any) -> None:
+    content = put("/definitions/Other", {"type": "object", "required": ["b"], "properties": {"b": {"type": "string"}}})
+    base, head = (put(VALUE, holder(one), content) for one in (old, new))
+    for one, other in ((base, head), (head, base)):
+        ways = {way for _, _, way in told(one, other)}
+        assert ways == {"response"}
+
+
+@pytest.mark.clause("K11")
+def test_a_read_only_property_comes_goes_and_is_required_without_a_request() -> None:
+    base = put(VALUE, FIXED)
+    for head in (put(VALUE, GONE), put("/definitions/Thing/required", ["value"], base)):
+        for one, other in ((base, head), (head, base)):
+            assert {way for _, _, way in told(one, other)} == {"response"}
+
+
+@pytest.mark.clause("K11")
+def test_read_only_switched_on_and_off() -> None:
+    plain, fixed = put(VALUE, {"type": "string"}), put(VALUE, {"type": "boolean", "readOnly": True})
+    changed = {"response-read-only-changed": "INFO", "response-type-changed": "ERR"}
+    assert judged(plain, fixed) == {"request-became-read-only": "WARN", **changed}
+    assert judged(fixed, plain) == {"request-became-writable": "INFO", **changed}
+    needed = [put("/definitions/Thing/required", ["value"], one) for one in (plain, fixed)]
+    assert judged(needed[1], needed[0]) == {"request-required-became-writable": "ERR", **changed}
+
+
+@pytest.mark.clause("K11")
+def test_what_else_is_never_sent_is_not_judged() -> None:
+    query = f"{POST}/parameters/2"
+    needed = {"in": "query", "name": "tags", "type": "string", "required": True}
+    assert told(put(query, {**needed, "default": "a"}), put(query, {**needed, "default": "b"})) == []
+    for method, code in (("post", "204"), ("post", "304"), ("head", "200")):
+        at = f"/paths/~1things~1{{id}}/{method}"
+        base = put(at, {"responses": {code: {"description": "", "schema": {"type": "string"}}}})
+        assert told(base, put(f"{at}/responses/{code}/schema", {"type": "integer"}, base)) == []
+        assert told(base, put(f"{at}/responses/{code}/schema", GONE, base)) == []
+
+
+# --- subtypes are named by no reference
+
+PET = {"type": "object", "discriminator": "kind", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+CAT = {"allOf": [{"$ref": "#/definitions/Thing"}, {"properties": {"claws": {"type": "integer"}}}]}
+LION = {"allOf": [{"allOf": [{"$ref": "#/definitions/Cat"}]}, {"properties": {"mane": {"type": "boolean"}}}]}
+ZOO = put("/definitions", {"Thing": PET, "Cat": CAT, "Lion": LION, "Spare": SMALL["definitions"]["Spare"]})
+CLAWS, MANE = "/definitions/Cat/allOf/1/properties/claws", "/definitions/Lion/allOf/1/properties/mane"
+NESTED = put(f"{POST}/responses/200/schema", {"type": "array", "items": {"properties": {"pet": THING}}}, ZOO)
+MAPPED = put("/definitions/Thing/discriminator", GONE, ZOO)
+MAPPED = put("/definitions/Thing/x-discriminator", {"mapping": {"c": "#/definitions/Cat", "l": "Lion"}}, MAPPED)
+NAMED = put("/definitions/Thing/properties/kind/enum", ["Cat", "Lion"], ZOO)
+for alone in ("Cat", "Lion"):
+    NAMED = put(f"/definitions/{alone}/allOf/0", {"type": "object"}, NAMED)
+
+
+@pytest.mark.clause("K11")
+@pytest.mark.parametrize("place", [CLAWS, MANE])
+@pytest.mark.parametrize("zoo", [ZOO, NESTED, MAPPED, NAMED], ids=["allOf", "nested", "x-discriminator", "enum"])
+def test_a_subtype_is_judged_like_its_base(zoo: Any, place: str) -> None:
+    lost = {"request-property-removed": "WARN", "response-property-removed": "ERR"}
+    assert judged(zoo, put(place, GONE, zoo)) == lost
+    assert judged(put(place, GONE, zoo), zoo) == {"request-property-added": "INFO", "response-property-added": "INFO"}
+    found = compare(spec(zoo), spec(put(place, GONE, zoo)))
+    assert {change.operations for change in found} == {("POST /things/{id}",)}
+
+
+@pytest.mark.clause("K11")
+def test_a_subtype_of_what_is_not_answered_is_not_answered() -> None:
+    only = put(f"{POST}/responses/200/schema", {"$ref": "#/definitions/Lion"}, ZOO)
+    only = put("/definitions/Dog", {"allOf": [THING, {"properties": {"bark": {"type": "string"}}}]}, only)
+    changed = told(only, put("/definitions/Dog/allOf/1/properties/bark/type", "integer", only))
+    assert changed == [("type-changed", "definition Dog.bark", "request")]
+    alone = put("/definitions/Thing/discriminator", GONE, ZOO)
+    assert {way for _, _, way in told(alone, put(CLAWS, GONE, alone))} == {""}, "without a discriminator none may stand"
+
+
+@pytest.mark.clause("K11")
+@pytest.mark.parametrize("mark", ["x-discriminator-value", "x-ms-discriminator-value"])
+def test_a_subtype_is_known_by_the_value_that_is_sent(mark: str) -> None:
+    base = put(f"/definitions/Cat/{mark}", "#Pet.Cat", ZOO)
+    text = json.dumps(base).replace('"Cat"', '"Tom"').replace("/Cat", "/Tom")
+    assert told(base, json.loads(text)) == []
+    gone = {(change.kind, change.old) for change in compare(spec(base), spec(put("/definitions/Lion", GONE, base)))}
+    assert gone == {("subtype-removed", "Lion")}
+
+
+@pytest.mark.clause("K8", "K11")
+def test_an_extract_keeps_subtypes() -> None:
+    for zoo in (ZOO, NESTED, MAPPED, NAMED):
+        made = extract(spec(zoo), by_paths("/things/*"))
+        assert made["definitions"].keys() == {"Thing", "Cat", "Lion"}
+        assert extract(spec(made), EVERYTHING) == made
+
+
+# --- HTTP's own equality, and the same URL
+
+
+def parameter(**more: Any) -> Any:
+    return put(f"{POST}/parameters/3", {"in": "header", "name": "X-Case", "type": "string", **more})
+
+
+def with_types(key: str, *kinds: str) -> Any:
+    return put(f"{POST}/{key}", list(kinds))
+
+
+def with_scheme(**scheme: Any) -> Any:
+    return put("/securityDefinitions/Token", scheme)
+
+
+def at_path(path: str, base_path: str = "/api/v1", **more: Any) -> Any:
+    return {
+        **SMALL,
+        "basePath": base_path,
+        "paths": {path: {"get": {"responses": {"200": {"description": ""}}}}},
+        **more,
+    }
+
+
+JSON = "application/json"
+APIKEY = {"type": "apiKey", "in": "header"}
+OAUTH = {"type": "oauth2", "flow": "implicit", "scopes": {}}
+EQUAL = {
+    "header": (parameter(), parameter(name="x-case")),
+    "charset": (with_types("produces", JSON), with_types("produces", "application/JSON; charset=utf-8")),
+    "quoted": (with_types("consumes", 'text/x;  V="1 2";b=c'), with_types("consumes", "text/x; b=c;v=1 2;charset=x")),
+    "covered": (with_types("consumes", "*/*", JSON), with_types("consumes", "*/*")),
+    "scheme": (with_scheme(**APIKEY, name="X-Token"), with_scheme(**APIKEY, name="x-token")),
+    "oauth": (
+        with_scheme(**OAUTH, authorizationUrl="https://Forge.example:443/a"),
+        with_scheme(**OAUTH, authorizationUrl="HTTPS://forge.example/a"),
+    ),
+    "host": tuple(
+        put("/host", host, put("/schemes", [scheme]))
+        for host, scheme in (("Forge.example:443", "HTTPS"), ("forge.example", "https"))
+    ),
+    "host without schemes": (put("/host", "forge.example:443"), put("/host", "forge.example")),
+    "unsaid": (put("/schemes", ["https"], put("/host", "forge.example")), SMALL),
+    "basePath": (at_path("/a", "/"), at_path("/a", "")),
+    "basePath with a slash": (at_path("/a", "/api/"), at_path("/a", "/api")),
+    "basePath doubled": (at_path("/a", "//api//v1/"), at_path("/a", "/api/v1")),
+}  # fmt: skip
+INFO_ONLY = {
+    "unreserved letters": (at_path("/%7Ea%2fb/%C3%A9"), at_path("/~a%2Fb/é")),
+    "doubled slashes": (at_path("//a//{id}"), at_path("/a/{id}")),
+    "into the paths": (at_path("/a", "/api/v2"), at_path("/v2/a", "/api")),
+    "out of the basePath": (at_path("/a", "/api"), at_path("/api/a", "")),
+    "narrower answers": (with_types("produces", "*/*"), with_types("produces", JSON)),
+    "wider requests": (with_types("consumes", JSON), with_types("consumes", "*/*")),
+    "more listed": (put(f"{POST}/responses/default", {"description": ""}), SMALL)[::-1],
+    "another host": (put("/host", "a.example"), put("/host", "b.example")),
+}
+
+
+@pytest.mark.clause("K10")
+@pytest.mark.parametrize(("base", "head"), EQUAL.values(), ids=EQUAL)
+def test_what_http_takes_for_the_same_has_not_changed(base: Any, head: Any) -> None:
+    assert told(base, head) == told(head, base) == []
+
+
+@pytest.mark.clause("K10")
+@pytest.mark.parametrize(("base", "head"), INFO_ONLY.values(), ids=INFO_ONLY)
+def test_what_http_bears_is_no_break(base: Any, head: Any) -> None:
+    assert set(judged(base, head).values()) == {"INFO"}
+
+
+@pytest.mark.clause("K10")
+def test_what_http_tells_apart_is_told_apart() -> None:
+    query = (parameter(**{"in": "query"}), parameter(**{"in": "query", "name": "x-case"}))
+    for base, head in (
+        (with_types("produces", "application/problem+json"), with_types("produces", JSON)),
+        (with_types("produces", "text/x;v=1"), with_types("produces", "text/x;v=2")),
+        (with_types("consumes", "*/*"), with_types("consumes", JSON)),
+        (at_path("/a/"), at_path("/a")),
+        (at_path("/A"), at_path("/a")),
+        (at_path("/a%2Fb"), at_path("/a/b")),
+        (at_path("/a", "/api"), at_path("/a", "/API")),
+        (with_scheme(**APIKEY | {"in": "query"}, name="T"), with_scheme(**APIKEY | {"in": "query"}, name="t")),
+    ):  # fmt: skip
+        assert "ERR" in judged(base, head).values()
+    assert judged(*query) == {"request-parameter-removed": "WARN", "request-parameter-added": "INFO"}
+
+
+@pytest.mark.clause("K10")
+def test_a_header_of_the_operation_is_that_of_the_path_in_another_case() -> None:
+    shared = {"in": "header", "name": "x-case", "type": "integer"}
+    content = put("/paths/~1things~1{id}/parameters", [shared], parameter())
+    assert told(parameter(), content) == []
+    assert told(parameter(), put(f"{POST}/parameters/3/type", "boolean", content)) == [
+        ("type-changed", "header X-Case", "request")
+    ]
+
+
+@pytest.mark.clause("K10")
+def test_ten_operations_that_keep_their_urls_are_one_remark() -> None:
+    paths = {f"/{n}/{{id}}": {"get": {"responses": {"200": {"description": ""}}}} for n in range(10)}
+    base = {**SMALL, "basePath": "/api/v2/", "paths": paths}
+    head = {**base, "basePath": "/api", "paths": {f"/v2{path}": item for path, item in paths.items()}}
+    (found,) = compare(spec(base), spec(head))
+    assert (found.kind, found.old, found.new, len(found.operations)) == ("base-path-respelled", "/api/v2", "/api", 10)
+    mixed = {**head, "paths": {**head["paths"], "/3/{id}": paths["/3/{id}"]}}
+    del mixed["paths"]["/v2/3/{id}"]
+    assert sorted(judged(base, mixed)) == ["base-path-changed", "base-path-respelled"]
+
+
+def test_definitions_with_other_names_that_hold_each_other_by_all_of_end() -> None:
+    def ring(name: str) -> Any:
+        one = {"allOf": [{"$ref": f"#/definitions/{name}"}]}
+        content = put("/definitions", {name: {"properties": {"child": one, "more": {"type": "string"}}}})
+        return put(f"{POST}/responses/200/schema", one, put(f"{POST}/parameters/1/schema", one, content))
+
+    assert told(ring("A"), ring("B")) == []
+    changed = put("/definitions/B/properties/more", GONE, ring("B"))
+    assert {kind for kind, _, _ in told(ring("A"), changed)} == {"property-removed"}

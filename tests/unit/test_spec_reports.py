@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from datetime import date
@@ -12,8 +13,8 @@ import jsonschema
 import pytest
 import yaml
 from documents import small, text_of
-from forgejo_shim.spec import reports
-from forgejo_shim.spec.compare import Change
+from forgejo_shim.spec import lines, reports, yaml_text
+from forgejo_shim.spec.change import Change
 from forgejo_shim.spec.document import parse
 from forgejo_shim.spec.lines import Lines
 from forgejo_shim.spec.reports.report import Report, Side
@@ -57,15 +58,30 @@ def test_text_is_grouped_by_operation() -> None:
     assert reports.text(report(INFO, OPERATION, finding())) == (
         "base.json → head.json, every operation\n"
         "\n"
-        "definition User (1 operation)\n"
-        "  ERR   name is gone  [response-property-removed]\n"
-        "  INFO  mail is new  [response-property-added]\n"
-        "\n"
         "GET /x\n"
         "  ERR   the operation (getX) is gone  [operation-removed]\n"
         "\n"
+        "definition User (1 operation)\n"
+        "  ERR   name is gone  [response-property-removed]\n"
+        "\n"
+        "definition User (1 operation)\n"
+        "  INFO  mail is new  [response-property-added]\n"
+        "\n"
         "2 ERR, 0 WARN, 1 INFO: fails (--fail-on ERR)\n"
     )
+
+
+@pytest.mark.clause("K12")
+@pytest.mark.parametrize("form", [reports.text, reports.markdown, reports.commands])
+def test_what_is_not_shown_is_counted_and_the_worst_comes_first(form: Any) -> None:
+    warning = finding("response-added", "WARN", "response 201 added", operation="GET /a")
+    words = {"ERR": "name is gone", "WARN": "response 201 added", "INFO": "mail is new"}
+    told = form(report(INFO, warning, finding(), show=Level.INFO))
+    assert told.index(words["ERR"]) < told.index(words["WARN"]) < told.index(words["INFO"])
+    told = form(report(INFO, warning, finding(), show=Level.WARN))
+    assert [word in told for word in words.values()] == [True, True, False]
+    assert form is reports.commands or "1 ERR, 1 WARN, 1 INFO; 1 not shown (--show WARN): fails (--fail-on ERR)" in told
+    assert report(warning, show=Level.ERR, fail_on=Level.WARN).failing
 
 
 def test_the_verdict() -> None:
@@ -229,7 +245,7 @@ def test_sarif_has_what_the_standard_demands() -> None:
         )
         for result in run["results"]:
             assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-        assert [result["level"] for result in run["results"]] == ["error", "note", "error", "warning", "error"]
+        assert [result["level"] for result in run["results"]] == ["error", "error", "warning", "note", "error"]
         assert [r["suppressions"][0]["justification"] for r in run["results"] if "suppressions" in r] == ["never read"]
         places = {json.dumps(result["locations"][0]["physicalLocation"]) for result in run["results"]}
         assert all(("spec%20dir/%C3%A4.json" in place and "startLine" in place) is bool(path) for place in places)
@@ -305,13 +321,13 @@ def test_annotations_stand_at_the_line_of_the_file() -> None:
     lines = text_of(small()).decode().splitlines()
     told = reports.commands(report(INFO, finding(), OPERATION, head_path="spec/head.json"))
     levels = [line.partition(" ")[0] for line in told.splitlines()]
-    assert levels == ["::notice", "::error", "::error"]
+    assert levels == ["::error", "::error", "::notice"]
     numbers = [int(found) for found in re.findall(r"line=(\d+)", told)]
-    assert lines[numbers[0] - 1].strip().startswith('"User": {')
-    assert lines[numbers[1] - 1].strip().startswith('"name": {')
-    assert lines[numbers[2] - 1].strip().startswith('"paths": {'), "the nearest thing around what is not there"
-    assert told.splitlines()[2] == (
-        f"::error file=spec/head.json,line={numbers[2]},title=operation-removed::GET /x: the operation (getX) is gone"
+    assert lines[numbers[2] - 1].strip().startswith('"User": {')
+    assert lines[numbers[0] - 1].strip().startswith('"name": {')
+    assert lines[numbers[1] - 1].strip().startswith('"paths": {'), "the nearest thing around what is not there"
+    assert told.splitlines()[1] == (
+        f"::error file=spec/head.json,line={numbers[1]},title=operation-removed::GET /x: the operation (getX) is gone"
     )
 
 
@@ -359,6 +375,8 @@ def test_lines_of_json_and_yaml() -> None:
     assert [lines.of(pointer) for pointer in pointers] == [1, 2, 3, 4, 4, 6, 6, 2, 2, 1]
     other = Lines(b"# one\na: &x\n  b: 1\nc: *x\n")
     assert [other.of(pointer) for pointer in ("/a/b", "/c/b", "/c")] == [3, 3, 4]
+    merged = Lines(b"a: &a\n  b: 1\nc:\n  <<: [*a]\n  d: 2\ne: &a 3\n")
+    assert [merged.of(pointer) for pointer in ("/c/b", "/c/d", "/c/x", "/e")] == [2, 5, 3, 6]
 
 
 @pytest.mark.parametrize(
@@ -369,9 +387,15 @@ def test_lines_are_those_of_the_file_whatever_its_texts_hold(text: str) -> None:
     assert Lines(data).of("/b") == 3
 
 
-def test_lines_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
-    assert Lines(b'{\n\t"a":\t{\n\t\t"b": 1\n\t}\n}\n').of("/a/b") == 3
+def test_without_libyaml_all_is_as_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as without:
+        without.delattr(yaml, "CSafeLoader", raising=False)
+        slow = importlib.reload(yaml_text)
+        without.setattr(lines, "compose", slow.compose)
+        assert slow._Loader.__mro__[1] is yaml.SafeLoader
+        assert Lines(b'{\n\t"a":\t{\n\t\t"b": 1\n\t}\n}\n').of("/a/b") == 3
+        assert slow.read("a: &a {b: 1}\nc: {<<: *a, b: 2}\nd: &a 3\n") == {"a": {"b": 1}, "c": {"b": 2}, "d": 3}
+    importlib.reload(yaml_text)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[" * 5000, b"a: *b"])
@@ -451,6 +475,7 @@ def test_the_place_is_the_one_that_reports_show() -> None:
         ("[levels]\noperation-remove = 'ERR'", "operation-removed is meant, perhaps"),
         ("[levels]\noperation-removed = 'FATAL'", "'FATAL' is no level; there are ERR, WARN, INFO"),
         ("[levels]\noperation-removed = 1", "1 is no level"),
+        ("[levels]\noperation-removed = 'never'", "'never' is no level"),
         ("[[ignore]]\nrule = 'operation-removed'", "[[ignore]] number 1 gives no reason"),
         ("[[ignore]]\nrule = 'operation-removed'\nreason = ' '", "gives no reason"),
         ("[[ignore]]\nreason = 'r'", "names no rule"),
@@ -471,6 +496,12 @@ def test_what_a_rules_file_must_not_say(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         read_settings(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.clause("K6")
+def test_a_level_may_be_in_any_case() -> None:
+    for word in ("warn", "Warn", "WARN"):
+        assert read_settings(f"[levels]\noperation-removed = '{word}'").levels == {"operation-removed": Level.WARN}
 
 
 def test_every_rule_can_be_set() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from forgejo_shim.spec.compare import MIRRORED, Change, compare
-from forgejo_shim.spec.rules import OF_SCHEMAS, RULE_OF, RULES, Level, judge
-from small_specs import ROWS, SMALL, pair, put, spec
+from forgejo_shim.spec.change import MIRRORED, Change
+from forgejo_shim.spec.compare import compare
+from forgejo_shim.spec.rules import RULE_OF, RULES, Level, Rule, judge
+from small_specs import GONE, ROWS, SMALL, pair, put, spec
 
 NAMES = [f"{next(iter(row['forward']))}-{number}" for number, row in enumerate(ROWS)]
 
@@ -31,13 +32,22 @@ def test_every_kind_has_one_rule_in_each_direction_and_a_pair() -> None:
     assert sum(len(rule.kinds) for rule in RULES.values()) == len(RULE_OF)
     assert {kind for kind, _ in RULE_OF} == MIRRORED.keys()
     assert {(MIRRORED[kind], direction) for kind, direction in RULE_OF} == RULE_OF.keys()
-    of_unused = {(kind, "") for kind in OF_SCHEMAS.split()}
+    of_unused = RULES["unused-definition-changed"].kinds
     assert {(kind, "request") for kind, _ in of_unused} | {
         (kind, "response") for kind, _ in of_unused
     } <= RULE_OF.keys()
     pairs = [(one, other) for base, head in map(pair, ROWS) for one, other in ((base, head), (head, base))]
     shown = {(change.kind, change.direction) for one, other in pairs for change in compare(one, other)}
     assert RULE_OF.keys() - shown - of_unused == set()
+
+
+@pytest.mark.clause("K12")
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_rules_example_speaks_of_it(rule: Rule) -> None:
+    base, head = (spec(put(rule.example["at"], rule.example.get(side, GONE)), side) for side in ("base", "head"))
+    found = [finding for finding in judge(compare(base, head)) if finding.rule == rule.id]
+    assert found and {finding.level for finding in found} == {rule.level}
+    assert rule.meaning.endswith(".") and len(rule.meaning) < 110
 
 
 def test_levels_can_be_set() -> None:
@@ -58,11 +68,23 @@ def test_a_message_says_what_nothing_means() -> None:
     }
     change = compare(spec(SMALL), spec(put(place, more | {"collectionFormat": "multi"})))
     assert [finding.message for finding in judge(change)] == [
-        "query tags takes several values as multi where it was csv",
-        "query tags[] takes uuid only, where it took any format",
-        'query tags[] takes less: {"maxLength": 7} where it was no limit',
+        "collectionFormat of query tags changed from csv to multi",
+        "type of query tags[] narrowed from any format to uuid",
+        'limit of query tags[] narrowed from no limit to {"maxLength": 7}',
     ]
     assert {one.old for one in change} == {None}
+
+
+def test_a_message_says_whether_it_is_sent_or_returned() -> None:
+    change = compare(spec(SMALL), spec(put("/definitions/Thing/properties/value/type", "boolean")))
+    assert [finding.message for finding in judge(change)] == [
+        f"type of definition Thing.value in {way} changed from string to boolean" for way in ("requests", "responses")
+    ]
+    ways = [{"AccessToken": []}, {"Basic": []}]
+    known = {"AccessToken": {"type": "apiKey", "in": "query", "name": "a"}, **SMALL["securityDefinitions"]}
+    base = put("/security", ways, put("/securityDefinitions", known))
+    (found,) = judge(compare(spec(base), spec(put("/security", ways[1:], base))))
+    assert found.message == "credential AccessToken is no longer accepted"
 
 
 def test_a_message_is_one_clean_line() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import sys
 import threading
@@ -16,6 +17,10 @@ import pytest
 from documents import SELF_SIGNED, Page, Site, moved, small, text_of
 from forgejo_shim.errors import ShimError
 from forgejo_shim.spec import sources
+from forgejo_shim.spec.compare import compare
+from forgejo_shim.spec.document import parse
+from forgejo_shim.spec.extract import extract
+from forgejo_shim.spec.scope import EVERYTHING, by_paths
 from forgejo_shim.spec.sources import Caller, load
 from servers import free_port
 from upstream import git
@@ -338,3 +343,117 @@ def test_no_repository_and_no_git(tmp_path: Path, repository: Path, monkeypatch:
     refused("git:v1:spec/x.json", "in no git repository")
     monkeypatch.setenv("PATH", str(tmp_path))
     refused("git:v1:spec/x.json", "needs git")
+
+
+# --- a document in several files
+
+PARTS = {
+    "api/x.yaml": """
+        swagger: '2.0'
+        paths:
+          /a: {$ref: paths/a.yaml}
+          /b: {get: {responses: {200: {$ref: 'x.yaml#/responses/Own'}}}}
+        responses:
+          Own: {description: '', schema: {$ref: 'paths/../common%20types.json#/definitions/Thing'}}
+    """,
+    "api/paths/a.yaml": """
+        get: {responses: {default: {$ref: '#/Failed'}}, parameters: [{$ref: ../common types.json#/page}]}
+        Failed: {description: '', schema: {$ref: '../common types.json#/definitions/Thing'}}
+    """,
+    "api/common types.json": """{
+        "page": {"in": "query", "name": "page", "type": "integer"},
+        "definitions": {"Thing": {"properties": {"more": {"$ref": "#/definitions/Thing"}, "id": {"type": "integer"}}}},
+        "x-own": {"$ref": "https://x.example/not-followed"}
+    }""",
+}
+INLINE = {
+    "swagger": "2.0",
+    "paths": {
+        "/a": {
+            "get": {
+                "responses": {"default": {"description": "", "schema": {"$ref": "#/definitions/Thing"}}},
+                "parameters": [{"in": "query", "name": "page", "type": "integer"}],
+            }
+        },
+        "/b": {"get": {"responses": {"200": {"description": "", "schema": {"$ref": "#/definitions/Thing"}}}}},
+    },
+    "definitions": {
+        "Thing": {"properties": {"more": {"$ref": "#/definitions/Thing"}, "id": {"type": "integer"}}},
+    },
+}
+
+
+def laid_out(folder: Path, parts: dict[str, str]) -> None:
+    for name, text in parts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.clause("K9")
+def test_relative_references_are_followed(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = tmp_path / "repository"
+    laid_out(repository, PARTS)
+    site.pages |= {f"/{name.replace(' ', '%20')}": Page(text.encode()) for name, text in PARTS.items()}
+    git(repository, "init", "--quiet")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "parts")
+    monkeypatch.chdir(repository / "api")
+    whole = parse(text_of(INLINE), "whole")
+    for source in ("x.yaml", "./x.yaml", str(repository / "api/x.yaml"), "git:HEAD:api/x.yaml", "git:HEAD:./x.yaml"):
+        assert compare(load(source), whole) == compare(whole, load(source)) == [], source
+    caller = Caller(site.url, TOKEN, 20)
+    found = load(f"{site.url}/api/x.yaml", caller)
+    assert compare(found, whole, by_paths("/**")) == []
+    small_one = parse(text_of(extract(found, EVERYTHING)), "extract")
+    assert "x-files" not in small_one.content and compare(small_one, whole, by_paths("/**")) == []
+    changed = PARTS["api/common types.json"].replace('"integer"}}}}', '"string"}}}}')
+    (repository / "api/common types.json").write_text(changed)
+    (change,) = compare(load("git:HEAD:api/x.yaml"), load("x.yaml"))[:1]
+    assert change.kind == "type-changed" and "common types.json#/definitions/Thing.id" in change.where
+
+
+@pytest.mark.clause("K4", "K5")
+def test_a_document_leads_no_reader_astray(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret.json").write_text('{"type": "string"}')
+    inner = tmp_path / "in"
+    inner.mkdir()
+    (inner / "link.json").symlink_to(tmp_path / "secret.json")
+    monkeypatch.chdir(inner)
+    for target, says in (
+        ("../secret.json", "neither below the document's folder"),
+        (f"{tmp_path}/secret.json", "neither below"),
+        ("link.json", "neither below"),
+        ("none.json", "is not there"),
+        ("x.json/y", "cannot be read"),
+        (f"{site.url}/x.json", "outside of itself"),
+        ("//127.0.0.1/x.json", "outside of itself"),
+        ("file:///etc/passwd", "outside of itself"),
+    ):
+        (inner / "x.json").write_bytes(text_of(small(definitions={"User": {"$ref": target}})))
+        refused("x.json", says)
+    (inner / "bad.json").write_text("{")
+    (inner / "x.json").write_bytes(text_of(small(definitions={"User": {"$ref": "bad.json"}})))
+    refused("x.json", "bad.json", "broken or cut-off JSON")
+    assert site.seen == []
+
+
+@pytest.mark.clause("K5")
+def test_no_credential_goes_where_a_document_leads(site: Site) -> None:
+    raw = "/api/v1/repos/o/r/raw/x.json"
+    site.pages[raw] = Page(text_of(small(definitions={"User": {"$ref": "%2F%2F127.0.0.1:1/y.json"}})))
+    refused(f"{site.url}{raw}", "404", caller=Caller(site.url, TOKEN, 20))
+    site.pages[raw] = Page(text_of(small(definitions={"User": {"$ref": "y.json"}})))
+    site.pages["/api/v1/repos/o/r/raw/y.json"] = Page(b'{"type": "object"}')
+    load(f"{site.url}{raw}", Caller(site.url, TOKEN, 20))
+    asked = [(path, headers.get("Authorization")) for path, headers in site.seen]
+    assert asked[-2:] == [(raw, f"token {TOKEN}"), ("/api/v1/repos/o/r/raw/y.json", None)]
+    assert asked[1] == ("/127.0.0.1%3A1/y.json", None)
+
+
+def test_many_files_are_no_more_than_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "LIMIT", 2000)
+    many = {f"d{n}.json": json.dumps({"title": "x" * 300}) for n in range(10)}
+    laid_out(tmp_path, many)
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"swagger": "2.0", "paths": {}, "definitions": {name: {"$ref": name} for name in many}}))
+    refused(str(path), "with the files before it")

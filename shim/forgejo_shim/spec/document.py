@@ -2,24 +2,29 @@
 
 Rules: what `parse` gives has been checked by `shape`, so whoever walks it later finds every reference's target and
 every part of the type that Swagger 2.0 says; what is no such document is one sentence and never an empty document.
-Text that begins with `{` or `[` is JSON, all other YAML, whose words are read as JSON's (`on` is a text, 200 as a key
-too). Forgejo's own template is such a document, as its `{{…}}` stand inside of texts.
+Text that begins with `{"`, `{}` or `[` is JSON, all other YAML, whose words are read as JSON's (`on` is a text, 200 as
+a key too). Forgejo's own template is such a document, as its `{{…}}` stand inside of texts.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import Unreadable
-from .shape import METHODS, NotSwagger, check, child, deref, parameter_key
+from . import spelling
+from .bundle import bundle
+from .numbers import number
+from .shape import METHODS, NotSwagger, Outside, check, check_kind, check_plain, child, deref, parameter_key
 
 Json = dict[str, Any]
 
 NO_CREDENTIALS = "no credentials"
+INSTALL = "pip install 'forgejo-shim[spec]', or with pipx: pipx inject forgejo-shim PyYAML"
+_JSON = re.compile(r"\s*(\[|\{\s*([\"}]|$))")  # a mapping of YAML in braces begins with a key without quotes
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Document:
 
     @property
     def base_path(self) -> str:
-        """The prefix of every path, without what Forgejo's template fills in."""
-        return re.sub(r"\{\{.*?\}\}", "", self.content.get("basePath", "")).rstrip("/")
+        """The prefix of every path, without what Forgejo's template fills in; "" for `/`."""
+        return spelling.path(re.sub(r"\{\{.*?\}\}", "", self.content.get("basePath", ""))).rstrip("/")
 
     def spot(self, node: Json, at: str) -> Spot:
         """What stands here, past any reference."""
@@ -48,9 +53,17 @@ class Spot(NamedTuple):
     named: bool = False
 
 
+class Beside(NamedTuple):
+    """The files around a document: its own, and how one is read by its name, as from there; NotSwagger if it cannot."""
+
+    name: str
+    read: Callable[[str], bytes]
+
+
 @dataclass(frozen=True)
 class Operation:
-    """One operation with all that holds for it; parameters by `query limit` or `body`, responses by code."""
+    """One operation with all that holds for it; parameters by `query limit`, `header x-case` or `body`, responses by
+    code."""
 
     method: str
     path: str
@@ -61,6 +74,8 @@ class Operation:
     consumes: tuple[str, ...]
     produces: tuple[str, ...]
     security: tuple[str, ...]  # each way in: schemes with ` + ` between them, or "no credentials"
+    schemes: tuple[str, ...]  # http, https, ws, wss; () where it is not said
+    url: str  # the basePath and the path as HTTP sees them
 
     @property
     def key(self) -> str:
@@ -68,24 +83,54 @@ class Operation:
         return f"{self.method} {self.path}"
 
 
-def parse(data: bytes, name: str) -> Document:
-    """Read a document from JSON, else YAML; Unreadable in one sentence if it is no whole Swagger 2.0 document."""
+def parse(data: bytes, name: str, beside: Beside | None = None) -> Document:
+    """Read a document from JSON, else YAML; Unreadable in one sentence if it is no whole Swagger 2.0 document.
+
+    `beside` reads the files that relative references name; without it there are none.
+    """
     try:
-        content = _json(data) if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else _other(data)
-        check(content)
+        text = _text(data)
+        content = _value(text)
+        check_kind(content)
+        try:
+            check(content)
+        except Outside:
+            if beside is None:
+                raise
+            bundle(content, beside.name, lambda file: _beside(beside, file))
+            check_plain(content)
+            check(content)
     except (NotSwagger, RecursionError) as error:
         reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Unreadable(f"{name} {reason}") from None
-    return Document(name, content, data)
+    return Document(name, content, text.encode())
 
 
-def _json(data: bytes) -> Any:
+def _beside(beside: Beside, name: str) -> Any:
+    content = _value(_text(beside.read(name)))
+    check_plain(content)
+    return content
+
+
+def _value(text: str) -> Any:
+    return _json(text) if _JSON.match(text) else _other(text)
+
+
+def _text(data: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 or UTF-32 as some editors and shells write it; without a byte order mark."""
     try:
-        return json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_number, parse_int=_whole)
-    except json.JSONDecodeError as error:
-        raise NotSwagger(f"is broken or cut-off JSON: {error.msg} in line {error.lineno}") from None
+        return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise NotSwagger("is neither JSON nor YAML: its bytes are no UTF-8") from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(
+            text, object_pairs_hook=_no_duplicates, parse_constant=_no_number, parse_int=number, parse_float=number
+        )
+    except json.JSONDecodeError as error:
+        raise NotSwagger(f"is broken or cut-off JSON: {error.msg} in line {error.lineno}") from None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
@@ -100,25 +145,19 @@ def _no_number(word: str) -> None:
     raise NotSwagger(f"is broken JSON: {word} is no number")
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > 100:
-        raise NotSwagger("holds a number of too many digits")
-    return int(digits)
-
-
-def _other(data: bytes) -> Any:
-    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+def _other(text: str) -> Any:
+    start = text.lstrip("\ufeff \t\r\n")[:200].lower()
     if not start:
         raise NotSwagger("is empty")
-    if start.startswith((b"<!doctype html", b"<html")):
+    if start.startswith(("<!doctype html", "<html")):
         raise NotSwagger("is an HTML page, not Swagger 2.0; a page to sign in, perhaps")
-    if start.startswith(b"<"):
+    if start.startswith("<") and not start.startswith("<<"):
         raise NotSwagger("is XML or HTML, not Swagger 2.0")
     try:
         from .yaml_text import read
     except ImportError:
-        raise NotSwagger("is YAML, which needs more: pip install 'forgejo-shim[spec]'") from None
-    return read(data)
+        raise NotSwagger(f"is YAML, which needs PyYAML: {INSTALL}") from None
+    return read(text)
 
 
 def operations(document: Document) -> dict[str, Operation]:
@@ -150,12 +189,14 @@ def _operations(document: Document) -> Iterator[Operation]:
                 tuple(sorted(set(own.get("consumes", content.get("consumes", ()))))),
                 tuple(sorted(set(own.get("produces", content.get("produces", ()))))),
                 _ways_in(own.get("security", content.get("security", []))),
+                tuple(sorted({one.lower() for one in own.get("schemes", content.get("schemes", ()))})),
+                spelling.path(document.base_path, path),
             )
 
 
 def _parameters(document: Document, holder: Json, at: str) -> dict[str, Spot]:
     spots = [document.spot(given, f"{at}/parameters/{n}") for n, given in enumerate(holder.get("parameters", ()))]
-    return {parameter_key(spot.content): spot for spot in spots}
+    return {spelling.header_key(parameter_key(spot.content)): spot for spot in spots}
 
 
 def _ways_in(security: list[dict[str, list[str]]]) -> tuple[str, ...]:

@@ -1,21 +1,25 @@
 """A part of a document: some of its operations and what they reference, whole (`extract`) or in words (`facts`).
 
 Rules: what is left is a document of its own, keys sorted, so that two of them can be compared line by line; an extract
-of an extract is itself. Nothing is reworded in it.
+of an extract is itself. Nothing is reworded in it, but for references to what stands nowhere in it otherwise.
 """
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ..errors import Unreadable
 from .document import Document, Json, Operation, operations
 from .facets import is_silent
 from .scope import Scope
-from .shape import GRAMMAR, METHODS, REFERRED, child, deref, found_at, keys, reached
+from .shape import GRAMMAR, METHODS, REFERRED, child, deref, found_at, keys, parts
+from .subtypes import Subtypes
 
-SECTIONS = {"definitions": "schema", "responses": "response", "parameters": "parameter"}
-PARTS = {*GRAMMAR, "schema or flag"}
+KINDS = {"definitions": "schema", "responses": "response", "parameters": "parameter"}
+SECTIONS = {kind: section for section, kind in KINDS.items()}
+EITHER = {"schema or flag", "schema or list"}
 WHOLE = ("swagger", "consumes", "produces", "security")
 
 
@@ -28,13 +32,19 @@ def extract(document: Document, scope: Scope) -> Json:
         made["basePath"] = document.base_path or "/"
     made["info"] = {key: info[key] for key in ("title", "version") if key in info}
     made["paths"] = _paths(content, [one for key, one in operations(document).items() if key in scope])
-    for section, name in _referenced(document, made["paths"]):
+    shared, homeless = _targets(document, made["paths"])
+    for section, name in shared:
         made.setdefault(section, {})[name] = content[section][name]
+    renamed: dict[str, str] = {}
+    for kind, at in sorted(homeless):
+        there = made.setdefault(SECTIONS[kind], {})
+        name = _free(keys(at)[-1], {*content.get(SECTIONS[kind], {}), *there})
+        there[name], renamed[at] = found_at(content, at), quote(child(f"/{SECTIONS[kind]}", name))
     ways = [made, *(item[method] for item in made["paths"].values() for method in METHODS & item.keys())]
     used = {name for holder in ways for way in holder.get("security", ()) for name in way}
     if used:
         made["securityDefinitions"] = {name: content["securityDefinitions"][name] for name in used}
-    return dict(_sorted(made))
+    return dict(_sorted(made, renamed))
 
 
 def _paths(content: Json, wanted: list[Operation]) -> Json:
@@ -46,28 +56,47 @@ def _paths(content: Json, wanted: list[Operation]) -> Json:
     return paths
 
 
-def _referenced(document: Document, paths: Json) -> set[tuple[str, str]]:
-    """Sections and names of what these paths lead to."""
-    content, found = document.content, set()
-    todo = [(item, "path", child("/paths", path)) for path, item in paths.items()]
+def _targets(document: Document, paths: Json) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """What these paths lead to, by references or as a subtype of that: sections and names of what has one; kinds and
+    pointers of what has none and needs one, since it stands in a path that is left out or in another file."""
+    content, subtypes = document.content, Subtypes(document)
+    shared, homeless, done = set[tuple[str, str]](), set[tuple[str, str]](), set[tuple[str, str]]()
+    todo: list[tuple[Any, str, str]] = [(item, "path", child("/paths", path)) for path, item in paths.items()]
     while todo:
-        pointers = reached(content, todo)
-        todo = []
-        for kind, at in pointers:
-            section, name = [*keys(at), "", ""][:2]
-            if section == "paths" or not isinstance(content.get(section), dict) or name not in content[section]:
-                if section != "paths" or found_at({"paths": paths}, at) is None:
-                    raise Unreadable(f"{document.name} refers to #{at}, which is outside of what can be extracted")
-            elif (section, name) not in found:
-                found.add((section, name))
-                todo.append((content[section][name], SECTIONS.get(section, kind), child(f"/{section}", name)))
-    return found
+        node, kind, at = todo.pop()
+        if (kind, at) in done:
+            continue
+        done.add((kind, at))
+        targets = [spot.at for spot in subtypes.of(at).values()] if kind == "schema" else []
+        if kind in REFERRED and "$ref" in node:
+            targets.append(unquote(node["$ref"][1:]))
+        else:
+            todo.extend(parts(content, node, kind, at))
+        for there in targets:
+            section, name = [*keys(there), "", ""][:2]
+            if section in KINDS and name in content.get(section, {}):
+                shared.add((section, name))
+                todo.append((content[section][name], KINDS[section], child(f"/{section}", name)))
+            elif not there:
+                raise Unreadable(f"{document.name} refers to itself as a whole, at {at}; that cannot be extracted")
+            elif section != "paths" or found_at({"paths": paths}, there) is None:
+                homeless.add((kind, there))
+            todo.append((found_at(content, there), kind, there))
+    return shared, homeless
 
 
-def _sorted(value: Any) -> Any:
+def _free(name: str, taken: set[str]) -> str:
+    """A name that is not taken."""
+    return next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in taken)
+
+
+def _sorted(value: Any, renamed: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(one) for one in value] if isinstance(value, list) else value
+        made = {key: _sorted(value[key], renamed) for key in sorted(value)}
+        if isinstance(at := made.get("$ref"), str) and unquote(at[1:]) in renamed:
+            made["$ref"] = f"#{renamed[unquote(at[1:])]}"
+        return made
+    return [_sorted(one, renamed) for one in value] if isinstance(value, list) else value
 
 
 def facts(document: Document, scope: Scope) -> Json:
@@ -88,8 +117,10 @@ def _bare(node: Any, kind: str) -> Any:
 
 
 def _below(value: Any, expected: str) -> Any:
+    if expected in EITHER:
+        return [_bare(one, "schema") for one in value] if isinstance(value, list) else _bare(value, "schema")
     if expected.startswith("["):
         return [_bare(one, expected[1:]) for one in value]
     if expected.startswith("{"):
         return {key: _bare(one, expected[1:]) for key, one in value.items()}
-    return _bare(value, "schema" if expected == "schema or flag" else expected) if expected in PARTS else value
+    return _bare(value, expected) if expected in GRAMMAR else value

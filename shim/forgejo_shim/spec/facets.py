@@ -14,14 +14,26 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from .change import REQUEST, RESPONSE
 from .shape import Json, child, keys
 
 SILENT = {"description", "summary", "title", "example", "examples", "externalDocs", "x-example", "x-forgejo-shim"}
-OF_PARTS = {"$ref", "name", "in", "required", "schema", "properties", "items", "additionalProperties", "allOf"}
+OF_PARTS = {
+    "$ref",
+    "name",
+    "in",
+    "required",
+    "schema",
+    "properties",
+    "items",
+    "additionalProperties",
+    "allOf",
+    "readOnly",
+}
 NULLABLE = ("x-nullable", "x-isnullable")
 UPPER = ("maximum", "maxLength", "maxItems", "maxProperties")
 LOWER = ("minimum", "minLength", "minItems", "minProperties")
-PLAIN = ("type", "format", "enum", "default", "collectionFormat", "readOnly")
+PLAIN = ("type", "format", "enum", "default", "collectionFormat")
 STRICT = ("exclusiveMaximum", "exclusiveMinimum", "uniqueItems")
 WIDER_TYPE = {("integer", "number")}
 WIDER_FORMAT = {("int32", "int64"), ("float", "double")}
@@ -42,20 +54,36 @@ class Difference(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """JSON pointers of what two references lead to."""
+    """JSON pointers of what two references lead to; or of the subtypes that may stand there."""
 
     base: str
     head: str
+    subtypes: bool = False
 
 
 @dataclass
 class Unit:
-    """What is compared as one: an operation's request or answers, or a pair of targets of references."""
+    """What is compared as one: an operation's request or answers, or a pair of targets of references.
+
+    What is only ever answered, a read-only property, or only ever sent stands in a unit of its own below it."""
 
     where: str
     differences: list[Difference] = field(default_factory=list)
     uses: dict[Pair, None] = field(default_factory=dict)
     seen: set[Pair] = field(default_factory=set)
+    only: dict[str, Unit] = field(default_factory=dict)  # by direction
+
+    def only_in(self, direction: str) -> Unit:
+        """The part of this unit for a direction; in what is only answered nothing is sent, and the other way round."""
+        if direction not in self.only:
+            part = self.only[direction] = Unit(self.where)
+            part.only = {direction: part, **{other: Unit("") for other in (REQUEST, RESPONSE) if other != direction}}
+        return self.only[direction]
+
+    def parts(self, direction: str) -> list[Unit]:
+        """What of this unit counts in a direction; where neither is known, what is answered."""
+        part = self.only.get(direction or RESPONSE)
+        return [self] if part is None or part is self else [self, part]
 
     def add(self, kind: str, where: str, base: Given, head: Given) -> None:
         """Note a difference between what either side gives: a value and its pointer, or NOTHING."""
@@ -65,13 +93,17 @@ class Unit:
 def named(at: str) -> str:
     """The name of a definition, a shared answer or parameter; for what stands elsewhere its pointer."""
     section, *names = keys(at) or [""]
+    if section == "x-files" and names:
+        return f"{names[0]}#{at[len(child('/x-files', names[0])) :]}"
     return names[0] if len(names) == 1 and section in ("definitions", "responses", "parameters") else f"#{at}"
 
 
-def said(schema: Json | None) -> str:
+def said(schema: Json | list[Json] | None) -> str:
     """A schema in a word: `integer int64`, `User`, `[string]`, `object`."""
     if not schema:
         return "any"
+    if isinstance(schema, list):
+        return ", ".join(map(said, schema))
     if "$ref" in schema:
         return named(unquote(schema["$ref"][1:]))
     if "schema" in schema:
@@ -146,8 +178,6 @@ def _kind(key: str, was: Any, now: Any, old: Says, new: Says) -> str:
         return "limit-" + _breadth(was is None, now is None)
     if key == "collectionFormat":
         return "" if (was or "csv") == (now or "csv") else "collection-format-changed"
-    if key == "readOnly":
-        return "" if bool(was) == bool(now) else f"became-{'read-only' if now else 'writable'}"
     return "mark-changed" if key[:2] == "x-" else "keyword-changed"
 
 

@@ -11,7 +11,8 @@ from functools import cached_property
 
 import yaml
 
-from .shape import keys
+from .shape import NotSwagger, keys
+from .yaml_text import compose
 
 # What JSON has and YAML has not, or counts as an end of line: tabs, half characters, some of Unicode's own controls.
 _NOT_YAML = re.compile(
@@ -41,21 +42,22 @@ class Lines:
 
     @cached_property
     def _root(self) -> yaml.Node | None:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        text = _NOT_YAML.sub(b" ", self._text)
         try:
-            root: yaml.Node | None = yaml.compose(text, loader)
-        except (yaml.YAMLError, RecursionError, UnicodeError):
+            return compose(_NOT_YAML.sub(b" ", self._text).decode())
+        except (yaml.YAMLError, NotSwagger, RecursionError, UnicodeError):
             return None
-        return root
 
 
 def _child(node: yaml.Node | None, token: str) -> tuple[yaml.Node, yaml.Mark] | None:
     """A part of a node, and where it begins."""
     if isinstance(node, yaml.MappingNode):
+        merged: list[yaml.Node] = []
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value == token:
                 return value, key.start_mark
+            if key.tag == "tag:yaml.org,2002:merge":
+                merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        return next(filter(None, (_child(one, token) for one in merged)), None)
     if isinstance(node, yaml.SequenceNode) and token.isdecimal() and int(token) < len(node.value):
         value = node.value[int(token)]
         return value, value.start_mark

@@ -2,18 +2,21 @@
 
 Rules: no opinion; the request's differences, the answers' and the operation's own are told apart, so that a direction
 can be given to them. A parameter or answer that both sides name by the same `$ref` is compared once. A request's media
-types count only where a body or a form is sent; an answer's headers are the same in any case.
+types count only where a body or a form is sent, an answer's body not where HTTP sends none. Names of headers and media
+types are equal as `spelling` says. A code that one side names is compared with the other side's `default`,
+if it has one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
+from . import spelling
 from .document import Operation, Spot
 from .facets import NOTHING, Given, Unit, facets, said, says
 from .schemas import Schemas
-from .shape import child
+from .shape import child, parameter_key
 
 
 class Sections:
@@ -26,13 +29,14 @@ class Sections:
         self._name(old, new)
         if _sends(old) and _sends(new):
             _media_types(self.request, "consumes", old.consumes, new.consumes, old.at, new.at)
-        _media_types(self.response, "produces", old.produces, new.produces, old.at, new.at)
+        if old.method != "HEAD":
+            _media_types(self.response, "produces", old.produces, new.produces, old.at, new.at)
         renamed = _renamed(old, new)
         for was, now in renamed:
             self.own.add("path-parameter-renamed", f"path {was}", (was, old.at), (now, new.at))
         back = {f"path {now}": f"path {was}" for was, now in renamed}
         self._parameters(old.parameters, {back.get(key, key): spot for key, spot in new.parameters.items()})
-        self._responses(old.responses, new.responses)
+        self._responses(old.method, old.responses, new.responses)
 
     def _name(self, old: Operation, new: Operation) -> None:
         was, now = (says(one.content, one.at).get("operationId", NOTHING) for one in (old, new))
@@ -46,16 +50,18 @@ class Sections:
     def _parameters(self, old: Mapping[str, Spot], new: Mapping[str, Spot]) -> None:
         for key in sorted(old.keys() | new.keys()):
             base, head = old.get(key), new.get(key)
+            there = base or head
+            where = parameter_key(there.content) if there and key.startswith("header ") else key
             if base and head:
                 if base.named and head.named and base.at == head.at:
                     if made := self._schemas.use(self.request, "parameter", base, head):
                         self._parameter(made, made.where, base, head)
                 else:
-                    self._parameter(self.request, key, base, head)
-            elif there := base or head:
+                    self._parameter(self.request, where, base, head)
+            elif there:
                 needed = "required-" if there.content.get("required") else ""
                 kind = f"{needed}parameter-{'removed' if base else 'added'}"
-                self.request.add(kind, key, in_a_word(base), in_a_word(head))
+                self.request.add(kind, where, in_a_word(base), in_a_word(head))
 
     def _parameter(self, unit: Unit, where: str, base: Spot, head: Spot) -> None:
         needed = [bool(spot.content.get("required")) or spot.content["in"] == "path" for spot in (base, head)]
@@ -63,16 +69,20 @@ class Sections:
             kind = f"became-{'required' if needed[1] else 'optional'}"
             unit.add(kind, where, (needed[0], base.at), (needed[1], head.at))
         if base.content["in"] != "body":
-            self._value(unit, where, base, head)
+            self._value(unit, where, base, head, without={"default"} if all(needed) else set())
             return
         was, now = (says(spot.content, spot.at)["name"] for spot in (base, head))
         if was[0] != now[0]:
             unit.add("body-renamed", where, was, now)
         self._child(unit, where, "schema", base, head)
 
-    def _value(self, unit: Unit, where: str, base: Spot, head: Spot) -> None:
-        """A parameter that is no body, or a header."""
-        facets(unit, where, says(base.content, base.at), says(head.content, head.at))
+    def _value(self, unit: Unit, where: str, base: Spot, head: Spot, without: Set[str] = frozenset()) -> None:
+        """A parameter that is no body, or a header; a default has no meaning where a value must be given."""
+        was, now = (
+            {key: given for key, given in says(spot.content, spot.at).items() if key not in without}
+            for spot in (base, head)
+        )
+        facets(unit, where, was, now)
         self._child(unit, f"{where}[]", "items", base, head)
 
     def _child(self, unit: Unit, where: str, key: str, base: Spot, head: Spot) -> None:
@@ -80,18 +90,30 @@ class Sections:
         if was[1] or now[1]:
             self._schemas.compare(unit, where, was, now)
 
-    def _responses(self, old: Mapping[str, Spot], new: Mapping[str, Spot]) -> None:
+    def _responses(self, method: str, old: Mapping[str, Spot], new: Mapping[str, Spot]) -> None:
         for code in sorted(old.keys() | new.keys()):
             base, head = old.get(code), new.get(code)
+            if base is None or head is None:
+                rest = [side.get("default") for side in (old, new)]
+                at = [in_a_word(one) for one in (base, head)]
+                change = "removed" if base else "added"
+                if rest[0 if head else 1]:
+                    change = "left-to-default" if base else "spelled-out"
+                    base, head = base or rest[0], head or rest[1]
+                kind = f"{'' if code[0] in '123' else 'error-'}response-{change}"
+                self.response.add(kind, f"response {code}", at[0], at[1])
             if base and head:
-                if base.named and head.named and base.at == head.at:
-                    if made := self._schemas.use(self.response, "response", base, head):
-                        self._response(made, made.where, base, head)
-                else:
-                    self._response(self.response, f"response {code}", base, head)
-            else:
-                kind = f"{'' if code[0] in '123' else 'error-'}response-{'removed' if base else 'added'}"
-                self.response.add(kind, f"response {code}", in_a_word(base), in_a_word(head))
+                self._answer(method, code, base, head)
+
+    def _answer(self, method: str, code: str, base: Spot, head: Spot) -> None:
+        where = f"response {code}"
+        if method == "HEAD" or code[0] == "1" or code in ("204", "205", "304"):  # HTTP sends no body
+            self._headers(self.response, where, _headers(base), _headers(head))
+        elif base.named and head.named and base.at == head.at:
+            if made := self._schemas.use(self.response, "response", base, head):
+                self._response(made, made.where, base, head)
+        else:
+            self._response(self.response, where, base, head)
 
     def _response(self, unit: Unit, where: str, base: Spot, head: Spot) -> None:
         was, now = (says(spot.content, spot.at).get("schema", NOTHING) for spot in (base, head))
@@ -131,7 +153,7 @@ def _headers(response: Spot) -> dict[str, tuple[str, Spot]]:
 def _renamed(old: Operation, new: Operation) -> list[tuple[str, str]]:
     """Parameters of the path that are called otherwise in the same place."""
     names = (re.findall(r"\{([^{}/]*)\}", operation.path) for operation in (old, new))
-    return [(was, now) for was, now in zip(*names, strict=True) if was != now]
+    return [(was, now) for was, now in zip(*names, strict=False) if was != now]
 
 
 def _sends(operation: Operation) -> bool:
@@ -139,8 +161,21 @@ def _sends(operation: Operation) -> bool:
 
 
 def _media_types(unit: Unit, key: str, old: Iterable[str], new: Iterable[str], base_at: str, head_at: str) -> None:
-    was, now = ({kind.lower().replace(" ", "") for kind in kinds} for kinds in (old, new))
-    for kind in sorted(was - now):
-        unit.add("media-type-removed", key, (kind, base_at), (None, head_at))
-    for kind in sorted(now - was):
-        unit.add("media-type-added", key, (None, base_at), (kind, head_at))
+    """What one side alone has; a range, such as `*/*`, that the other side has a part of is narrowed or widened."""
+    was, now = ({spelling.media_type(kind) for kind in kinds} for kinds in (old, new))
+    for kind in sorted(was):
+        if not _covered(kind, now):
+            left = _within(kind, now)
+            unit.add(f"media-type-{'narrowed' if left else 'removed'}", key, (kind, base_at), (left, head_at))
+    for kind in sorted(now):
+        if not _covered(kind, was):
+            left = _within(kind, was)
+            unit.add(f"media-type-{'widened' if left else 'added'}", key, (left, base_at), (kind, head_at))
+
+
+def _covered(kind: str, kinds: Iterable[str]) -> bool:
+    return any(spelling.covers(one, kind) for one in kinds)
+
+
+def _within(wide: str, kinds: Iterable[str]) -> str | None:
+    return ", ".join(one for one in sorted(kinds) if spelling.covers(wide, one)) or None

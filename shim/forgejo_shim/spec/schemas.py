@@ -1,16 +1,19 @@
 """What two documents say of the same value, through properties and items; what many share is compared once.
 
-Rules: no opinion and no direction here. What both sides give by a `$ref` is a Unit of its own, compared once for each
-pair of targets, however often and however recursively it is used; a reference and the same thing written out are equal.
-The parts of an `allOf` count as one schema, the first to say a thing holding.
+Rules: no opinion here. What both sides give by a `$ref` is a Unit of its own, compared once for each pair of targets,
+however often and however recursively it is used; a reference and the same thing written out are equal. The parts of an
+`allOf` count as one schema, the first to say a thing holding. Where a definition with a discriminator is used, so are
+its subtypes. A property that is read-only on both sides is only answered: no request has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .change import REQUEST, RESPONSE
 from .document import Document, Json, Spot
 from .facets import NOTHING, Given, Pair, Says, Unit, facets, is_silent, named, other_type, said, says
+from .subtypes import Subtypes
 
 REST = "additionalProperties"
 
@@ -43,6 +46,7 @@ class Schemas:
     def __init__(self, base: Document, head: Document) -> None:
         self.base, self.head = base, head
         self.units: dict[Pair, Unit] = {}
+        self._subtypes = Subtypes(base), Subtypes(head)
         self.met: tuple[set[str], set[str]] = set(), set()  # pointers that references of either side led to
         self._waiting: list[tuple[Unit, str, Spot | None, Spot | None]] = []
 
@@ -56,6 +60,7 @@ class Schemas:
         else:
             self._meet(old, new)
             self._waiting.append((unit, where, _marked(old, base[0]), _marked(new, head[0])))
+        self._use_subtypes(unit, old, new)
 
     def use(self, unit: Unit, what: str, old: Spot, new: Spot) -> Unit | None:
         """Note that a unit uses what two references lead to: the unit of that if it is new, and not compared yet."""
@@ -69,6 +74,25 @@ class Schemas:
         if what == "definition":
             self._waiting.append((made, made.where, old, new))
         return made
+
+    def _use_subtypes(self, unit: Unit, old: Spot | None, new: Spot | None) -> None:
+        """Note that a unit uses all that may stand for what two references lead to."""
+        sides = [family.of(spot.at) if spot else {} for family, spot in zip(self._subtypes, (old, new), strict=True)]
+        if not any(sides):
+            return
+        pair = Pair(old.at if old else "", new.at if new else "", True)
+        unit.uses[pair] = None
+        if pair in self.units:
+            return
+        made = self.units[pair] = Unit(f"definition {named(pair.base or pair.head)}")
+        for word in sorted(sides[0].keys() | sides[1].keys()):
+            base, head = (side.get(word) for side in sides)
+            if base and head:
+                self.use(made, "definition", base, head)
+            else:
+                self._meet(base, head)
+                given = [(word, spot.at) if spot else NOTHING for spot in (base, head)]
+                made.add(f"subtype-{'removed' if base else 'added'}", made.where, given[0], given[1])
 
     def finish(self) -> None:
         """Compare all that waits, and what that uses in turn: no recursion, however the documents recur."""
@@ -84,11 +108,10 @@ class Schemas:
         if old is None or new is None:
             self._any(unit, where, old, new)
             return
-        if old.named or new.named:
-            pair = Pair(old.at, new.at)
-            if pair in unit.seen:
-                return
-            unit.seen.add(pair)
+        pair = Pair(old.at, new.at)
+        if pair in unit.seen:  # a ring, or told already
+            return
+        unit.seen.add(pair)
         shared = self._shared_parts(unit, old, new)
         b, h = Side(self.base, old, shared), Side(self.head, new, shared)
         facets(unit, where, b.says, h.says)
@@ -96,9 +119,23 @@ class Schemas:
             return
         self._properties(unit, where, b, h)
         self._rest(unit, where, b.get(REST), h.get(REST))
-        items, types = (b.get("items"), h.get("items")), (b.get("type")[0], h.get("type")[0])
-        if (items[0][1] and items[1][1]) or ((items[0][1] or items[1][1]) and types[0] == types[1]):
-            self.compare(unit, f"{where}[]", *items)
+        self._items(unit, where, b, h)
+
+    def _items(self, unit: Unit, where: str, b: Side, h: Side) -> None:
+        """The items of a list; a list of schemas has one for each position."""
+        base, head, same_type = b.get("items"), h.get("items"), b.get("type")[0] == h.get("type")[0]
+        lists = [isinstance(given[0], list) for given in (base, head)]
+        if all(lists):
+            for number in range(max(len(base[0]), len(head[0]))):
+                given = [
+                    (side[0][number], f"{side[1]}/{number}") if number < len(side[0]) else NOTHING
+                    for side in (base, head)
+                ]
+                self.compare(unit, f"{where}[{number}]", given[0], given[1])
+        elif any(lists) and base[1] and head[1]:
+            unit.add("keyword-changed", f"{where}[]", ({"items": base[0]}, base[1]), ({"items": head[0]}, head[1]))
+        elif not any(lists) and ((base[1] and head[1]) or ((base[1] or head[1]) and same_type)):
+            self.compare(unit, f"{where}[]", base, head)
 
     def _any(self, unit: Unit, where: str, old: Spot | None, new: Spot | None) -> None:
         """One side says nothing at all of a value."""
@@ -128,16 +165,29 @@ class Schemas:
             here, needed = f"{where}.{name}", (name in b.required, name in h.required)
             base, head = b.properties.get(name, NOTHING), h.properties.get(name, NOTHING)
             at = base[1] or b.required.get(name, ""), head[1] or h.required.get(name, "")
+            fixed = _is_read_only(self.base, base), _is_read_only(self.head, head)
+            told = unit.only_in(RESPONSE) if any(fixed) else unit
             if at[0] and at[1]:
+                if fixed[0] != fixed[1]:
+                    self._read_only(unit, here, fixed, needed, at)
                 if needed[0] != needed[1]:
                     kind = "became-optional" if needed[0] else "became-required"
-                    unit.add(kind, here, (needed[0], at[0]), (needed[1], at[1]))
+                    told.add(kind, here, (needed[0], at[0]), (needed[1], at[1]))
                 if base[1] or head[1]:
-                    self.compare(unit, here, base, head)
+                    self.compare(told, here, base, head)
             else:
                 kind = f"{'required-' if any(needed) else ''}property-{'removed' if at[0] else 'added'}"
                 old, new = ((said(given[0]), p) if p else NOTHING for given, p in zip((base, head), at, strict=True))
-                unit.add(kind, here, old, new)
+                told.add(kind, here, old, new)
+
+    def _read_only(
+        self, unit: Unit, where: str, fixed: tuple[bool, bool], needed: tuple[bool, bool], at: tuple[str, str]
+    ) -> None:
+        """A property that one side sends in requests and the other does not."""
+        kind = f"became-{'read-only' if fixed[1] else 'writable'}"
+        sent = f"required-{kind}" if needed[0 if fixed[1] else 1] else kind
+        for direction, word in ((REQUEST, sent), (RESPONSE, kind)):
+            unit.only_in(direction).add(word, where, (fixed[0], at[0]), (fixed[1], at[1]))
 
     def _rest(self, unit: Unit, where: str, base: Given, head: Given) -> None:
         """Properties without a name."""
@@ -168,3 +218,19 @@ def _marked(spot: Spot | None, site: Json) -> Spot | None:
         return spot
     marks = {key: value for key, value in site.items() if key[:2] == "x-" and not is_silent(key)}
     return spot._replace(content=spot.content | marks) if marks else spot
+
+
+def _is_read_only(document: Document, given: Given) -> bool:
+    """Whether a property says so itself, beside or behind its `$ref`, or in a part of its `allOf`."""
+    todo, seen = [given], set()
+    while todo:
+        schema, at = todo.pop()
+        if schema is None or at in seen:
+            continue
+        if schema.get("readOnly") is True:
+            return True
+        seen.add(at)
+        if "$ref" in schema:
+            todo.append(document.spot(schema, at)[:2])
+        todo.extend((part, f"{at}/allOf/{n}") for n, part in enumerate(schema.get("allOf", ())))
+    return False

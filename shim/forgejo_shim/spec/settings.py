@@ -23,10 +23,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from .compare import Change
-from .rules import RULES, Finding, Level
+from .change import Change
+from .rules import RULES, Finding, Level, Rule
 
 IGNORE_UNUSED = "ignore-unused"
+UNUSED_ENTRY = Rule(
+    IGNORE_UNUSED, Level.WARN, "An entry of the rules file ignores nothing, or has ended.", "", frozenset(), {}
+)
 _KEYS = {"rule": str, "at": str, "reason": str, "until": date}
 
 
@@ -70,7 +73,7 @@ class Settings:
         why = f"ended on {entry.until}" if entry.until and entry.until <= today else "ignores nothing any more"
         change = Change(IGNORE_UNUSED, "", f"ignore {entry.rule} at {entry.at}", "", entry.reason, None, "", "", ())
         message = f"the entry for {entry.rule} at {entry.at!r} {why}; take it out, or mend it ({entry.reason})"
-        return Finding(IGNORE_UNUSED, self.levels.get(IGNORE_UNUSED, Level.WARN), message, change)
+        return Finding(IGNORE_UNUSED, self.levels.get(IGNORE_UNUSED, UNUSED_ENTRY.level), message, change)
 
 
 def place(change: Change) -> str:
@@ -94,9 +97,9 @@ def read_settings(text: str) -> Settings:
 
 def _level(rule: str, level: object) -> Level:
     _known(rule, [*RULES, IGNORE_UNUSED], "[levels]")
-    if not isinstance(level, str) or level not in list(Level):
+    if not isinstance(level, str) or level.upper() not in list(Level):
         raise ValueError(f"[levels] {rule}: {level!a} is no level; there are {', '.join(reversed(Level))}")
-    return Level(level)
+    return Level(level.upper())
 
 
 def _ignore(number: int, entry: object) -> Ignore:

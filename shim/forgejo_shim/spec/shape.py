@@ -27,19 +27,20 @@ LIMITS: Json = dict.fromkeys(
 )  # fmt: skip
 VALUE: Json = LIMITS | {
     "type": "a text or a list of texts", "format": TEXT, "enum": LIST, "pattern": TEXT, "uniqueItems": FLAG,
-    "exclusiveMaximum": FLAG, "exclusiveMinimum": FLAG, "items": "schema",
+    "exclusiveMaximum": FLAG, "exclusiveMinimum": FLAG, "items": "schema or list",
 }  # fmt: skip
 # What each kind of part may hold: a type, another kind of part, `[kind` for a list of it, `{kind` for a mapping to it.
 GRAMMAR: dict[str, Json] = {
     "document": {
-        "info": MAPPING, "basePath": TEXT, "consumes": TEXTS, "produces": TEXTS, "paths": "{path",
+        "info": MAPPING, "host": TEXT, "basePath": TEXT, "schemes": TEXTS, "consumes": TEXTS, "produces": TEXTS,
+        "paths": "{path",
         "definitions": "{schema", "parameters": "{parameter", "responses": "{response",
         "securityDefinitions": "{scheme", "security": "[way in",
     },
     "path": {"parameters": "[parameter", **dict.fromkeys(METHODS, "operation")},
     "operation": {
-        "operationId": TEXT, "deprecated": FLAG, "consumes": TEXTS, "produces": TEXTS, "parameters": "[parameter",
-        "responses": "{response", "security": "[way in",
+        "operationId": TEXT, "deprecated": FLAG, "schemes": TEXTS, "consumes": TEXTS, "produces": TEXTS,
+        "parameters": "[parameter", "responses": "{response", "security": "[way in",
     },
     "parameter": {**VALUE, "name": TEXT, "in": TEXT, "required": FLAG, "schema": "schema", "allowEmptyValue": FLAG},
     "response": {"schema": "schema", "headers": "{header"},
@@ -68,6 +69,10 @@ class NotSwagger(ValueError):
     """What is wrong, in words that follow the document's name."""
 
 
+class Outside(NotSwagger):
+    """A reference leads out of the document."""
+
+
 def child(at: str, key: str) -> str:
     """The JSON pointer of a key below another."""
     return f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
@@ -88,7 +93,7 @@ def deref(content: Json, node: Json, at: str) -> tuple[Json, str]:
     seen = set()
     while isinstance(node, dict) and isinstance(ref := node.get("$ref"), str):
         if not ref.startswith("#"):
-            raise NotSwagger(f"refers to {ref!r} outside of itself, at {at}; bundle it into one document first")
+            raise Outside(f"refers to {ref!r} outside of itself, at {at}; bundle all into one document first")
         if ref in seen:
             raise NotSwagger(f"refers to {ref!r} round in a ring, at {at}")
         seen.add(ref)
@@ -111,8 +116,8 @@ def found_at(content: Any, pointer: str) -> Any:
     return content
 
 
-def check(content: Any) -> None:
-    """NotSwagger with the first complaint, if there is one."""
+def check_kind(content: Any) -> None:
+    """NotSwagger if a value does not call itself Swagger 2.0, or is none that JSON could say."""
     if not isinstance(content, dict):
         what = {str: "plain text", list: "a list", type(None): "empty"}.get(type(content), "a bare value")
         raise NotSwagger(f"is {what}, not Swagger 2.0")
@@ -124,7 +129,11 @@ def check(content: Any) -> None:
         raise NotSwagger(what)
     if version != "2.0":
         raise NotSwagger(f"is Swagger {version[:20]!r}; only 2.0 is read")
-    _plain(content)
+    check_plain(content)
+
+
+def check(content: Json) -> None:
+    """NotSwagger with the first complaint about a document, if there is one."""
     reached(content, [(content, "document", "")])
     _agrees(content)
 
@@ -136,11 +145,11 @@ def reached(content: Json, starts: list[tuple[Any, str, str]]) -> set[tuple[str,
         node, kind, at = todo.pop()
         if (kind, at) not in done:
             done.add((kind, at))
-            todo.extend(_parts(content, node, kind, at))
+            todo.extend(parts(content, node, kind, at))
     return done
 
 
-def _plain(content: Json) -> None:
+def check_plain(content: Any) -> None:
     """Nothing but JSON's values, of a size that can be walked; YAML can say more, and itself within itself."""
     level, count = [content], 0
     for _ in range(DEPTH):
@@ -167,7 +176,7 @@ def _plain(content: Json) -> None:
     raise NotSwagger("is nested too deeply")
 
 
-def _parts(content: Json, node: Any, kind: str, at: str) -> Iterator[tuple[Any, str, str]]:
+def parts(content: Json, node: Any, kind: str, at: str) -> Iterator[tuple[Any, str, str]]:
     """The parts below a node, which is of the right type itself."""
     if not isinstance(node, dict):
         raise NotSwagger(f"needs a mapping at {at or '/'}, for the {kind}")
@@ -193,6 +202,8 @@ def _checked(value: Any, expected: str, at: str) -> Iterator[tuple[Any, str, str
     elif expected == "schema or flag":
         if not isinstance(value, bool):
             yield value, "schema", at
+    elif expected == "schema or list" and isinstance(value, list):
+        yield from ((one, "schema", f"{at}/{number}") for number, one in enumerate(value))
     elif expected[0] == "[":
         if not isinstance(value, list):
             raise NotSwagger(f"needs a list at {at}")
@@ -203,7 +214,7 @@ def _checked(value: Any, expected: str, at: str) -> Iterator[tuple[Any, str, str
         is_open = expected in ("{path", "{response")  # where keys with x- are no names
         yield from ((one, expected[1:], child(at, key)) for key, one in value.items() if not is_open or key[:2] != "x-")
     else:
-        yield value, expected, at
+        yield value, "schema" if expected == "schema or list" else expected, at
 
 
 def _agrees(content: Json) -> None:
@@ -217,11 +228,14 @@ def _agrees(content: Json) -> None:
             raise NotSwagger(f"has a path that begins with no slash: {path!r}")
         item, at = deref(content, named, child("/paths", path))
         _parameters_differ(content, item, at)
+        for key in item:
+            if key not in METHODS and key.lower() in METHODS:
+                raise NotSwagger(f"has the method {key!r} at {at}; Swagger 2.0 writes it {key.lower()!r}")
         for method in METHODS & item.keys():
             _parameters_differ(content, item[method], child(at, method))
             _schemes_exist(item[method], schemes, child(at, method))
             for code in item[method]["responses"]:
-                if not re.fullmatch("[1-5][0-9][0-9]|default|x-.*", code):
+                if not re.fullmatch("[0-9]{3}|default|x-.*", code):
                     raise NotSwagger(f"has an answer with the code {code!r} at {child(at, method)}/responses")
 
 

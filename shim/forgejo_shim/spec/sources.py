@@ -10,15 +10,17 @@ http. A document's name is for people: without query and fragment, which can hol
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.resources import files
-from os import environ
+from posixpath import join, normpath
 from typing import IO, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -27,7 +29,8 @@ from ..client import REDIRECTS, reaching
 from ..contract import API
 from ..errors import ShimError, Unreadable
 from ..requests_adapter import base_url_of
-from .document import Document, parse
+from .document import Beside, Document, parse
+from .shape import NotSwagger
 
 LIMIT = 32 * 1024 * 1024  # bytes of a document
 CHUNK = 64 * 1024
@@ -61,11 +64,29 @@ def load(source: str, caller: Caller = Caller()) -> Document:
     if source == STDIN:
         return parse(_whole(sys.stdin.buffer, "stdin"), "stdin")
     if source.startswith(GIT):
-        return parse(_from_git(source), source)
+        return parse(_from_git(source), source, _beside_in_git(source))
     if _ADDRESS.match(source):
         url = address_of(source)
-        return parse(_fetched(url, caller), _shown(url))
-    return parse(_from_file(source), source)
+        return parse(_fetched(url, caller), _shown(url), _beside_at(url, caller))
+    return parse(_from_file(source), source, Beside(source, _Room(lambda name: _from_near(source, name)).read))
+
+
+class _Room:
+    """Reads the further files of one document, which together hold `LIMIT` bytes at most."""
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read, self._left = read, LIMIT
+
+    def read(self, name: str) -> bytes:
+        """A file. Raises NotSwagger."""
+        try:
+            data = self._read(name)
+        except ShimError as error:
+            raise NotSwagger(f"cannot be read: {error.message}") from None
+        self._left -= len(data)
+        if self._left < 0:
+            raise NotSwagger(f"makes more than {LIMIT // 1024**2} MiB, with the files before it")
+        return data
 
 
 def is_file(source: str) -> bool:
@@ -120,6 +141,16 @@ def _from_file(path: str) -> bytes:
         raise Unreadable(f"{path!a} is a folder; name a file in it") from None
     except (OSError, ValueError) as error:
         raise Unreadable(f"{path!a} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def _from_near(source: str, name: str) -> bytes:
+    """A file below the folder of the document, or below the working folder; no document leads out of there."""
+    homes = [os.path.realpath(os.path.dirname(source)), os.path.realpath(os.curdir)]
+    path = os.path.normpath(os.path.join(os.path.dirname(source), name))
+    found = os.path.realpath(path)
+    if not any(found.startswith(home.rstrip(os.sep) + os.sep) for home in homes):
+        raise Unreadable(f"{path!a} is neither below the document's folder nor below the working folder")
+    return _from_file(found)
 
 
 # --- an address
@@ -182,6 +213,13 @@ def _body(response: requests.Response, name: str) -> bytes:
     return bytes(data)
 
 
+def _beside_at(url: str, caller: Caller) -> Beside:
+    """The files of the same server; no credential goes to what a document names."""
+    nobody = Caller(timeout=caller.timeout)
+    read = _Room(lambda name: _fetched(urljoin(url, re.sub("^/+", "/", quote(name))), nobody)).read
+    return Beside(unquote(urlsplit(url).path), read)
+
+
 # --- a commit
 
 
@@ -207,11 +245,17 @@ def _from_git(source: str) -> bytes:
     return data
 
 
+def _beside_in_git(source: str) -> Beside:
+    ref, _, path = source.removeprefix(GIT).partition(":")
+    here, start = path.rpartition("/")[0], "./" if path.startswith("./") else ""
+    return Beside(path, _Room(lambda name: _from_git(f"{GIT}{ref}:{start}{normpath(join(here, name))}")).read)
+
+
 def _quietly() -> dict[str, Any]:
     return {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
-        "env": {**environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+        "env": {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
     }
 
 

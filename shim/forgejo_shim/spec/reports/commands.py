@@ -2,8 +2,8 @@
 
     ::error file=spec/head.json,line=7,title=response-property-removed::GET /user: …
 
-Rules: escaped as GitHub's runner undoes it (actions/toolkit, packages/core/src/command.ts); a document that is in no
-file here is named in the text.
+Rules: ERR first; escaped as GitHub's runner undoes it (actions/toolkit, packages/core/src/command.ts); a
+document that is in no file here is named in the text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def commands(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    for finding, place in zip(report.findings, report.places(report.findings), strict=True):
+    found = report.printed()
+    for finding, place in zip(found, report.places(found), strict=True):
         yield _line(finding, place, report.head.name)
 
 

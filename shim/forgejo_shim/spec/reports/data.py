@@ -21,9 +21,10 @@ def data(report: Report) -> dict[str, Any]:
         "head": report.head.name,
         "scope": report.scope,
         "fail_on": report.fail_on.value if report.fail_on else "never",
+        "show": report.show.value,
         "failing": report.failing,
         "counts": report.counts(),
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(finding) for finding in report.printed()],
         "ignored": [{**_finding(finding), "reason": entry.reason} for finding, entry in report.ignored],
     }
 

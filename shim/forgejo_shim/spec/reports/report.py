@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..document import Document
-from ..lines import Lines
 from ..rules import Finding, Level, clean
 from ..settings import Ignore
 
@@ -38,7 +37,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Report:
-    """`verb` is `diff` or `check`, `scope` what was looked at, `fail_on` the level at which it fails, if any."""
+    """`verb` is `diff` or `check`, `scope` what was looked at, `fail_on` the level at which it fails, if any, `show`
+    the least level that is printed."""
 
     verb: str
     base: Side
@@ -47,6 +47,7 @@ class Report:
     findings: Sequence[Finding]
     ignored: Sequence[tuple[Finding, Ignore]]
     fail_on: Level | None
+    show: Level = Level.INFO
 
     @property
     def failing(self) -> bool:
@@ -58,9 +59,16 @@ class Report:
         found = Counter(finding.level for finding in self.findings)
         return {level.value: found[level] for level in reversed(Level)}
 
+    def printed(self) -> list[Finding]:
+        """The findings of a level that is printed, ERR first, else in the order of the documents."""
+        found = [finding for finding in self.findings if finding.level.rank >= self.show.rank]
+        return sorted(found, key=lambda finding: -finding.level.rank)
+
     def summary(self) -> str:
-        """`2 ERR, 0 WARN, 1 INFO; 1 ignored`."""
+        """`2 ERR, 0 WARN, 1 INFO; 1 not shown (--show WARN); 1 ignored`."""
         counts = ", ".join(f"{count} {level}" for level, count in self.counts().items())
+        left = len(self.findings) - len(self.printed())
+        counts += f"; {left} not shown (--show {self.show})" if left else ""
         return counts + (f"; {len(self.ignored)} ignored" if self.ignored else "")
 
     def places(self, findings: Sequence[Finding]) -> list[Place | None]:
@@ -68,6 +76,8 @@ class Report:
         side = self.head if self.head.path is not None else self.base
         if side.path is None:
             return [None] * len(findings)
+        from ..lines import Lines  # needs PyYAML, and the list of rules does not
+
         lines, is_head, path = Lines(side.document.text), side is self.head, side.path
         spots = [(f.change.head_at, f.change.base_at)[:: 1 if is_head else -1] for f in findings]
         return [Place(path, lines.of(own or other, of_other=not own)) for own, other in spots]

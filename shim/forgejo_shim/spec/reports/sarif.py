@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..rules import RULES, Finding, Level
-from ..settings import IGNORE_UNUSED, place
+from ..settings import UNUSED_ENTRY, place
 from .report import Place, Report
 
 LEVELS = {Level.ERR: "error", Level.WARN: "warning", Level.INFO: "note"}
@@ -22,8 +22,9 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 def sarif(report: Report, version: str) -> dict[str, Any]:
     """The report as JSON's types; `version` is this program's."""
-    findings = [*report.findings, *(finding for finding, _ in report.ignored)]
-    reasons = [None] * len(report.findings) + [entry.reason for _, entry in report.ignored]
+    found = report.printed()
+    findings = [*found, *(finding for finding, _ in report.ignored)]
+    reasons = [None] * len(found) + [entry.reason for _, entry in report.ignored]
     rules = sorted({finding.rule for finding in findings})
     results = [
         _result(finding, spot, reason, report, rules.index(finding.rule))
@@ -38,11 +39,9 @@ def sarif(report: Report, version: str) -> dict[str, Any]:
 
 
 def _rule(name: str) -> dict[str, Any]:
-    if name == IGNORE_UNUSED:
-        return {"id": name, "shortDescription": {"text": "an entry of the rules file ignores nothing"}}
-    rule = RULES[name]
+    rule = UNUSED_ENTRY if name == UNUSED_ENTRY.id else RULES[name]
     level = {"level": LEVELS[rule.level]}
-    return {"id": name, "shortDescription": {"text": rule.sentence}, "defaultConfiguration": level}
+    return {"id": name, "shortDescription": {"text": rule.meaning}, "defaultConfiguration": level}
 
 
 def _result(finding: Finding, spot: Place | None, reason: str | None, report: Report, index: int) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""The report for people: what was compared, the findings of each operation, and what they come to."""
+"""The report for people: what was compared, the findings, ERR first, by operation, and what they come to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 from ..rules import Finding, Level
 from .report import Report, shown
@@ -17,12 +18,9 @@ def text(report: Report, paint: Paint = lambda level, word: word) -> str:
 
 def _lines(report: Report, paint: Paint) -> Iterator[str]:
     yield f"{shown(report.base.name)} → {shown(report.head.name)}, {shown(report.scope)}"
-    groups: dict[str, list[Finding]] = {}
-    for finding in report.findings:
-        groups.setdefault(heading_of(finding), []).append(finding)
-    for heading, findings in groups.items():
+    for (_, heading), findings in groupby(report.printed(), lambda finding: (finding.level, heading_of(finding))):
         yield f"\n{heading}"
-        for finding in sorted(findings, key=lambda finding: -finding.level.rank):
+        for finding in findings:
             level = paint(finding.level, f"{finding.level:4}")
             yield f"  {level}  {shown(finding.message)}  [{finding.rule}]"
     yield f"\n{verdict(report)}"
