@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := shim tests $(filter-out %.md %.svg,$(wildcard scripts/*))
 
+LOWEST := .venv-lowest
+UNIT := $(addprefix tests/unit/test_,$(addsuffix .py,adapter client cli cli_credentials cli_messages contract download \
+	errors face files flows library network proxy spec_compare spec_document spec_rules spec_sources state websession))
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance bench spec-check tables patches image clean
+.PHONY: help demo test test-lowest lint conformance bench spec-check tables patches image clean
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +20,9 @@ demo: $(READY)  ## show the main job: a failing run's log, read where the endpoi
 
 test: $(READY)  ## unit tests and the conformance cases against the double: no Docker, no Go, no network
 	@$(BIN)/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup tests/conformance tests/unit
+
+test-lowest: $(LOWEST)/.ready  ## the unit tests of library and command with the lowest versions that pyproject.toml allows
+	@$(LOWEST)/bin/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup $(UNIT)
 
 lint: $(READY)  ## ruff, mypy (strict for shim/), and whether generated tables are up to date
 	@$(BIN)/ruff check --config shim/pyproject.toml $(CODE)
@@ -44,7 +51,7 @@ image:  ## build images of the patched Forgejo: make image BASE=v15.0.5 REGISTRY
 	@$(PYTHON) scripts/image $(if $(BASE),--base "$(BASE)" )--registry "$(REGISTRY)" --name "$(NAME)"
 
 clean:  ## remove what the verbs made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): tests/requirements.lock shim/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -53,4 +60,12 @@ $(READY): tests/requirements.lock shim/pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e shim
+	@touch $@
+
+$(LOWEST)/.ready: tests/lowest.py tests/requirements.lock shim/pyproject.toml
+	@echo "setting up $(LOWEST) (once)" >&2
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(PYTHON) tests/lowest.py > $(LOWEST)/requirements.txt
+	@$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -r $(LOWEST)/requirements.txt
+	@$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --no-deps -e shim
 	@touch $@

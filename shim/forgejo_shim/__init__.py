@@ -1,25 +1,78 @@
-"""Read Forgejo 16's job and log endpoints from any Forgejo. See `mount` and `Client`."""
+"""Read Forgejo 16's job and log endpoints from any Forgejo.
 
+`mount` makes a session of `requests` speak them, `Client` gives typed runs, jobs and logs. Whatever goes wrong in
+`Client` is a `ShimError`; a wrong type of an argument is a TypeError.
+"""
+
+from . import errors as _errors
+from .arguments import Timeout
+from .capabilities import Capabilities, Capability
 from .client import Client, Log
-from .errors import ShimError
-from .models import Job, Repo, Run, WebCookie, WebLogin
+from .download import Progress, Saved
+from .errors import (
+    Ambiguous,
+    BadRequest,
+    Expired,
+    NoLog,
+    NotExecuted,
+    NotForgejo,
+    NothingMatched,
+    NotNow,
+    NotPossible,
+    NotThere,
+    PageChanged,
+    Refused,
+    SearchLimit,
+    ShimError,
+    TooMany,
+    Unreachable,
+    Unreadable,
+    WebAccount,
+)
+from .flows.kept import State
+from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .requests_adapter import ShimAdapter, mount
 from .state import MemoryState, SessionFile, SQLiteState
 
 __version__ = "0.1.0"
+__doc__ = f"{__doc__}\n{_errors.__doc__}"
 
 __all__ = [
+    "Ambiguous",
+    "BadRequest",
+    "Capabilities",
+    "Capability",
     "Client",
+    "Expired",
     "Job",
     "Log",
     "MemoryState",
+    "NoLog",
+    "NotExecuted",
+    "NotForgejo",
+    "NotNow",
+    "NotPossible",
+    "NotThere",
+    "NothingMatched",
+    "PageChanged",
+    "Progress",
+    "Refused",
     "Repo",
     "Run",
     "SQLiteState",
+    "Saved",
+    "SearchLimit",
     "SessionFile",
     "ShimAdapter",
     "ShimError",
+    "State",
+    "Timeout",
+    "TooMany",
+    "Unreachable",
+    "Unreadable",
+    "WebAccount",
     "WebCookie",
+    "WebCredentials",
     "WebLogin",
     "mount",
 ]

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,20 +28,26 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
-from . import download
+from . import arguments, download
+from .arguments import Timeout, run_or_number
+from .capabilities import Capability
 from .contract import (
     API,
+    JOB,
     JOB_LOGS,
+    LIST_RUNS,
     RUN_JOBS,
     error_of,
     job_logs_path,
-    parse_repo,
+    job_path,
     run_jobs_path,
     runs_path,
 )
 from .download import Progress, Saved
 from .errors import (
+    BadRequest,
     Expired,
+    NoLog,
     NotExecuted,
     NotForgejo,
     NothingMatched,
@@ -51,16 +55,15 @@ from .errors import (
     NotThere,
     PageChanged,
     ShimError,
-    Unreachable,
+    job_skipped,
 )
 from .flows.kept import State
 from .flows.net import JSON_LIMIT
 from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
+from .network import reaching
 from .requests_adapter import mount
 from .state import SessionFile
 from .web import actions, read_runs
-
-Timeout = float | tuple[float, float]
 
 CHUNK = 64 * 1024  # bytes given out at once
 ERROR_LIMIT = 64 * 1024  # bytes of an error that are read
@@ -85,27 +88,32 @@ class Client:
         session_file: SessionFile | None = None,
         timeout: Timeout = (10.0, 60.0),
     ) -> None:
+        arguments.methods(state, "state", "get", "put")
+        web, session_file = arguments.web_account(web), arguments.session_file(session_file)
+        token = None if token is None else arguments.text(token, "token")
         _refuse_unsendable(token, web)
+        self.timeout = arguments.timeout(timeout)
         self.session = requests.Session()
         self.session.auth = _Token(token)
-        self.adapter = mount(self.session, base_url, web=web, state=state, session_file=session_file)
+        self.adapter = mount(
+            self.session, arguments.text(base_url, "base_url"), web=web, state=state, session_file=session_file
+        )
         self.base_url = self.adapter.base_url
-        self.timeout = timeout
 
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
-        repo = _repo(repo)
+        repo, limit = arguments.repository(repo), max(0, arguments.number(limit, "limit"))
         with reaching(self.base_url):
             try:
-                return self._runs(repo, max(0, limit))
+                return self._runs(repo, limit)
             except NotPossible as error:
                 if error.cause != "operation-absent":
                     raise
-                return self._runs_of_web(repo, max(0, limit))
+                return self._runs_of_web(repo, limit)
 
     def run(self, repo: str | Repo, number: int | Literal["latest"]) -> Run:
         """The run of that number, or the newest. Raises NothingMatched if there is none, and ShimError."""
-        repo = _repo(repo)
+        repo, number = arguments.repository(repo), arguments.run_number(number)
         if number == "latest":
             found = self.runs(repo, 1)
         else:
@@ -117,7 +125,7 @@ class Client:
 
     def jobs(self, repo: str | Repo, run: Run | int | Literal["latest"]) -> list[Job]:
         """The jobs of a run (or of the run of that number) in the order of their ids. Raises ShimError."""
-        repo = _repo(repo)
+        repo, run = arguments.repository(repo), run_or_number(run)
         run = run if isinstance(run, Run) else self.run(repo, run)
         with reaching(self.base_url):
             if run.id is None:
@@ -141,8 +149,12 @@ class Client:
         `part` is a range of bytes as in HTTP: `0-99`, `100-` or `-20`; `step` gives the lines of one step (0-based),
         `tail` that many last lines. Raises ShimError.
         """
+        job_id, attempt = arguments.number(job_id, "job_id"), arguments.optional(attempt, "attempt")
+        step, tail = arguments.optional(step, "step"), arguments.optional(tail, "tail")
+        if part is not None and not re.fullmatch("[\\x20-\\x7e]*", arguments.text(part, "part")):
+            raise BadRequest("invalid range; give it as 0-99, 100- or -20", 416, cause="range-not-satisfiable")
         headers = {} if part is None else {"Range": f"bytes={part}"}
-        return self._log(_repo(repo), job_id, attempt, headers, step, tail)
+        return self._log(arguments.repository(repo), job_id, attempt, headers, step, tail)
 
     def save_log(
         self,
@@ -156,7 +168,9 @@ class Client:
 
         `progress` gets the bytes so far and in all (None: not told). Raises ShimError.
         """
-        repo = _repo(repo)
+        arguments.callback(progress, "progress")
+        repo, job_id = arguments.repository(repo), arguments.number(job_id, "job_id")
+        attempt = arguments.optional(attempt, "attempt")
         subject = f"{self.base_url} {repo.key} job {job_id} attempt {attempt}"
         return download.save(lambda headers: self._log(repo, job_id, attempt, headers), Path(path), subject, progress)
 
@@ -171,8 +185,9 @@ class Client:
 
         A job without a log comes with the error that says why; any other error is raised.
         """
-        jobs = self.jobs(repo, run)
+        arguments.callback(progress, "progress")
         folder = Path(folder)
+        jobs = self.jobs(repo, run)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -181,6 +196,7 @@ class Client:
 
     def get_json(self, path: str, what: str) -> object:
         """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
+        path, what = arguments.text(path, "path"), arguments.text(what, "what")
         with reaching(self.base_url):
             return self._json(path, what)
 
@@ -190,7 +206,7 @@ class Client:
         Raises ShimError if either fails.
         """
         with reaching(self.base_url):
-            self.adapter.try_web(self.session, self.timeout, None if repo is None else _repo(repo))
+            self.adapter.try_web(self.session, self.timeout, None if repo is None else arguments.repository(repo))
 
     def close(self) -> None:
         """Close the connections."""
@@ -225,13 +241,13 @@ class Client:
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
 
     def _page(self, repo: Repo, page: int, size: int) -> tuple[list[Run], int]:
-        body = self._body(runs_path(repo, page=page, limit=size), f"the runs of {repo}")
+        body = self._body(runs_path(repo, page=page, limit=size), f"the runs of {repo}", LIST_RUNS)
         runs, total = read_runs(body)
         return [_run(run) for run in runs], total
 
     def _run_numbered(self, repo: Repo, number: int) -> list[Run]:
         try:
-            runs, _ = read_runs(self._body(runs_path(repo, run_number=number), f"run {number} of {repo}"))
+            runs, _ = read_runs(self._body(runs_path(repo, run_number=number), f"run {number} of {repo}", LIST_RUNS))
         except NotPossible as error:
             if error.cause != "operation-absent":
                 raise
@@ -275,16 +291,38 @@ class Client:
         with reaching(self.base_url):
             sent = {"Accept-Encoding": "identity", **headers}
             path = job_logs_path(repo, job_id, attempt, step=step, tail=tail)
-            response = self._ask(path, what, JOB_LOGS, sent)
+            try:
+                response = self._ask(path, what, JOB_LOGS, sent)
+            except (NotExecuted, NoLog) as error:
+                skipped = self._skipped(error, repo, job_id) if attempt is None else None
+                raise skipped or error from None
         kind = response.headers.get("Content-Type", "")
         if not kind.startswith(("text/plain", "multipart/byteranges")):
             response.close()
             raise NotForgejo(f"{what}: the answer is {kind or 'of no type'} and no log; check the address")
         return Log(response, self.base_url)
 
-    def _saved_in(self, repo: str | Repo, job: Job, folder: Path, progress: Progress | None) -> Saved | ShimError:
+    def _skipped(self, error: ShimError, repo: Repo, job_id: int) -> ShimError | None:
+        """The error that says so, if the job was skipped and the server's own answers or a page just read tell that."""
+        known = self.adapter.capabilities(self.session, self.timeout)
+        if error.is_relayed and known.of("GET", JOB) is not Capability.PRESENT:
+            return None
         try:
-            return self.save_log(repo, job.id, folder / file_name(job), progress=progress)
+            job = self._json(job_path(repo, job_id), f"job {job_id} of {repo}", JOB)
+        except (ShimError, requests.RequestException):
+            return None
+        match job:
+            case {"status": "skipped", "name": str(name)}:
+                return job_skipped(job_id, name)
+        return None
+
+    def _saved_in(self, repo: str | Repo, job: Job, folder: Path, progress: Progress | None) -> Saved | ShimError:
+        path = folder / file_name(job)
+        if path.exists() and not path.is_file():
+            raise ShimError(f"{path} is no regular file; remove it, or name another folder")
+        try:
+            with saying_skipped(job):
+                return self.save_log(repo, job.id, path, progress=progress)
         except (NotThere, NotExecuted, Expired) as error:
             return error
 
@@ -329,7 +367,9 @@ class Client:
                 if not response.is_redirect:
                     kind = response.headers.get("Content-Type", "")
                     body = response.raw.read(ERROR_LIMIT, decode_content=True)
-                    raise error_of(response.status_code, kind, body, what, template)
+                    error = error_of(response.status_code, kind, body, what, template)
+                    error.is_relayed = getattr(response, "backend", "") == "native"
+                    raise error
                 path = self._redirected(path, response.headers["Location"])
         raise NotForgejo(f"{what}: {self.base_url} redirects in a circle; check the address")
 
@@ -409,15 +449,25 @@ class _Token(AuthBase):
         return request
 
 
+@contextmanager
+def saying_skipped(job: Job | None) -> Iterator[None]:
+    """Says of a job whose list told that it was skipped, and of no other, that it was."""
+    try:
+        yield
+    except (NotExecuted, NoLog):
+        if job is None or job.status != "skipped":
+            raise
+        skipped = job_skipped(job.id, job.name)
+    else:
+        return
+    raise skipped
+
+
 def file_name(job: Job) -> str:
     """A file name for a job's log that is safe on any system and unique by the job's id."""
     name = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in job.name)
     name = re.sub(r"\.\.+", "_", name).lstrip(". ")
     return f"{name.encode()[:150].decode(errors='ignore').strip() or 'job'}-{job.id}.log"
-
-
-def _repo(repo: str | Repo) -> Repo:
-    return parse_repo(str(repo))
 
 
 def _adds(found: dict[int, Run], page: Iterable[Run]) -> bool:
@@ -434,6 +484,7 @@ def _run(run: Mapping[str, object]) -> Run:
     title, status, event, workflow, url = (
         str(run.get(key) or "") for key in ("title", "status", "event", "workflow_id", "html_url")
     )
+    event = event or str(run.get("trigger_event") or "")  # a dispatched run has no other (seen on 15.0.2)
     return Run(number=number, id=run_id, title=title, status=status, event=event, workflow=workflow, url=url)
 
 
@@ -464,45 +515,3 @@ def _refuse_unsendable(token: str | None, web: WebCredentials | None) -> None:
             f"{web.user}{web.password}".encode()
         except UnicodeEncodeError:
             raise ShimError("the web account's name or password is no UTF-8 text; check it") from None
-
-
-@contextmanager
-def reaching(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
-    """Turns what the network raises into Unreachable, and lets nothing through that libraries say of it."""
-    try:
-        yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-        raise Unreachable(f"{base_url} {what}: {_reason(error)}; check the address and the network") from None
-
-
-def _reason(error: BaseException) -> str:
-    """Why there is no answer, in words of our own: what libraries say can hold addresses with credentials."""
-    chain = list(_causes(error))
-    for kind, reason in (
-        (requests.exceptions.ProxyError, "the proxy does not answer"),
-        (ssl.SSLCertVerificationError, "its certificate is not trusted"),
-        (requests.exceptions.SSLError, "it does not speak TLS as it should"),
-        (socket.gaierror, "its name is not known"),
-        (ConnectionRefusedError, "the connection is refused"),
-        (requests.exceptions.InvalidURL, "the address is not valid"),
-        (UnicodeError, "the address is not valid"),
-        (requests.exceptions.Timeout, "it does not answer in time"),
-        (urllib3.exceptions.TimeoutError, "it does not answer in time"),
-        (requests.exceptions.ChunkedEncodingError, "the answer breaks off"),
-        (urllib3.exceptions.ProtocolError, "the answer breaks off"),
-    ):
-        if any(isinstance(link, kind) for link in chain):
-            return reason
-    return "the connection fails"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from and what it carries."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        link = waiting.pop()
-        if isinstance(link, BaseException) and id(link) not in seen:
-            seen.add(id(link))
-            yield link
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]

@@ -272,6 +272,11 @@ def job_logs_path(
     return f"{API}/repos/{_repo(repo)}/actions/jobs/{job_id}/logs" + (f"?{query}" if query else "")
 
 
+def job_path(repo: Repo, job_id: int) -> str:
+    """Path of one job in full, an addition of the shim."""
+    return f"{API}/repos/{_repo(repo)}/actions/jobs/{job_id}"
+
+
 def run_jobs_path(repo: Repo, run_id: int) -> str:
     """Path of a run's jobs."""
     return f"{API}/repos/{_repo(repo)}/actions/runs/{run_id}/jobs"
@@ -305,6 +310,7 @@ def is_absent_route(status: int, content_type: str, body: bytes) -> bool:
     return status == 404 and content_type.startswith("text/plain") and body.strip() == b"404 page not found"
 
 
+_HIDDEN = "; check the name, and whether the caller may read it"
 # What a message of the API stands for: status, pattern of the whole message, error, cause, what to do.
 _MEANINGS: tuple[tuple[int, str, type[ShimError], str, str], ...] = (
     (404, "job has not been executed yet", NotExecuted, "not-executed", "; ask again when a runner has taken it"),
@@ -314,12 +320,16 @@ _MEANINGS: tuple[tuple[int, str, type[ShimError], str, str], ...] = (
     (404, "task with job_id .*", NotThere, "attempt-not-found", ""),
     (404, "run with id .*", NotThere, "run-not-found", ""),
     (404, r"The target couldn't be found\.", NotThere, "repository-hidden",
-     "; check the name, and whether the caller may read it"),
+     _HIDDEN),
     (404, ".*", NotThere, "not-found", ""),
     (503, ".+", NotNow, "upstream-busy", ""),
 )  # fmt: skip
 # Which contract operation says only "resource does not exist" for a job or run of another repository (recorded on 16).
 _FOREIGN = {JOB_LOGS: "job-not-found", RUN_JOBS: "run-not-found", RUN_LOGS: "run-not-found"}
+
+
+# What servers say of plain HTTP on a port of TLS: Go's net/http (Forgejo itself), nginx and Apache.
+_WANTS_TLS = re.compile(rb"HTTP request to an HTTPS server|sent to HTTPS port|to an SSL-enabled server port")
 
 
 def error_of(status: int, content_type: str, body: bytes, what: str, template: str = "") -> ShimError:
@@ -350,12 +360,17 @@ def error_of(status: int, content_type: str, body: bytes, what: str, template: s
         for meant, pattern, error, named, advice in _MEANINGS:
             if meant == status and re.fullmatch(pattern, message, re.DOTALL):
                 foreign = _FOREIGN.get(template) if message == "resource does not exist" else None
+                if named == "not-found" and (template not in _FOREIGN or re.fullmatch(r"\w*", message)):
+                    # of a list, or the name of a function in Forgejo's code, as GetUserByName for an unknown owner
+                    return NotThere(f"{what}: not found{_HIDDEN}", cause="repository-hidden")
                 text = message.rstrip(".") or "not found"
                 return error(f"{what}: {text}{advice}", cause=foreign or named)
     if status == 429 or status == 503:
         return NotNow(f"the server is busy ({status}); try again later", cause="upstream-busy")
     if status >= 500:
         return Unreachable(f"{what}: the server failed ({status}); try again later", cause="server-failed")
+    if status == 400 and _WANTS_TLS.search(body):
+        return NotForgejo(f"{what}: the server speaks TLS there; give its address with https://")
     return NotForgejo(f"{what}: the answer ({status}) is not a Forgejo's; check the address")
 
 

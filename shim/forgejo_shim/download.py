@@ -6,26 +6,26 @@ id of a web log; `Last-Modified` and size of a native one). So every try asks fo
 file of that very log, with an answer that says the same again and starts where the file ends, less its last bytes, of
 which a broken download proves nothing; else it starts anew. One process at a time: the file is locked. What cannot be
 gone on with is removed, and with a log that was saved what earlier downloads to the same place left. A file that is
-replaced passes its mode on.
+replaced passes its mode and owner on. What is no regular file (files.py) gets the bytes straight, and once.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from .errors import BadRequest, NotNow, ShimError, Unreachable
+from .files import SAFELY, disk, held, opened_straight, pass_on, target_of, write_all
 
 TRIES = 3  # in a row that bring no further byte
 AGAIN = 128 * 1024  # bytes at a part's end that are read again: a download that breaks while its log is moved to
@@ -79,8 +79,10 @@ def save(
 ) -> Saved:
     """Save the log that `ask(headers)` opens at `path`. `progress` gets the bytes so far and in all (None: not told).
 
-    `subject` names server, job and attempt. Raises ShimError; then nothing new stands at `path`.
+    `subject` names server, job and attempt. Raises ShimError; then nothing new stands at `path`, if it is a file.
     """
+    if stream := opened_straight(path):
+        return _pour(stream, ask, path, progress)
     path = target_of(path)
     furthest, failures = 0, 0
     while True:
@@ -91,7 +93,7 @@ def save(
                 part = Part(path, subject, log.identity)
                 with part:
                     _fill(part, log, ask, progress)
-                    part.finish(path)
+                    part.finish()
                     return Saved(path, part.size, log.backend)
             finally:
                 log.close()
@@ -106,19 +108,35 @@ def save(
             time.sleep(PAUSE * 2 ** (failures - 1))
 
 
-def target_of(path: Path) -> Path:
-    """Where a link leads, so that the link stays; refuses what a rename would destroy."""
-    with _disk(path):
-        path = Path(os.path.realpath(path))
-        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
-        has_place = path.parent.is_dir()
-    if is_folder:
-        raise ShimError(f"{path} is a folder; name a file in it")
-    if not has_place:
-        raise ShimError(f"the folder {path.parent} does not exist; make it, or name another")
-    if is_other:
-        raise ShimError(f"{path} is no regular file; leave the name out and redirect the output to it")
-    return path
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: whole or not at all, straight if it is no regular file. Raises ShimError."""
+    if stream := opened_straight(path):
+        with stream, disk(path):
+            write_all(stream, data)
+        return
+    target = target_of(path)
+    with Part(target, "", None) as part:
+        part.restart()
+        part.write(data)
+        part.finish()
+
+
+def _pour(
+    stream: FileIO, ask: Callable[[Mapping[str, str]], OpenedLog], path: Path, progress: Progress | None
+) -> Saved:
+    """Write the log to what takes it once only, so that a broken download cannot be gone on with."""
+    size = 0
+    with stream, closing(ask({})) as log:
+        for chunk in log:
+            try:
+                with disk(path):
+                    write_all(stream, chunk)
+            except BrokenPipeError:
+                raise ShimError(f"{path} cannot be written: its reader has gone") from None
+            size += len(chunk)
+            if progress:
+                progress(size, log.size)
+    return Saved(path, size, log.backend)
 
 
 def _fill(part: Part, log: OpenedLog, ask: Callable[[Mapping[str, str]], OpenedLog], progress: Progress | None) -> None:
@@ -160,73 +178,64 @@ class Part:
     """The unfinished file. Leaving its `with` block keeps it only if a later try can go on with it."""
 
     def __init__(self, target: Path, subject: str, identity: str | None) -> None:
-        key = hashlib.blake2b(f"{subject}\n{identity}".encode(), digest_size=8).hexdigest()
+        key = hashlib.blake2b(f"{subject}\n{identity}".encode(errors="surrogateescape"), digest_size=8).hexdigest()
         beginning = os.fsdecode(os.fsencode(target.name)[:NAME])
         self.path = target.with_name(f".{beginning}.{key}.part")
-        self.size = 0
+        self._target = target
         self._keeps = identity is not None
-        with _disk(self.path):
-            self._mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else None
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            mode = 0o666 if self._mode is None else 0o600
-            self._file = os.fdopen(os.open(self.path, flags, mode), "r+b", buffering=0)
-        try:
-            self._lock()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def _lock(self) -> None:
-        own = os.fstat(self._file.fileno())
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_own = own.st_ino == os.stat(self.path).st_ino  # else it was finished and renamed a moment ago
-        except (BlockingIOError, FileNotFoundError):
-            is_own = False
-        if not is_own or not stat.S_ISREG(own.st_mode):
-            raise ShimError(f"another process is saving the same log as {self.path.name}; wait for it")
-        self.size = os.fstat(self._file.fileno()).st_size if self._keeps else 0
-        self._file.seek(self.size)
+        with ExitStack() as opening, disk(target, f": a new file in {target.parent}"):
+            if not opening.enter_context(held(self.path)):
+                raise ShimError(f"another process is saving the same log as {self.path.name}; wait for it")
+            self._replaced = target.stat() if target.exists() else None
+            mode = 0o666 if self._replaced is None else 0o600
+            self._file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | SAFELY, mode), "r+b")
+            opening.callback(self._file.close)
+            found = os.fstat(self._file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ShimError(f"{self.path} is in the way; remove it")
+            self.size = found.st_size if self._keeps else 0
+            self._file.seek(self.size)
+            self._open = opening.pop_all()
 
     def write(self, data: bytes) -> None:
         """Write `data` after what was written."""
-        with _disk(self.path):
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) or 0 :]
+        with disk(self._target):
+            write_all(self._file, data)
             self.size += len(data)
 
     def restart(self) -> None:
         """Forget what was written."""
-        with _disk(self.path):
+        with disk(self._target):
             self.back_to(0)
             self._file.truncate()
 
     def back_to(self, size: int) -> None:
         """Write on after the first `size` bytes. What follows them stays until it is written over, so that a try which
         breaks off in it loses nothing."""
-        with _disk(self.path):
+        with disk(self._target):
             self._file.seek(size)
             self.size = size
 
-    def finish(self, target: Path) -> None:
+    def finish(self) -> None:
         """Put the file in its place, complete on disk."""
-        with _disk(target):
+        with disk(self._target):
             self._file.truncate(self.size)
-            if self._mode is not None:
-                os.fchmod(self._file.fileno(), self._mode)
+            if self._replaced:
+                pass_on(self.path, self._file.fileno(), self._replaced)
             os.fsync(self._file.fileno())
-            os.replace(self.path, target)
+            self._file.close()  # first, since not every system renames what is open
+            os.replace(self.path, self._target)
             self._keeps = True
-        _remove_left(target)
+        _remove_left(self._target)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if not self._keeps or not self.size:
-            self.path.unlink(missing_ok=True)
-        self._file.close()
+        with self._open:
+            self._file.close()
+            if not self._keeps or not self.size:
+                self.path.unlink(missing_ok=True)
 
 
 def _remove_left(target: Path) -> None:
@@ -236,16 +245,6 @@ def _remove_left(target: Path) -> None:
     left = re.compile(re.escape(f".{target.name}.") + r"[0-9a-f]{16}\.part")
     with suppress(OSError):
         for path in [path for path in target.parent.iterdir() if left.fullmatch(path.name)]:
-            with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "free the space or name another place" if full else "name another place"
-        raise ShimError(f"{path} cannot be written ({error.strerror}); {what}") from None
+            with suppress(OSError), held(path) as is_left:
+                if is_left:
+                    path.unlink()

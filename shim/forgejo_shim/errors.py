@@ -28,10 +28,14 @@ from __future__ import annotations
 
 
 class ShimError(Exception):
-    """An error of the shim; `status` is HTTP's, `exit_code` the command's, `cause` a stable kebab-case id."""
+    """An error of the shim; `status` is HTTP's, `exit_code` the command's, `cause` a stable kebab-case id.
+
+    `is_relayed`: whether the server said so, as a shim in front of a Forgejo does; its web account is not ours then.
+    """
 
     status = 500
     exit_code = 1
+    is_relayed = False
 
     def __init__(self, message: str, *, cause: str = "", retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -41,10 +45,14 @@ class ShimError(Exception):
 
 
 class NotThere(ShimError):
+    """The job, run, attempt or repository does not exist for this caller."""
+
     status, exit_code = 404, 5
 
 
 class NoLog(NotThere):
+    """The job has no log: it was skipped, or its runner has sent nothing yet."""
+
     def __init__(
         self, message: str = "job has no log: it was skipped, or its runner has sent nothing yet", *, cause: str = ""
     ) -> None:
@@ -52,6 +60,8 @@ class NoLog(NotThere):
 
 
 class NotExecuted(ShimError):
+    """No runner has taken the job, or its rerun, yet; one that was skipped never will be (cause `job-skipped`)."""
+
     status, exit_code = 404, 6
 
     def __init__(self, message: str = "job has not been executed yet", *, cause: str = "") -> None:
@@ -59,6 +69,8 @@ class NotExecuted(ShimError):
 
 
 class Expired(ShimError):
+    """The log was there and has been cleaned up."""
+
     status, exit_code = 404, 7
 
     def __init__(self, message: str = "logs have expired", *, cause: str = "") -> None:
@@ -66,6 +78,8 @@ class Expired(ShimError):
 
 
 class Refused(ShimError):
+    """The caller's own credentials do not suffice."""
+
     exit_code = 4
 
     def __init__(self, message: str, status: int, *, cause: str = "") -> None:
@@ -74,24 +88,34 @@ class Refused(ShimError):
 
 
 class BadRequest(ShimError):
+    """The request itself cannot be answered: its method, or a range beyond the end."""
+
     def __init__(self, message: str, status: int, *, cause: str) -> None:
         super().__init__(message, cause=cause)
         self.status = status
 
 
 class Ambiguous(ShimError):
+    """Several things fit what was asked for."""
+
     status = 400
 
 
 class WebAccount(ShimError):
+    """The shim's web account cannot do it; `cause` says why."""
+
     status, exit_code = 501, 4
 
 
 class NotPossible(ShimError):
+    """This server cannot do it; `cause` says why."""
+
     status = 501
 
 
 class PageChanged(ShimError):
+    """An answer was not understood; the message names what was missing."""
+
     status, exit_code = 502, 8
 
     def __init__(self, message: str) -> None:
@@ -99,6 +123,8 @@ class PageChanged(ShimError):
 
 
 class NotNow(ShimError):
+    """Ask again after `retry_after` seconds."""
+
     status = 503
 
     def __init__(self, message: str, *, cause: str, retry_after: int = 5) -> None:
@@ -106,10 +132,14 @@ class NotNow(ShimError):
 
 
 class TooMany(NotNow):
+    """This caller, or all of them, have too much under way."""
+
     status = 429
 
 
 class SearchLimit(ShimError):
+    """The job was searched for in vain within the limit."""
+
     status = 504
 
     def __init__(self, message: str) -> None:
@@ -117,6 +147,8 @@ class SearchLimit(ShimError):
 
 
 class NotForgejo(ShimError):
+    """The address answers, but not as a Forgejo."""
+
     status, exit_code = 502, 8
 
     def __init__(self, message: str, *, cause: str = "not-a-forgejo") -> None:
@@ -124,6 +156,8 @@ class NotForgejo(ShimError):
 
 
 class Unreachable(ShimError):
+    """No answer, or it broke off."""
+
     status, exit_code = 502, 8
 
     def __init__(self, message: str, *, cause: str = "unreachable") -> None:
@@ -131,6 +165,8 @@ class Unreachable(ShimError):
 
 
 class Unreadable(ShimError):
+    """A source of a spec check could not be loaded, or is no Swagger 2.0."""
+
     exit_code = 8
 
     def __init__(self, message: str) -> None:
@@ -138,6 +174,8 @@ class Unreadable(ShimError):
 
 
 class NothingMatched(ShimError):
+    """No run or job fits what was asked for."""
+
     status, exit_code = 404, 3
 
     def __init__(self, message: str) -> None:
@@ -147,6 +185,11 @@ class NothingMatched(ShimError):
 def job_not_found(job_id: int) -> NotThere:
     """The message of Forgejo 16 for an unknown job (recorded on the 16 branch)."""
     return NotThere(f"run job with id {job_id}: resource does not exist")
+
+
+def job_skipped(job_id: int, name: str) -> NotExecuted:
+    """What is said of a job that no runner will ever take, where its status is known."""
+    return NotExecuted(f"job {job_id} ({name}) was skipped: there is nothing to read", cause="job-skipped")
 
 
 def attempt_not_found(job_id: int, attempt: int) -> NotThere:

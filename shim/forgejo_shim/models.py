@@ -158,12 +158,22 @@ class WebLogin:
     password: str = field(repr=False)
     totp_secret: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Raise TypeError for what is no text: a variable that is not set, above all, which is not to be tried."""
+        if not all(isinstance(text, str) for text in (self.user, self.password, self.totp_secret or "")):
+            raise TypeError("user, password and totp_secret of a WebLogin must be texts; is a variable not set?")
+
 
 @dataclass(frozen=True)
 class WebCookie:
     """A web session that a person signed in to: the browser's Cookie header, `name=value; name=value`."""
 
     cookie: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise TypeError for what is no text."""
+        if not isinstance(self.cookie, str):
+            raise TypeError("cookie of a WebCookie must be a text; is a variable not set?")
 
 
 WebCredentials = WebLogin | WebCookie

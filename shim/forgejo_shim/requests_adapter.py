@@ -40,6 +40,7 @@ from .flows.server import Server
 from .flows.trial import try_web
 from .flows.websession import WebSession
 from .models import Headers, Job, Repo, WebCredentials, WebLogin
+from .network import broken_body, from_flow
 from .state import MemoryState, SessionFile
 
 T = TypeVar("T")
@@ -143,10 +144,11 @@ class ShimAdapter(HTTPAdapter):
             reply = run(answer(net, self.server, operation, headers, self._allowed_for(request), self.writes))
         except ShimError as error:
             reply = refusal(error, self.base_url)  # raises it, where the fault is not the server's
-        except _Lost as lost:
-            raise lost.error from None
-        except Broken as error:
-            raise requests.exceptions.ConnectionError(error, request=request) from error
+        except Broken as broken:
+            lost = _as_requests(broken, request)
+            reply = None
+        if reply is None:
+            raise lost  # not where it was caught, so that it keeps its own context
         return _marked(self.build_response(request, _raw(reply, request.method or "")), "web", reply.task)
 
     def pass_on(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
@@ -190,10 +192,9 @@ class ShimAdapter(HTTPAdapter):
     def _run(self, flow: Coroutine[Any, Any, T]) -> T:
         try:
             return run(flow)
-        except _Lost as lost:
-            raise lost.error from None
-        except Broken as error:
-            raise requests.exceptions.ConnectionError(error) from error
+        except Broken as broken:
+            lost = _as_requests(broken, None)
+        raise lost
 
     def close(self) -> None:
         """Close the wrapped adapter."""
@@ -260,8 +261,7 @@ class _Net:
         return time.time()
 
     def _send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
-        """Send a request of the flow's. What the network raises is raised anew, of the caller's own request: the
-        flow's holds the web session's password or cookie."""
+        """Send a request of the flow's. What the network raises is raised as of the caller's own (network.py)."""
         request = requests.PreparedRequest()
         request.prepare_method(method)
         request.url = self.base_url + path
@@ -270,8 +270,8 @@ class _Net:
         try:
             return _Answer(self._adapter.pass_on(request, self._how))
         except requests.RequestException as error:
-            raised = type(error)(str(error), request=self._request)
-        raise _Lost(raised)
+            lost = _Lost(from_flow(error, self._request))
+        raise lost
 
 
 class _Lost(Broken):
@@ -279,7 +279,11 @@ class _Lost(Broken):
 
     def __init__(self, error: requests.RequestException) -> None:
         super().__init__(type(error).__name__)
-        self.error = error
+        self.error = self.__cause__ = error
+
+
+def _as_requests(broken: Broken, request: requests.PreparedRequest | None) -> requests.RequestException:
+    return broken.error if isinstance(broken, _Lost) else broken_body(broken, request)
 
 
 class _Lock(AbstractAsyncContextManager[None]):

@@ -7,19 +7,16 @@ The web session is no fact; it is kept only where asked for, in a file of its ow
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import sqlite3
-import stat
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .errors import ShimError
+from .files import locked, private_file, refuse_shared
 
 TABLE = "kept_1"  # another number for values of another shape
 
@@ -89,14 +86,6 @@ class SQLiteState:
         self._db.close()
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold `path` against other processes, by a lock on a file beside it."""
-    with open(private_file(path.with_name(path.name + ".lock")), "a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 class SessionFile:
     """The web session's cookies between processes: a JSON file of mode 0600, one entry a server and account."""
 
@@ -130,22 +119,3 @@ class SessionFile:
         except (OSError, ValueError):
             return {}
         return entries if isinstance(entries, dict) else {}
-
-
-def private_file(path: Path) -> Path:
-    """`path`, created if need be with mode 0600 in a folder of mode 0700; an existing one must be the owner's alone."""
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-    except OSError as error:
-        raise ShimError(f"the file {path} cannot be written ({error.strerror}); name another place") from None
-    refuse_shared(path)
-    return path
-
-
-def refuse_shared(path: Path) -> None:
-    """Raise ShimError if anybody but its owner may read or write `path`."""
-    found = path.stat()
-    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise ShimError(f"{path} may be read by others; make it yours alone: chmod 600 {path}")

@@ -400,8 +400,3 @@ def test_jobs_that_do_not_fit_are_not_understood() -> None:
             small.double.faults.hook("/jobs$", lambda _, body=body: body)  # type: ignore[misc]
             with pytest.raises(PageChanged):
                 client.jobs("o/r", 1)
-
-
-def test_words_for_a_broken_network_are_our_own() -> None:
-    assert client_module._reason(ConnectionRefusedError()) == "the connection is refused"
-    assert client_module._reason(ValueError("http://u:secret@proxy")) == "the connection fails"

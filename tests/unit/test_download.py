@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from double.messages import html
 from forgejo_shim.download import Part
 from forgejo_shim.errors import NotExecuted, NotForgejo, NotThere, PageChanged, ShimError, Unreachable
+from forgejo_shim.files import held
 from small import LOG, Small, row
 
 
@@ -60,7 +60,7 @@ def test_what_a_rename_would_destroy_is_refused(either: Small, tmp_path: Path) -
     (tmp_path / "real").write_text("before")
     link.symlink_to(tmp_path / "real")
     with either.client() as client:
-        for path in (tmp_path, Path("/dev/null"), tmp_path / "no such folder" / "x.log"):
+        for path in (tmp_path, tmp_path / "no such folder" / "x.log"):
             with pytest.raises(ShimError) as caught:
                 client.save_log("o/r", job.id, path)
             assert caught.value.exit_code == 1
@@ -108,10 +108,11 @@ def test_what_earlier_downloads_left_is_removed_with_a_saved_log(tmp_path: Path)
     foreign = [".build.log.x.part", f".build.log.more.{'0' * 16}.part"]
     for name in names + foreign:
         (tmp_path / name).write_text("left")
-    with Small("16") as small, small.client() as client, (tmp_path / names[1]).open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with Small("16") as small, small.client() as client, held(tmp_path / names[1]):
         client.save_log("o/r", small.add().jobs[0].id, tmp_path / "build.log")
-        assert {path.name for path in tmp_path.iterdir()} == {"build.log", *names[1:], *foreign}
+        assert {path.name for path in tmp_path.iterdir()} == {
+            "build.log", f"{names[1]}.lock", *names[1:], *foreign
+        }  # fmt: skip
 
 
 @pytest.mark.clause("C4")

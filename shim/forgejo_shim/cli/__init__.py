@@ -22,13 +22,14 @@ import click
 
 from .. import __version__
 from ..errors import ShimError
+from .advice import advised
 from .detect import detect
 from .jobs import jobs
 from .logs import logs
 from .output import show_error
 from .runs import runs
 from .serve import serve
-from .settings import common
+from .settings import Settings, common
 from .spec import spec
 
 USAGE, INTERRUPTED = 2, 130
@@ -57,6 +58,9 @@ class Root(click.Group):
         except BrokenPipeError:
             _drop_stdout()
             return 0
+        except ShimError as error:
+            error.message = advised(error, ctx.ensure_object(Settings).used)
+            raise
         return result
 
 
@@ -72,6 +76,10 @@ def _guarded(command: Callable[[], Any], words: Sequence[str]) -> int:
         code = command()
         return code if isinstance(code, int) else 0
     except ShimError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is stdout that takes nothing
+            _drop_stdout()
         show_error(error.message, error.cause or "error", error.exit_code, as_json)
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:

@@ -24,9 +24,9 @@ from typing import Any
 import click
 
 from ..errors import ShimError
+from ..files import refuse_shared
 from ..models import WebCookie, WebCredentials, WebLogin
 from ..requests_adapter import base_url_of
-from ..state import refuse_shared
 
 WEB = {  # key of the file: variable of the environment
     "web_user": "FORGEJO_SHIM_WEB_USER",
@@ -38,10 +38,17 @@ WEB = {  # key of the file: variable of the environment
 
 @dataclass(frozen=True)
 class Credentials:
-    """The caller's token and the web account, each None if there is none."""
+    """The caller's token and the web account, each None if there is none, and where each is from."""
 
     token: str | None = field(default=None, repr=False)
     web: WebCredentials | None = None
+    token_source: str = ""
+    web_source: str = ""
+
+    def else_from(self, other: Credentials) -> Credentials:
+        """These credentials, or the other's where there is none."""
+        token, web = (self if self.token else other), (self if self.web else other)
+        return Credentials(token.token, web.web, token.token_source, web.web_source)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,9 @@ class Config:
 def from_environment(environment: Mapping[str, str]) -> Credentials:
     """The credentials in the environment. Raises UsageError if half of an account is missing."""
     values = {key: environment.get(name, "") for key, name in WEB.items()}
-    return Credentials(environment.get("FORGEJO_TOKEN", "").strip() or None, _web(values, WEB))
+    token, web = environment.get("FORGEJO_TOKEN", "").strip() or None, _web(values, WEB)
+    web_source = WEB["web_cookie" if isinstance(web, WebCookie) else "web_user"] if web else ""
+    return Credentials(token, web, "FORGEJO_TOKEN" if token else "", web_source)
 
 
 def read_config(path: Path | None, default: Path) -> Config:
@@ -95,11 +104,14 @@ def _config(found: dict[str, Any], path: Path) -> Config:
         except ShimError:
             shown = "a server's name" if "@" in name else ascii(name)
             raise ShimError(f"{path}: {shown} is no address of a server; give http(s)://host[:port][/path]") from None
-    credentials = {
-        name: Credentials(entry.get("token") or None, _web({key: entry.get(key, "") for key in WEB}, {}))
-        for name, entry in servers.items()
-    }
+    credentials = {name: _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
     return Config(found.get("server") or None, credentials)
+
+
+def _of_entry(entry: Mapping[str, str], source: str) -> Credentials:
+    """The credentials of one server in the file."""
+    token, web = entry.get("token") or None, _web({key: entry.get(key, "") for key in WEB}, {})
+    return Credentials(token, web, source if token else "", source if web else "")
 
 
 def _only_texts(table: dict[str, Any], known: set[str], path: Path) -> None:

@@ -16,6 +16,8 @@ from ..client import Client
 from ..contract import API, JOB_LOGS, LIST_RUNS, RUN_JOBS, RUN_LOGS, tasks_path
 from ..errors import NotForgejo, NotPossible, ShimError, Unreachable
 from ..models import Repo
+from ..network import reaching
+from .advice import advised
 from .output import show_json, show_table
 from .settings import Settings, common
 from .target import Target, TargetType
@@ -57,7 +59,8 @@ def detect(settings: Settings, target: Target | None) -> int:
     repo = target.repo if target else None
     with settings.client(target.server if target else None) as client:
         version = _try("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
-        known = client.adapter.capabilities(client.session, client.timeout)
+        with reaching(client.base_url):
+            known = client.adapter.capabilities(client.session, client.timeout)
         offers = list(_offers(known))
         web_is_needed = any(offer.backend != "native" for offer in offers)
         trials = [version, *_trials(client, repo, web_is_needed)]
@@ -118,7 +121,8 @@ def _try(credential: str, purpose: str, ask: Callable[[], str]) -> Trial:
     except (NotForgejo, Unreachable):
         raise
     except ShimError as error:
-        return Trial(credential, purpose, False, error.message, error.cause, error.exit_code)
+        says = advised(error, click.get_current_context().ensure_object(Settings).used)
+        return Trial(credential, purpose, False, says, error.cause, error.exit_code)
 
 
 def _version(client: Client) -> str:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..client import Client
+from ..client import Client, saying_skipped
 from ..download import Saved
 from ..errors import NothingMatched, ShimError
+from ..files import opened_straight
 from ..models import Job
 from .output import note, progress, show_json, show_log
 from .settings import Settings, common
@@ -64,7 +66,13 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--attempt", type=_Id(), metavar="N", help="An earlier attempt of the job, from 1; default: the current one."
 )
-@click.option("-o", "--output", metavar="FILE", callback=_not_empty, help="Save the log in FILE: whole or not at all.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=_not_empty,
+    help="Save the log in FILE: whole or not at all. A device or a pipe is written to straight.",
+)
 @click.option(
     "-d", "--dir", "folder", metavar="PATH", callback=_not_empty, help="Save every job's log of the run in a folder."
 )
@@ -82,22 +90,26 @@ def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: An
     job, attempt, output, folder = (chosen[key] for key in ("job", "attempt", "output", "folder"))
     target = _with_run(target, chosen["run"])
     _refuse_contradictions(target, job_id, job, attempt, output, folder)
-    with settings.client(target.server) as client:
+    output = None if output == "-" else output
+    straight = opened_straight(Path(output)) if output else None  # at once, so that a pipe's reader learns of an error
+    with straight or nullcontext(), settings.client(target.server) as client:
         if folder:
             assert target.run is not None
             return _save_run(client, target, target.run, Path(folder), settings.json)
+        found: Job | None = None
         if job_id is None:
             assert target.run is not None
-            job_id = _choose(client.jobs(target.repo, target.run), target, job).id
+            found = _choose(client.jobs(target.repo, target.run), target, job)
+            job_id = found.id
         attempt = target.attempt if attempt is None else attempt
-        if output and output != "-":
-            with progress(f"job {job_id}") as report:
+        if output and not straight:
+            with progress(f"job {job_id}") as report, saying_skipped(found):
                 saved = client.save_log(target.repo, job_id, output, attempt, report)
             if settings.json:
                 show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
             return 0
-        with client.log(target.repo, job_id, attempt) as log:
-            show_log(log)
+        with saying_skipped(found), client.log(target.repo, job_id, attempt) as log:
+            show_log(log, straight, output or "stdout")
     return 0
 
 
@@ -161,7 +173,8 @@ def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json
         show_json([{"job_id": job.id, "name": job.name, **_summary(saved)} for job, saved in found])
     failures = [(job, saved) for job, saved in found if isinstance(saved, ShimError)]
     for job, error in [] if as_json else failures:
-        note(f"job {job.id} ({job.name}): not saved: {error.message}")
+        is_said = error.cause == "job-skipped"
+        note(error.message if is_said else f"job {job.id} ({job.name}): not saved: {error.message}")
     return failures[0][1].exit_code if failures and len(failures) == len(found) else 0
 
 

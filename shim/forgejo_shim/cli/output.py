@@ -10,7 +10,9 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import click
 from rich.console import Console
@@ -19,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..download import Progress as Report
+from ..files import disk, write_all
 from .terminal import RESET, harmless, harmless_text
 
 
@@ -40,20 +43,21 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     Console(file=sys.stdout).print(table)
 
 
-def show_log(chunks: Iterable[bytes]) -> None:
-    """A log on stdout: its bytes, or on a terminal its text and colours."""
-    if sys.stdout.isatty():
+def show_log(chunks: Iterable[bytes], file: FileIO | None = None, name: str = "stdout") -> None:
+    """A log on stdout, or in a file that is written straight and called `name`: its bytes, or on a terminal its text
+    and colours. Raises ShimError, and BrokenPipeError if the reader has gone."""
+    out: BinaryIO = sys.stdout.buffer if file is None else cast(BinaryIO, file)
+    is_terminal = sys.stdout.isatty() if file is None else file.isatty()
+    encoding = sys.stdout.encoding or "utf-8"
+    pieces = (text.encode(encoding, "backslashreplace") for text in harmless(chunks)) if is_terminal else chunks
+    with disk(Path(name)):
         try:
-            for text in harmless(chunks):
-                sys.stdout.write(text)
+            for piece in pieces:
+                write_all(out, piece)
         finally:
-            sys.stdout.write(RESET)
-            sys.stdout.flush()
-        return
-    out = sys.stdout.buffer
-    for chunk in chunks:
-        out.write(chunk)
-    out.flush()
+            if is_terminal:
+                write_all(out, RESET.encode())
+            out.flush()
 
 
 def show_error(message: str, cause: str, exit_code: int, as_json: bool) -> None:

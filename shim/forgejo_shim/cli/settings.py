@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -37,6 +37,7 @@ class Settings:
     no_state: bool = False
     keep_session: bool = False
     timeout: int = 60
+    used: Credentials = field(default_factory=Credentials)  # those of the server that was asked
 
     def client(self, server_of_url: str | None = None) -> Client:
         """A client of the server named; `server_of_url` is the one in the URL that was given. Raises ShimError."""
@@ -90,7 +91,8 @@ class Settings:
                 " --server or FORGEJO_URL as well"
             )
         kept = next((entry for name, entry in config.servers.items() if _same(name, server)), Credentials())
-        return Credentials(found.token or kept.token, found.web or kept.web)
+        self.used = found.else_from(kept)
+        return self.used
 
 
 def _same(one: str, other: str) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import __version__
-from ..download import Part, target_of
+from ..download import write_whole
 from ..errors import ShimError
 from .settings import Settings
 
@@ -139,11 +139,7 @@ def _paint(level: Level, word: str) -> str:
 
 def give(text: str, output: Path | None) -> None:
     """To stdout, or whole into a file."""
-    if output is None:
+    if output is None or str(output) == "-":
         click.echo(text, nl=False)
         return
-    target = target_of(output)
-    with Part(target, "report", None) as part:
-        part.restart()
-        part.write(text.encode(errors="backslashreplace"))
-        part.finish(target)
+    write_whole(output, text.encode(errors="backslashreplace"))

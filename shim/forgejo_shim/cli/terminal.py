@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 
 RESET = "\x1b[0m"
 JOINERS = "\u200c\u200d"  # needed in some scripts and in emoji
-# A palette or direct colour, or any other number of SGR that does not end in 8: that is 8, 'concealed', above all.
-_PARAMETER = r"(?:[34]8;5;[0-9]{1,3}|[34]8;2;[0-9]{1,3};[0-9]{1,3};[0-9]{1,3}|[0-9]{0,2}[0-79]|)"
-_COLOUR = re.compile(rf"\x1b\[{_PARAMETER}(?:;{_PARAMETER})*m")
-_PIECE = re.compile(rf"({_COLOUR.pattern})|\r\n|[^\x20-\x7e\n\t]")
+_SEQUENCE = re.compile(r"\x1b\[([0-9;:]{0,64})m")
+_PIECE = re.compile(rf"({_SEQUENCE.pattern})|\r\n|[^\x20-\x7e\n\t]")
+CONCEALED, COLOURS, PALETTE, DIRECT, LAST = 8, (38, 48), 5, 2, 107
+# Of one field in the form of ISO 8613-6: a colour (38:5:n, 38:2::r:g:b, also of the underline), or a kind of underline.
+_WITH_COLONS = re.compile(r"0*[345]8(?::[0-9]{0,3}){1,8}|0*4:[0-5]")
 _UNFINISHED = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]{0,64})?)\Z")
 
 
@@ -36,7 +37,32 @@ def harmless(chunks: Iterable[bytes]) -> Iterator[str]:
 
 def harmless_text(text: str) -> str:
     """A whole text, safe to write to a terminal."""
-    return _PIECE.sub(lambda found: found[1] or _sign(found[0]), text)
+    return _PIECE.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return _sign(found[0])
+    return found[1] if _is_colour(found[2]) else _sign("\x1b") + found[1][1:]
+
+
+def _is_colour(fields: str) -> bool:
+    """Whether the fields of an SGR sequence (ECMA-48, 8.3.117) hide nothing, however a terminal counts them."""
+    rest = iter(fields.split(";"))
+    for field in rest:
+        if ":" in field:
+            if not _WITH_COLONS.fullmatch(field):
+                return False
+            continue
+        if len(field) > 3 or int(field or 0) == CONCEALED or int(field or 0) > LAST:
+            return False
+        if int(field or 0) in COLOURS:
+            mode = next(rest, "")
+            more = {PALETTE: 1, DIRECT: 3}.get(int(mode) if mode.isdecimal() else 0, 0)
+            values = [next(rest, None) for _ in range(more)]
+            if not values or not all(value is not None and re.fullmatch("[0-9]{0,3}", value) for value in values):
+                return False
+    return True
 
 
 def _sign(text: str) -> str:

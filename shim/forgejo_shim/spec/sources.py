@@ -25,9 +25,10 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import requests
 from requests.auth import AuthBase
 
-from ..client import REDIRECTS, reaching
+from ..client import REDIRECTS
 from ..contract import API
 from ..errors import ShimError, Unreadable
+from ..network import reaching
 from ..requests_adapter import base_url_of
 from .document import Beside, Document, parse
 from .shape import NotSwagger

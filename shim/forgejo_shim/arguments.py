@@ -1,0 +1,108 @@
+"""What `Client` takes for its arguments: a wrong type is a TypeError that names the argument, before anything is asked.
+
+Rules: a number may be given as its digits, as it comes from a command line, an environment or JSON. A bool, a float and
+a text with anything but digits in it are no numbers. What is out of range is for the server to judge. No message
+repeats a value that can be a secret.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from operator import index
+from typing import Literal
+
+from .contract import parse_repo
+from .models import Repo, Run, WebCookie, WebCredentials, WebLogin
+from .state import SessionFile
+
+Timeout = float | tuple[float, float]
+DIGITS = 18  # more than any id or number of Forgejo has
+
+
+def number(value: object, name: str) -> int:
+    """A whole number, or the digits of one."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= DIGITS:
+        return int(value)
+    if not isinstance(value, bool | str):
+        try:
+            return index(value)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise _wrong(name, "a whole number", value)
+
+
+def optional(value: object, name: str) -> int | None:
+    """A whole number, its digits, or None."""
+    return None if value is None else number(value, name)
+
+
+def run_number(value: object) -> int | Literal["latest"]:
+    """A run's number, or `latest`."""
+    if value == "latest":
+        return "latest"
+    try:
+        return number(value, "run")
+    except TypeError:
+        raise _wrong("run", "a run's number or 'latest'", value) from None
+
+
+def run_or_number(value: object) -> Run | int | Literal["latest"]:
+    """A run, its number, or `latest`."""
+    return value if isinstance(value, Run) else run_number(value)
+
+
+def repository(value: object) -> Repo:
+    """`OWNER/REPO` as text or as a Repo. Raises ShimError if no repository can be called so."""
+    if not isinstance(value, str | Repo):
+        raise _wrong("repo", "'OWNER/REPO' or a Repo", value)
+    return parse_repo(str(value))
+
+
+def text(value: object, name: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise _wrong(name, "a text")
+    return value
+
+
+def timeout(value: object) -> Timeout:
+    """Seconds, or a pair of them: to connect, and between two packets. Raises ValueError if they are not above 0."""
+    both = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
+    for seconds in both:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise _wrong("timeout", "a number of seconds, or a pair of them", value)
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"timeout must be above 0 and finite, not {seconds}")
+    return value  # type: ignore[return-value]
+
+
+def web_account(value: object) -> WebCredentials | None:
+    """A WebLogin, a WebCookie, or None."""
+    if value is not None and not isinstance(value, WebLogin | WebCookie):
+        raise _wrong("web", "a WebLogin, a WebCookie or None")
+    return value
+
+
+def session_file(value: object) -> SessionFile | None:
+    """A SessionFile, or None."""
+    if value is not None and not isinstance(value, SessionFile):
+        raise _wrong("session_file", "a SessionFile or None", value)
+    return value
+
+
+def methods(value: object, name: str, *needed: str) -> None:
+    """Refuse what is neither None nor has the methods needed."""
+    if value is not None and not all(callable(getattr(value, method, None)) for method in needed):
+        raise _wrong(name, f"None or have {' and '.join(needed)}", value)
+
+
+def callback(value: object, name: str) -> None:
+    """Refuse what is neither None nor can be called."""
+    if value is not None and not isinstance(value, Callable):  # type: ignore[arg-type]
+        raise _wrong(name, "None or a function", value)
+
+
+def _wrong(name: str, wanted: str, *value: object) -> TypeError:
+    shown = f", not {ascii(value[0])[:80]}" if value and "@" not in str(value[0]) else ""
+    return TypeError(f"{name} must be {wanted}{shown}")
