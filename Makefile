@@ -24,10 +24,11 @@ test: $(READY)  ## unit tests and the conformance cases against the double: no D
 test-lowest: $(LOWEST)/.ready  ## the unit tests of library and command with the lowest versions that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup $(UNIT)
 
-lint: $(READY)  ## ruff, mypy (strict for shim/), and whether generated tables are up to date
+lint: $(READY)  ## ruff, mypy (strict for shim/ and for the README's examples), and whether generated tables are up to date
 	@$(BIN)/ruff check --config shim/pyproject.toml $(CODE)
 	@$(BIN)/ruff format --check --config shim/pyproject.toml $(CODE)
 	@$(BIN)/mypy --config-file shim/pyproject.toml shim/forgejo_shim
+	@$(BIN)/mypy --strict -c "$$($(BIN)/python tests/examples.py)"
 	@$(BIN)/python scripts/tables --check
 
 conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table

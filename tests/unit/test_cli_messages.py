@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from command import Place
-from double.messages import html
+from double.messages import json_answer
 from forgejo_shim import Client
 from forgejo_shim import client as client_module
 from forgejo_shim.cli.advice import advised
@@ -17,6 +17,8 @@ from forgejo_shim.cli.terminal import harmless_text
 from forgejo_shim.errors import NoLog, NotExecuted, WebAccount
 from small import LOG, row
 from test_cli_credentials import NOTHING, config
+
+EPOCH = "1970-01-01T00:00:00Z"
 
 
 def skip(place: Place) -> tuple[int, int]:
@@ -82,14 +84,15 @@ def test_the_event_of_a_dispatched_run_is_listed(web: Place) -> None:
 
     def dispatched(_: Any) -> Any:
         run = {"index_in_repo": 1, "id": 1, "title": "t", "status": "success", "event": "", "workflow_id": "ci.yml",
-               "trigger_event": "workflow_dispatch", "html_url": "", "created": "", "started": "", "stopped": "",
+               "trigger_event": "workflow_dispatch", "html_url": "", "created": EPOCH,
+               "started": EPOCH, "stopped": EPOCH,
                "repository": {"id": 1, "owner": {"id": 1}}}  # fmt: skip
-        answer = html(200, json.dumps({"workflow_runs": [run], "total_count": 1}))
-        answer.set("Content-Type", "application/json")
-        return answer
+        return json_answer(200, {"workflow_runs": [run], "total_count": 1})
 
     web.small.double.faults.hook("/actions/runs", dispatched)
-    assert web.run("runs", "o/r").output.split("\t")[2] == "workflow_dispatch"
+    shown = web.run("runs", "o/r")
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.split("\t")[2] == "workflow_dispatch"
     assert json.loads(web.run("--json", "runs", "o/r").stdout)[0]["event"] == "workflow_dispatch"
 
 
