@@ -2,9 +2,10 @@
 as Forgejo 16 does.
 
 Rules: pure; the only place that knows the paths under `/api/v1`; numbers are read as Forgejo reads them (a text that is
-no number is 0, Go's `strconv.ParseInt` with its error dropped), because 16's answers depend on it. `recognise` knows
-the contract's operations alone, `recognise_addition` the others; a driver that offers both asks the latter first, since
-`runs/latest/jobs` looks like the jobs of run 0, and `recognise_face` (forgejo-proxy's) before both.
+no number is 0, Go's `strconv.ParseInt` with its error dropped), because 16's answers depend on it; a path is read as
+its router reads it (router.py), and an operation's own path is the plain one, however it was spelled. `recognise`
+knows the contract's operations alone, `recognise_addition` the others; a driver that offers both asks the latter first,
+since `runs/latest/jobs` looks like the jobs of run 0, and `recognise_face` (forgejo-proxy's) before both.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from .errors import (
     WebAccount,
 )
 from .models import Headers, Repo
+from .router import routed, tidied
 
 API = "/api/v1"
 
@@ -202,14 +204,23 @@ def recognise_addition(method: str, path: str, query: str) -> Operation | None:
 def recognise_face(method: str, path: str, query: str, *, everywhere: bool) -> Operation | None:
     """The operation of forgejo-proxy's that `method path?query` asks for, or None: below FACE, with `everywhere` below
     the base URL itself too. Its template begins with FACE in both cases; `id` is 0 for the latest run."""
-    root = FACE if path.startswith(FACE) else ""
+    path = routed(path)
+    root = FACE if path.startswith(FACE + "/") else ""
     if not root and not everywhere:
         return None
     found = _recognise(_FACE, method, path.removeprefix(root), query)
     return found and replace(found, template=FACE + API + found.template, root=root)
 
 
+def is_face_in_disguise(path: str) -> bool:
+    """Whether a server in between that tidies paths may make a route of forgejo-proxy's below the base URL out of one
+    that is none: by then nobody would read its number as a run's number."""
+    tidy = tidied(path)
+    return tidy != path and recognise_face("GET", tidy, "", everywhere=True) is not None
+
+
 def _recognise(patterns: list[tuple[str, re.Pattern[str]]], method: str, path: str, query: str) -> Operation | None:
+    path = routed(path)
     for template, pattern in patterns:
         found = pattern.match(path)
         if found:

@@ -68,8 +68,19 @@ def mount(
     adapter = ShimAdapter(
         base_url, session.get_adapter(base_url + "/"), web, state or MemoryState(), session_file, writes
     )
-    session.mount(base_url + "/", adapter)
+    for alike in _with_and_without_port(base_url):
+        session.mount(alike + "/", adapter)
     return adapter
+
+
+def _with_and_without_port(base_url: str) -> tuple[str, ...]:
+    """The addresses that are this one: sessions compare texts, and a scheme's own port may be written or left out."""
+    parts = urlsplit(base_url)
+    own = 443 if parts.scheme == "https" else 80
+    if parts.port not in (None, own):
+        return (base_url,)
+    host = parts.netloc.removesuffix(f":{own}")
+    return tuple(parts._replace(netloc=netloc).geturl() for netloc in (host, f"{host}:{own}"))
 
 
 def base_url_of(text: str) -> str:
@@ -130,7 +141,7 @@ class ShimAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Answer an operation of the contract or an addition, by the server or from its web UI; pass all else on."""
         how = {"stream": True, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
-        operation = self._operation(request)
+        operation = self._operation(request, proxies)
         if operation is None:
             return _marked(self.pass_on(request, {**how, "stream": stream}), "native")
         net = _Net(self, request, how)
@@ -201,12 +212,15 @@ class ShimAdapter(HTTPAdapter):
         self.inner.close()
         super().close()
 
-    def _operation(self, request: requests.PreparedRequest) -> Operation | None:
-        parts = urlsplit(request.url or "")
+    def _operation(self, request: requests.PreparedRequest, proxies: Any) -> Operation | None:
+        target = self.request_url(request, proxies)
+        if not target.startswith("/"):  # to a proxy: the whole URL, from which urllib3 takes dot segments out
+            target = urllib3.util.parse_url(target).request_uri
+        path, _, query = target.partition("?")
         prefix = urlsplit(self.base_url).path
-        if not parts.path.startswith(prefix + "/"):
+        if not path.startswith(prefix + "/"):
             return None
-        asked = request.method or "", parts.path[len(prefix) :], parts.query
+        asked = request.method or "", path[len(prefix) :], query
         found = recognise_addition(*asked) or recognise(*asked)
         return None if found and found.template in WRITES and not self.writes else found
 

@@ -22,7 +22,7 @@ from .entities import Job, Repo, Run, Task, User
 from .faces import FACES
 from .faults import Fault, Faults
 from .logs import GeneratedLog
-from .messages import Request, Response, plain
+from .messages import PLAIN, Request, Response, plain
 from .model import JobSpec, Model
 from .runner_api import PREFIX, RunnerApi
 from .server import Seen, Server
@@ -143,7 +143,10 @@ class Double:
         with self.model.lock:
             return self._face(request), fault
 
-    def _face(self, request: Request) -> Response:
+    def _face(self, asked: Request) -> Response:
+        request = asked.as_routed()
+        if request is None:
+            return Response(400, [("Content-Type", PLAIN)], b"400 Bad Request")
         if request.path.startswith(PREFIX):
             return self._runners.answer(request)
         if request.path == "/api/v1" or request.path.startswith("/api/v1/"):

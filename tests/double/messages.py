@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes
 
 PLAIN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -26,7 +27,7 @@ class Source(Protocol):
 
 @dataclass
 class Request:
-    """One request; `path` is still percent-encoded and without the part that a reverse proxy strips."""
+    """One request; `path` is as it came, but for the part that a reverse proxy strips: still percent-encoded."""
 
     method: str
     target: str
@@ -34,11 +35,22 @@ class Request:
     body: bytes = b""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(
-            self.target if self.target.startswith("/") else "/" + self.target.partition("//")[2].partition("/")[2]
-        )
-        self.path: str = parts.path
-        self.raw_query: str = parts.query
+        target = self.target if self.target.startswith("/") else "/" + self.target.partition("//")[2].partition("/")[2]
+        self.path, _, self.raw_query = target.partition("?")
+
+    def as_routed(self) -> Request | None:
+        """The request with the path that routes are compared with; None if net/http answers it with 400.
+
+        Empty segments are left out (routers/common/middleware.go, stripSlashesMiddleware); a path with a byte that
+        should have been encoded is encoded anew (net/url, EscapedPath).
+        """
+        if re.search("[\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})", self.path):
+            return None
+        path = self.path
+        if re.search(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@\[\]/%]", path):
+            path = quote(unquote_to_bytes(path.encode("latin-1")), safe="/$&+,:;=@~")
+        path = "/" + "/".join(segment for segment in path.split("/") if segment)
+        return replace(self, target=path + f"?{self.raw_query}" * bool(self.raw_query))
 
     @cached_property
     def query(self) -> dict[str, list[str]]:

@@ -40,6 +40,19 @@ def script(name: str) -> ModuleType:
     return module
 
 
+def test_what_a_server_takes_paths_for_is_written_beside_what_others_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written = script("routes")
+    kept = {spelled: {"13": told} for spelled, told in written.routes.recorded("15").items()}
+    monkeypatch.setattr(written.routes, "table", lambda: kept)
+    monkeypatch.setattr(sys, "argv", ["routes", "15", "--double", "--out", str(tmp_path / "routes.jsonl")])
+    assert written.main() == 0
+    rows = [json.loads(line) for line in (tmp_path / "routes.jsonl").read_text().splitlines()]
+    assert [row["spelled"] for row in rows] == written.routes.spellings()
+    assert all(row["13"] == row["15"] for row in rows), "what the real 15 did"
+
+
 @pytest.fixture(scope="module")
 def demo() -> ModuleType:
     return script("demo")

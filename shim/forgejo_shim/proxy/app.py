@@ -1,5 +1,7 @@
 """The proxy itself: what is done with each request.
 
+What is asked for is read of the path as Forgejo's router would see it (router.py); what passes is the path as it came.
+
 1. `/-/shim/…` is the proxy's own (health.py, metrics.py), never the server's.
 2. An operation that the shim knows: natively where the server has it, else by the flows, which ask the API in the
    caller's name first (flows/answer.py; rights.py keeps a yes for a short time). A stream that outlives that time is
@@ -26,7 +28,7 @@ import aiohttp
 from aiohttp import web
 
 from ..capabilities import Capability
-from ..contract import FACE, Operation, recognise, recognise_addition, recognise_face
+from ..contract import FACE, Operation, is_face_in_disguise, recognise, recognise_addition, recognise_face
 from ..errors import BadRequest, ShimError, Unreachable
 from ..flows.answer import answer, capability, learn_from, question, refusal
 from ..flows.face import translate
@@ -36,6 +38,7 @@ from ..flows.pages import Reader
 from ..flows.server import Server
 from ..flows.websession import WebSession
 from ..models import Headers, WebCredentials
+from ..router import routed
 from ..state import MemoryState
 from .access import AccessLog
 from .headers import Network, Peer, is_listed, to_upstream
@@ -47,7 +50,7 @@ from .rights import Caller, Rights
 from .swagger import SWAGGER, Swagger
 from .upstream import BEHIND, Upstream, UpstreamNet, head_of, pieces
 
-OWN = "/-/shim/"
+OWN = "/-/shim"
 JSON = ("Content-Type", "application/json;charset=utf-8")
 LEFT = 499  # the status in log and metrics of a request whose caller went away before the answer
 
@@ -113,7 +116,8 @@ class Proxy:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         started, name = perf_counter(), next(self._ids)
-        path, _, query = request.raw_path.partition("?")
+        given, _, query = request.raw_path.partition("?")
+        path = routed(given)
         operation = known(request.method, path, query, face=self.options.face) if "/actions/" in path else None
         out: web.StreamResponse | None = None
         self.under_way += 1
@@ -126,12 +130,14 @@ class Proxy:
 
     async def own(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request at the address that is the proxy's own."""
-        return await self._own(request, request.raw_path.partition("?")[0])
+        return await self._own(request, routed(request.raw_path.partition("?")[0]))
 
     async def _or_error(
         self, request: web.BaseRequest, name: str, path: str, query: str, operation: Operation | None
     ) -> web.StreamResponse:
         try:
+            if self.options.face and not (operation and operation.is_of_face) and is_face_in_disguise(path):
+                return await self._say(request, 404, "text/plain", b"404 page not found\n")
             if operation:
                 return await self._operation(request, operation, query, name)
             return await self._other(request, path)
@@ -159,11 +165,11 @@ class Proxy:
         return Reply(500, [JSON], b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}')
 
     async def _other(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
-        if path.startswith(OWN):
+        if is_own(path):
             if self.options.own_is_apart:
                 return await self._say(request, 404, "text/plain", b"404 page not found\n")
             return await self._own(request, path)
-        if not path.startswith("/"):
+        if not request.raw_path.startswith("/"):
             raise BadRequest("the target is no path; a proxy for clients is not offered here", 400, cause="")
         if path == SWAGGER and request.method in ("GET", "HEAD"):
             return await self.swagger.answer(request, self._ask_without, self.options.idle)
@@ -177,12 +183,12 @@ class Proxy:
         if request.method not in ("GET", "HEAD"):
             return await self._say(request, 405, "text/plain", b"405 method not allowed\n")
         match path.removeprefix(OWN):
-            case "healthz":
+            case "/healthz":
                 return await self._say(request, 200, "text/plain", b"alive\n")
-            case "readyz":
+            case "/readyz":
                 ready = await self.health.ready()
                 return await self._say(request, 200 if ready.ok else 503, JSON[1], ready.as_bytes())
-            case "metrics":
+            case "/metrics":
                 return await self._say(request, 200, CONTENT_TYPE, self.metrics.text())
         return await self._say(request, 404, "text/plain", b"404 page not found\n")
 
@@ -252,12 +258,13 @@ class Proxy:
         """Count and log a request at its end."""
         template = operation.template if operation else ""
         status = out.status if out is not None else LEFT
-        backend = (out.headers.get(MARK) if out is not None else None) or ("own" if path.startswith(OWN) else "pass")
+        backend = (out.headers.get(MARK) if out is not None else None) or ("own" if is_own(path) else "pass")
         size = request.writer.output_size
         self.metrics.note(template, backend, status, seconds, size)
         if self.log:
             broken = request.transport is None or request.transport.is_closing()
-            shown = path if path.startswith("/") else "-"  # http://name:password@host/ may be sent, too
+            given = request.raw_path.partition("?")[0]
+            shown = given if given.startswith("/") else "-"  # http://name:password@host/ may be sent, too
             self.log.note(name, request.method, shown, status, size, seconds, backend, template, broken)
 
     async def _ask(self, request: web.BaseRequest, target: str = "") -> aiohttp.ClientResponse:
@@ -285,6 +292,11 @@ class Proxy:
         await self.upstream.close()
         if self.log:
             self.log.close()
+
+
+def is_own(path: str) -> bool:
+    """Whether a path is the proxy's own."""
+    return path == OWN or path.startswith(OWN + "/")
 
 
 def known(method: str, path: str, query: str, *, face: bool) -> Operation | None:
