@@ -133,6 +133,8 @@ def _of_json(told: object) -> str:
         return f"no job {found[1]}"
     if found := re.match(r"run with id (-?\d+): resource does not exist", str(told.get("message"))):
         return f"no run {found[1]}"
+    if found := re.match(r"task with job_id -?\d+ and attempt (-?\d+): resource", str(told.get("message"))):
+        return f"no attempt {found[1]}"
     if "message" in told:
         return f"says {told['message']}"
     if "index_in_repo" in told:
@@ -153,6 +155,7 @@ def spellings() -> list[str]:
         *(f"GET {path}" for path in _of_paths(LOG, every=True)),
         *(f"GET {path}" for path in _of_numbers(LOG)),
         *(f"GET {path}" for path in _of_names(LOG)),
+        *(f"GET {LOG}?{query}" for query in QUERIES),
     ]
     for name, plain in PLAIN.items():
         if name != "log":
@@ -161,6 +164,15 @@ def spellings() -> list[str]:
     for name in ("jobs", "zip", "run"):
         found += [f"GET {spelled}" for spelled in _of_numbers(PLAIN[name].partition(" ")[2])]
     return list(dict.fromkeys(found))
+
+
+QUERIES = (  # attempt 1 is there, 99 is none
+    "attempt=1", "attempt=99", "attempt=%39%39", "%61ttempt=99", "Attempt=99", "attempt", "attempt=", "attempt=+99",
+    "attempt=%2B99", "attempt=99;", "attempt=99;x=1", ";attempt=99", "attempt;=99", "attempt=99%", "attempt=99%zz",
+    "attempt=99%20", "attempt=x", "attempt=1&attempt=99", "attempt=99&attempt=1", "attempt=&attempt=99",
+    "attempt=99;&attempt=1", "x=%zz&attempt=99", "&&attempt=99", "?attempt=99", "attempt=99?", "attempt=99#",
+    "attempt==99", "attempt[]=99", "attempt=99%00", "=99&attempt", "attempt=0", "attempt=-99", "attempt=099",
+)  # fmt: skip
 
 
 def _of_paths(path: str, *, every: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from .errors import (
     Ambiguous,
@@ -35,7 +35,7 @@ from .errors import (
     WebAccount,
 )
 from .models import Headers, Repo
-from .router import routed, tidied
+from .router import first_values, parameters, routed, tidied
 
 API = "/api/v1"
 
@@ -115,8 +115,8 @@ class Operation:
     @property
     def parts(self) -> dict[str, str]:
         """Which part of a log is asked for: `step`, `tail` and `follow` as sent; {} for the whole log, once."""
-        given = dict(reversed(parse_qsl(self.query))) if self.template == JOB_LOGS else {}
-        found = {name: given[name] for name in ("step", "tail", "follow") if name in given}
+        asked = first_values(self.query) if self.template == JOB_LOGS else {}
+        found = {name: asked[name] for name in ("step", "tail", "follow") if name in asked}
         return {name: value for name, value in found.items() if name != "follow" or value not in _FALSE}
 
     @property
@@ -248,15 +248,13 @@ def number(text: str) -> int:
 
 
 def _attempt(query: str) -> int | None:
-    values = [value for key, value in parse_qsl(query, keep_blank_values=True) if key == "attempt"]
+    values = [value for key, value in parameters(query) if key == "attempt"]
     return number(values[0]) if values and values[0] else None
 
 
 def as_caller(path: str, query: str) -> str:
     """`path` with those parameters of the caller's query that decide who the caller is."""
-    identity = urlencode(
-        [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key in _IDENTITY_QUERY]
-    )
+    identity = urlencode([(key, value) for key, value in parameters(query) if key in _IDENTITY_QUERY])
     return path + ("&" if "?" in path else "?") * bool(identity) + identity
 
 

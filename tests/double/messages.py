@@ -54,7 +54,9 @@ class Request:
 
     @cached_property
     def query(self) -> dict[str, list[str]]:
-        return parse_qs(self.raw_query, keep_blank_values=True)
+        """Without the parameters that Go does not read: `;` or a broken `%` in them (net/url, ParseQuery)."""
+        read = (pair for pair in self.raw_query.split("&") if not re.search(";|%(?![0-9A-Fa-f]{2})", pair))
+        return parse_qs("&".join(read), keep_blank_values=True)
 
     def one(self, name: str) -> str:
         """A query parameter's first value, or an empty text."""

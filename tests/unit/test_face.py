@@ -166,7 +166,7 @@ def test_runs_that_do_not_exist(small: Small, proxy: Running) -> None:
         for what in ("logs", "jobs", "summary"):
             found = proxy.get(f"{FACE}{R}/{number}/{what}", small.token)
             assert (found.status_code, found.json()["cause"]) == (404, "run-number-not-found"), (number, what)
-    for path in (f"{R}/2", f"{R}/2/else", f"{R}/2/logs/", f"{R}//logs"):
+    for path in (f"{R}/2", f"{R}/2/else", f"{R}/2/logs/x", f"{R}//logs"):
         assert recognise_face("GET", FACE + path, "", everywhere=True) is None
         assert proxy.get(FACE + path, small.token).headers.get("X-Forgejo-Shim") is None
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 from ..capabilities import Capability
 from ..contract import (
@@ -32,6 +31,7 @@ from ..contract import (
 )
 from ..errors import Ambiguous, NotThere
 from ..models import Headers, Location
+from ..router import first_values
 from ..web import FINAL, read_jobs, seconds
 from .answer import JSON_TYPE, Allowed, capability, question, refuse_signatures
 from .job import NO_FACTS, Viewer, numbered
@@ -63,7 +63,7 @@ async def translate(
     jobs = await _jobs(viewer, operation, run)
     if isinstance(jobs, Reply):
         return jobs
-    wanted = dict(reversed(parse_qsl(operation.query))).get("job", "")
+    wanted = first_values(operation.query).get("job", "")
     if operation.template == FACE_LOGS or (wanted and operation.template == FACE_RERUN):
         job = _chosen(jobs, wanted, run["index_in_repo"])
         return _as(operation, JOB_LOGS if operation.template == FACE_LOGS else RERUN_JOB, job["id"])

@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from ..capabilities import Capability
 from ..contract import Operation, runs_path
 from ..errors import NothingMatched, NotPossible, SearchLimit
 from ..models import Location
+from ..router import first_values
 from ..web import STATUSES, Page, latest_path, list_path, read_run_list, read_runs, run_number_of
 from .job import Viewer
 from .net import JSON_LIMIT, Reply, whole
@@ -50,8 +50,8 @@ class Wanted:
 
 def wanted(operation: Operation) -> Wanted:
     """The filters in a request's query; of several of a name, the first."""
-    given = dict(reversed(parse_qsl(operation.query)))
-    return Wanted(*(given.get(name, "") for name in ("workflow_id", "branch", "event", "status")))
+    asked = first_values(operation.query)
+    return Wanted(*(asked.get(name, "") for name in ("workflow_id", "branch", "event", "status")))
 
 
 def _is_on(run: dict[str, Any], branch: str) -> bool:
