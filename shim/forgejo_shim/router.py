@@ -31,9 +31,9 @@ def routed(path: str) -> str:
 
 
 def tidied(path: str) -> str:
-    """What a server in between may make of a path, as nginx does where it rewrites what it passes on: decoded once, and
-    without dot segments."""
-    return posixpath.normpath(unquote(path, errors="surrogateescape"))
+    """What a server in between may make of a path, as nginx does where it rewrites what it passes on: decoded once,
+    without dot segments, and without a `#` and what is behind it."""
+    return posixpath.normpath(unquote(path, errors="surrogateescape").partition("#")[0])
 
 
 def parameters(query: str) -> list[tuple[str, str]]:

@@ -368,6 +368,7 @@ def respelled(draw: some.DrawFn) -> tuple[str, str]:
 @example(("GET", "//api/v1/repos/o/r/actions/runs/7/logs"))
 @example(("GET", f'{API}/repos/o/r/%61ctions/runs/7"/logs'))
 @example(("GET", f"{API}/repos/o/r/actions/jobs/..%2Fruns%2F7/logs"))
+@example(("GET", f"{API}/repos/o/r/actions/runs/7/logs#"))
 def test_whatever_is_spelled_all_agree(asked: tuple[str, str]) -> None:
     method, target = asked
     agree(method, target)
@@ -386,11 +387,11 @@ def never_by_id(path: str) -> None:
 
 
 def tidy(path: str) -> Iterator[str]:
-    """What a server in between may make of a path: decoded, and dot segments resolved."""
+    """What a server in between may make of a path: decoded, cut at a `#`, and dot segments resolved."""
     if segments(path) is None:
         return
     kept: list[str] = []
-    for segment in unquote(path).split("/"):
+    for segment in unquote(path).partition("#")[0].split("/"):
         if segment == ".." and kept:
             kept.pop()
         elif segment not in ("", ".", ".."):
@@ -448,7 +449,12 @@ def test_what_could_become_a_route_of_the_face_is_not_passed_on() -> None:
         there = routes.place(Hand(double.url, double.admin.name, double.admin.password))
         with Running(double.url, face=True) as proxy:
             through = replace(there, base_url=proxy.base_url)
-            for path in ("/actions/%72uns/1/logs", "/./actions/runs/1/jobs", "/actions/jobs/..%2Fruns%2F1/logs"):
+            for path in (
+                "/actions/%72uns/1/logs",
+                "/./actions/runs/1/jobs",
+                "/actions/jobs/..%2Fruns%2F1/logs",
+                "/actions/runs/1/logs#",
+            ):
                 before = len(double.requests)
                 assert through.took(f"GET {routes.ACTIONS.removesuffix('/actions')}{path}") == "404 absent", path
                 assert len(double.requests) == before, path
