@@ -21,7 +21,6 @@ from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 import pytest
 import requests
 import routes
-import servers
 from double import Double
 from forgejo_shim import WebLogin, mount
 from forgejo_shim.contract import (
@@ -54,7 +53,7 @@ from running import Running
 
 clause = pytest.mark.clause
 RECORDED = sorted({version for row in routes.table().values() for version in row})
-DOUBLED = [version for version in RECORDED if version in servers.FACES]
+DOUBLES = ("11", "15", "16")
 VALUES = {"owner": "o", "repo": "r", "job": "41", "run": "42"}
 
 # --- the model: what a router that compares segments makes of a path
@@ -150,13 +149,19 @@ def test_the_model_says_what_servers_did(version: str) -> None:
 
 
 @clause("S42")
-@pytest.mark.parametrize("version", DOUBLED)
+@pytest.mark.parametrize("version", DOUBLES)
 def test_the_double_takes_them_as_the_server_did(version: str) -> None:
+    """As recorded, or as the model says where nobody recorded that version."""
     with Double(version) as double:
         place = routes.place(Hand(double.url, double.admin.name, double.admin.password))
-        rows = routes.recorded(version)
-        wrong = {spelled: (told, now) for spelled, told in rows.items() if told != (now := place.took(spelled))}
-    assert not wrong, f"{len(wrong)} of {len(rows)}: {list(wrong.items())[:5]}"
+        told = {spelled: place.took(spelled) for spelled in routes.spellings()}
+    rows, has = routes.recorded(version), present(told)
+    wrong = {
+        spelled: now
+        for spelled, now in told.items()
+        if (rows[spelled] != now if rows else not foretold(spelled, has).fullmatch(now))
+    }
+    assert not wrong, f"{len(wrong)} of {len(told)}: {list(wrong.items())[:5]}"
 
 
 # --- the product
@@ -403,12 +408,12 @@ def tidy(path: str) -> Iterator[str]:
 
 
 @clause("S42")
-@pytest.mark.parametrize("version", DOUBLED)
+@pytest.mark.parametrize("version", DOUBLES)
 def test_the_proxy_takes_them_as_if_the_server_had_the_operations(version: str) -> None:
     added = {name: routes.PLAIN[name].partition(" ")[2] for name in ("log", "job", "jobs", "zip")}
-    offers = present(routes.recorded(version)) | added
     with Double(version) as double:
         there = routes.place(Hand(double.url, double.admin.name, double.admin.password))
+        offers = present({plain: there.took(plain) for plain in routes.PLAIN.values()}) | added
         with Running(double.url, WebLogin(double.admin.name, double.admin.password)) as proxy:
             through = replace(there, base_url=proxy.base_url)
             asked = [one for one in routes.table() if ("/jobs" in one or "/logs" in one) and one.isascii()]
@@ -418,6 +423,8 @@ def test_the_proxy_takes_them_as_if_the_server_had_the_operations(version: str) 
         want = foretold(spelled, offers)
         if version == "11" and re.search(r"200 (jobs|zip)|no\\ run", want.pattern):
             want = re.compile("501 says .* knows no run ids .*")
+        if version == "11" and (attempt_of(spelled.partition("?")[2]) or 0) > 0:
+            want = re.compile("501 says attempt .* cannot be had .*")
         if not want.fullmatch(now):
             wrong[spelled] = now, want.pattern
     assert not wrong, f"{len(wrong)} of {len(told)}: {list(wrong.items())[:5]}"
