@@ -35,7 +35,7 @@ from .errors import (
     WebAccount,
 )
 from .models import Headers, Repo
-from .router import first_values, parameters, routed, tidied
+from .router import first_values, parameters, routed
 
 API = "/api/v1"
 
@@ -210,13 +210,6 @@ def recognise_face(method: str, path: str, query: str, *, everywhere: bool) -> O
         return None
     found = _recognise(_FACE, method, path.removeprefix(root), query)
     return found and replace(found, template=FACE + API + found.template, root=root)
-
-
-def is_face_in_disguise(path: str) -> bool:
-    """Whether a server in between that tidies paths may make a route of forgejo-proxy's below the base URL out of one
-    that is none: by then nobody would read its number as a run's number."""
-    tidy = tidied(path)
-    return tidy != path and recognise_face("GET", tidy, "", everywhere=True) is not None
 
 
 def _recognise(patterns: list[tuple[str, re.Pattern[str]]], method: str, path: str, query: str) -> Operation | None:

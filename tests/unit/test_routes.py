@@ -42,8 +42,8 @@ from forgejo_shim.contract import (
     RUN_JOBS,
     RUN_LOGS,
     Operation,
-    is_face_in_disguise,
 )
+from forgejo_shim.flows.face import is_face_in_disguise
 from forgejo_shim.proxy.app import known
 from forgejo_shim.router import routed
 from hand import Hand

@@ -27,11 +27,12 @@ from ..contract import (
     RUN_JOBS,
     Operation,
     number,
+    recognise_face,
     runs_path,
 )
 from ..errors import Ambiguous, NotThere
 from ..models import Headers, Location
-from ..router import first_values
+from ..router import first_values, tidied
 from ..web import FINAL, read_jobs, seconds
 from .answer import JSON_TYPE, Allowed, capability, question, refuse_signatures
 from .job import NO_FACTS, Viewer, numbered
@@ -45,6 +46,13 @@ OF_JOB = ("id", "name", "status", "attempt", "task_id")
 OF_RUN = {"run_number": "index_in_repo", "run_id": "id", "title": "title", "workflow_id": "workflow_id"}
 
 Json = dict[str, Any]
+
+
+def is_face_in_disguise(path: str) -> bool:
+    """Whether a server in between that tidies paths may make a route of forgejo-proxy's below the base URL out of one
+    that is none: by then nobody would read its number as a run's number."""
+    tidy = tidied(path)
+    return tidy != path and recognise_face("GET", tidy, "", everywhere=True) is not None
 
 
 async def translate(

@@ -28,10 +28,10 @@ import aiohttp
 from aiohttp import web
 
 from ..capabilities import Capability
-from ..contract import FACE, Operation, is_face_in_disguise, recognise, recognise_addition, recognise_face
+from ..contract import FACE, Operation, recognise, recognise_addition, recognise_face
 from ..errors import BadRequest, ShimError, Unreachable
 from ..flows.answer import answer, capability, learn_from, question, refusal
-from ..flows.face import translate
+from ..flows.face import is_face_in_disguise, translate
 from ..flows.kept import State
 from ..flows.net import Broken, Net, Reply
 from ..flows.pages import Reader
@@ -50,7 +50,7 @@ from .rights import Caller, Rights
 from .swagger import SWAGGER, Swagger
 from .upstream import BEHIND, Upstream, UpstreamNet, head_of, pieces
 
-OWN = "/-/shim"
+OWN = "/-/shim/"
 JSON = ("Content-Type", "application/json;charset=utf-8")
 LEFT = 499  # the status in log and metrics of a request whose caller went away before the answer
 
@@ -165,7 +165,7 @@ class Proxy:
         return Reply(500, [JSON], b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}')
 
     async def _other(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
-        if is_own(path):
+        if f"{path}/".startswith(OWN):
             if self.options.own_is_apart:
                 return await self._say(request, 404, "text/plain", b"404 page not found\n")
             return await self._own(request, path)
@@ -183,12 +183,12 @@ class Proxy:
         if request.method not in ("GET", "HEAD"):
             return await self._say(request, 405, "text/plain", b"405 method not allowed\n")
         match path.removeprefix(OWN):
-            case "/healthz":
+            case "healthz":
                 return await self._say(request, 200, "text/plain", b"alive\n")
-            case "/readyz":
+            case "readyz":
                 ready = await self.health.ready()
                 return await self._say(request, 200 if ready.ok else 503, JSON[1], ready.as_bytes())
-            case "/metrics":
+            case "metrics":
                 return await self._say(request, 200, CONTENT_TYPE, self.metrics.text())
         return await self._say(request, 404, "text/plain", b"404 page not found\n")
 
@@ -258,7 +258,8 @@ class Proxy:
         """Count and log a request at its end."""
         template = operation.template if operation else ""
         status = out.status if out is not None else LEFT
-        backend = (out.headers.get(MARK) if out is not None else None) or ("own" if is_own(path) else "pass")
+        marked = out.headers.get(MARK) if out is not None else None
+        backend = marked or ("own" if f"{path}/".startswith(OWN) else "pass")
         size = request.writer.output_size
         self.metrics.note(template, backend, status, seconds, size)
         if self.log:
@@ -292,11 +293,6 @@ class Proxy:
         await self.upstream.close()
         if self.log:
             self.log.close()
-
-
-def is_own(path: str) -> bool:
-    """Whether a path is the proxy's own."""
-    return path == OWN or path.startswith(OWN + "/")
 
 
 def known(method: str, path: str, query: str, *, face: bool) -> Operation | None:
