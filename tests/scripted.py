@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from double import pages
 from forgejo_shim.flows.net import Broken
 from forgejo_shim.models import Headers
 
@@ -131,6 +132,16 @@ def to(location: str, status: int = 303, *headers: tuple[str, str]) -> Said:
     return Said(status, (("Location", location), *headers))
 
 
+HIDDEN = text(404, "Not found.")
+SIGN_IN_PAGE = page(pages.sign_in("", True))
+SIGN_IN_IS_OFF = page(pages.sign_in("", False))
+REFUSED = page(pages.sign_in("", True, "Falscher Name oder falsches Passwort."))
+CODE_PAGE = page(pages.second_factor(""))
+CODE_REFUSED = page(pages.second_factor("", "Der Code ist falsch."))
+SETTINGS_PAGE = page(pages.settings())
+SIGNED_IN = to("/", 303, ("Set-Cookie", "session=signed-in; Path=/"), ("Set-Cookie", "lang=de-DE; Path=/"))
+
+
 def answer_json(value: Any, status: int = 200) -> Said:
     """An answer in JSON."""
     return Said(status, (("Content-Type", "application/json;charset=utf-8"),), json.dumps(value).encode())
@@ -183,7 +194,7 @@ def script(**named: Any) -> dict[str, Any]:
         "state1": state(),
         "page": to(f"{BASE}{RUN}/1/jobs/0/attempt/1", 307),
         "log": log(),
-        "plain_log": page(status=404),
+        "plain_log": HIDDEN,
         "runs": answer_json({"total_count": 1, "workflow_runs": []}),
     }
     lines.update(named)
@@ -204,6 +215,7 @@ def script(**named: Any) -> dict[str, Any]:
         "login": "POST /user/login",
         "login_page": "GET /user/login",
         "factor": "POST /user/two_factor",
+        "factor_page": "GET /user/two_factor",
         "settings": "GET /user/settings",
     }
     return {paths.get(name, name): said for name, said in lines.items()}

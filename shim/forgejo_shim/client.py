@@ -63,7 +63,7 @@ from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .network import reaching
 from .requests_adapter import mount
 from .state import SessionFile
-from .web import actions, read_runs
+from .web import actions, read_first_runs, read_run_numbered, read_runs
 
 CHUNK = 64 * 1024  # bytes given out at once
 ERROR_LIMIT = 64 * 1024  # bytes of an error that are read
@@ -236,31 +236,40 @@ class Client:
             wanted = range(total, max(0, total - limit), -1)
         for page in pages:
             enough = all(number in found for number in wanted) if wanted else len(found) >= min(limit, total)
-            if enough or not _adds(found, self._page(repo, page, asked)[0]):
+            if enough:
                 break
+            more, now = self._page(repo, page, asked)
+            total = min(total, now)
+            if not _adds(found, more):
+                break
+        if len(found) < min(limit, total):
+            raise PageChanged(f"the list of the runs of {repo} is not complete: {len(found)} of {total}; ask again")
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
 
     def _page(self, repo: Repo, page: int, size: int) -> tuple[list[Run], int]:
         body = self._body(runs_path(repo, page=page, limit=size), f"the runs of {repo}", LIST_RUNS)
-        runs, total = read_runs(body)
+        runs, total = read_first_runs(body) if page == 1 else read_runs(body)
         return [_run(run) for run in runs], total
 
     def _run_numbered(self, repo: Repo, number: int) -> list[Run]:
         try:
-            runs, _ = read_runs(self._body(runs_path(repo, run_number=number), f"run {number} of {repo}", LIST_RUNS))
+            body = self._body(runs_path(repo, run_number=number), f"run {number} of {repo}", LIST_RUNS)
+            run = read_run_numbered(body, number)
         except NotPossible as error:
             if error.cause != "operation-absent":
                 raise
             return self._run_of_web(repo, number)
-        return [_run(run) for run in runs if run["index_in_repo"] == number]
+        return [_run(run)] if run else []
 
     def _runs_of_web(self, repo: Repo, limit: int) -> list[Run]:
         found: dict[int, Run] = {}
         page = 1
         while len(found) < limit:
             titles = self.adapter.run_numbers(self.session, self.timeout, repo, page)
-            if not _adds(found, [self._run_without_id(repo, number, title) for number, title in titles]):
+            if not titles:
                 break
+            if not _adds(found, [self._run_without_id(repo, number, title) for number, title in titles]):
+                raise PageChanged(f"page {page} of the runs of {repo} shows those of the pages before; ask again")
             page += 1
         return [found[number] for number in sorted(found, reverse=True)[:limit]]
 

@@ -343,6 +343,8 @@ def error_of(status: int, content_type: str, body: bytes, what: str, template: s
     message, cause = _message(body)
     if is_absent_route(status, content_type, body):
         return NotPossible(f"this server does not offer {what}", cause="operation-absent")
+    if not is_forgejos(status, content_type, body):
+        return _foreign(status, what)
     if status == 401:
         return Refused(
             f"{what}: the server does not accept these credentials; check them", 401, cause="credentials-wrong"
@@ -367,6 +369,26 @@ def error_of(status: int, content_type: str, body: bytes, what: str, template: s
                     return NotThere(f"{what}: not found{_HIDDEN}", cause="repository-hidden")
                 text = message.rstrip(".") or "not found"
                 return error(f"{what}: {text}{advice}", cause=foreign or named)
+    return _foreign(status, what)
+
+
+def is_forgejos(status: int, content_type: str, body: bytes) -> bool:
+    """Whether a 401, 403, 404, 405 or 416 is a "no" of Forgejo's API or of a shim, not of something in front of it: the
+    first three are JSON with `message` and `url` (one of them without), the others no page (recorded on 11.0.15 to 16).
+    """
+    if status in (405, 416):
+        return not content_type.startswith("text/html")
+    if status not in (401, 403, 404):
+        return True
+    message, _ = _message(body)
+    if message is None:
+        return False
+    url = json.loads(body).get("url")
+    return message.startswith("Only signed in user") or (isinstance(url, str) and url.endswith("/api/swagger"))
+
+
+def _foreign(status: int, what: str) -> ShimError:
+    """The error for an answer that is none of Forgejo's."""
     if status == 429 or status == 503:
         return NotNow(f"the server is busy ({status}); try again later", cause="upstream-busy")
     if status >= 500:

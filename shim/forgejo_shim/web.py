@@ -1,7 +1,8 @@
 """The grammar of the web UI in its dialects: how each page is asked for, and what each answer means.
 
-Rules: pure; the only place that knows a web route or a text of the web UI. Every answer is sorted into one `Page`; what
-is not understood is `PageChanged`, never an empty log. Dialects are recognised from answers, not from versions:
+Rules: pure; the only place that knows a web route or a plain text of the web UI (its HTML: web_pages.py). Every answer
+is sorted into one `Page` by a sign of Forgejo's own; what has none is `STRANGE`, never a "no" or an empty log. Dialects
+are recognised from answers, not from versions:
 
     dialect      view POST              download                CSRF token
     up to 12     jobs/{j}               jobs/{j}/logs           needed
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from functools import cache
-from html import unescape
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -30,6 +30,7 @@ import fastjsonschema
 
 from .errors import PageChanged
 from .models import Headers, JobPlan, Location, Repo, RunEntry, RunState, StepLines, View, WebJob, WebStep
+from .web_pages import is_suspended
 
 # In the order of their numbers (models/actions/status.go, 11.0.15 to 16).
 STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
@@ -40,6 +41,8 @@ EMPTY_VIEW: dict[str, list[object]] = {"logCursors": []}  # asks for the state a
 LOGIN = "/user/login"
 TWO_FACTOR = "/user/two_factor"
 SETTINGS = "/user/settings"
+CHANGE_PASSWORD = SETTINGS + "/change_password"
+SECURITY = SETTINGS + "/security"
 
 
 class Page(Enum):
@@ -55,13 +58,13 @@ class Page(Enum):
     NO_FILE = auto()  # the task has no log file
     SPOILED = auto()  # headers of a log, and something else in its place
     NO_ATTEMPT = auto()  # the job has no such attempt
-    HIDDEN = auto()  # no such route, no such repository, or not for this account: the web says the same for all
+    HIDDEN = auto()  # no such route, no such repository, or not for this account: the web says "Not found." for all
     SIGN_IN = auto()  # sent to the sign-in page
     CHANGE_PASSWORD = auto()  # the account must change its password first
     ENROL_TWO_FACTOR = auto()  # the account must set up two-factor first
     BAD_TOKEN = auto()  # the CSRF token is missing, old, or another session's
     MOVED = auto()  # the repository has another name
-    INACTIVE = auto()  # the account has not been activated
+    INACTIVE = auto()  # the account is suspended, or has not been activated
     BUSY = auto()  # 429 or 503
     STRANGE = auto()  # anything else
 
@@ -121,30 +124,40 @@ def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
     """What an answer to a page of `repo` means. `body` holds its first bytes, none for a download's 2xx or 416."""
     kind = headers.get("Content-Type").lower()
     if status in (301, 302, 303, 307, 308):
-        return _sort_redirect(path_of(headers.get("Location")), repo)
+        return _sort_redirect(headers.get("Location"), repo)
     if status in (429, 503):
         return Page.BUSY
     if status in (200, 206, 416) and task_of(headers) is not None:
         return Page.LOG
     if status == 200 and kind.startswith("application/json"):
         return Page.STATE
-    if status == 200 and b'class="page-content user activate"' in body:
-        return Page.INACTIVE  # user/auth/activate.tmpl and prohibit_login.tmpl (seen on 15.0.2)
+    if status == 200 and is_suspended(body):
+        return Page.INACTIVE
     return _sort_text(status, kind, body)
 
 
-def _sort_redirect(target: str, repo: Repo) -> Page:
+def _sort_redirect(location: str, repo: Repo) -> Page:
+    target = path_of(location)
     for suffix, page in (
         (LOGIN, Page.SIGN_IN),
         (TWO_FACTOR, Page.SIGN_IN),
-        ("/user/settings/change_password", Page.CHANGE_PASSWORD),
-        ("/user/settings/security", Page.ENROL_TWO_FACTOR),
+        (CHANGE_PASSWORD, Page.CHANGE_PASSWORD),
+        (SECURITY, Page.ENROL_TWO_FACTOR),
     ):
         if target.endswith(suffix):
             return page
-    if re.search(re.escape(actions(repo)) + r"/runs/\d+", target, re.IGNORECASE):
+    if re.search(re.escape(actions(repo)) + r"/runs/\d{1,18}(/|\Z)", target, re.IGNORECASE):
         return Page.REDIRECT
-    return Page.MOVED if "/actions" in target else Page.STRANGE
+    return Page.MOVED if _is_of_another(location, repo) else Page.STRANGE
+
+
+def _is_of_another(location: str, repo: Repo) -> bool:
+    """Whether a redirect is to the Actions of a repository of another name, as that of a renamed one is: a path without
+    an origin (services/context/repo.go, RedirectToRepo, 11.0.15 to 16)."""
+    found = re.search(r"/([^/]+)/([^/]+)/actions(?:/|\Z)", path_of(location))
+    if not found or not location.startswith("/") or location.startswith("//"):
+        return False
+    return f"{unquote(found[1])}/{unquote(found[2])}".lower() != repo.key
 
 
 def _sort_text(status: int, kind: str, body: bytes) -> Page:
@@ -157,7 +170,7 @@ def _sort_text(status: int, kind: str, body: bytes) -> Page:
         return Page.NOT_STARTED
     if status == 404 and text == "logs have been cleaned up":
         return Page.EXPIRED
-    if status == 404:
+    if status == 404 and text == "Not found.":  # context.NotFound for whoever accepts more than HTML
         return Page.HIDDEN
     if status == 400 and text == "Invalid CSRF token.":
         return Page.BAD_TOKEN
@@ -326,6 +339,24 @@ def read_runs(body: bytes) -> tuple[list[dict[str, Any]], int]:
     return answer["workflow_runs"], answer["total_count"]
 
 
+def read_first_runs(body: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The first page of the API's runs and the count of all. Raises PageChanged, also if none of them is on it."""
+    runs, total = read_runs(body)
+    if total and not runs:
+        raise PageChanged(f"the API's list of runs was not understood: it counts {total} and shows none; ask again")
+    return runs, total
+
+
+def read_run_numbered(body: bytes, number: int) -> dict[str, Any] | None:
+    """The run of that number in the API's list for it; None if the list is empty. Raises PageChanged, also if the list
+    is of other runs."""
+    runs, total = read_first_runs(body)
+    found = next((run for run in runs if run["index_in_repo"] == number), None)
+    if runs and not found and number > 0:  # 0 and less filter nothing, and no run has them
+        raise PageChanged(f"the API was asked for run {number} and answered with others; report this server's version")
+    return found
+
+
 def read_jobs(body: bytes) -> list[dict[str, Any]]:
     """The jobs of a run as the API gives them. Raises PageChanged, naming the field."""
     jobs: list[dict[str, Any]] = _valid("jobs", body, "the API's list of a run's jobs")
@@ -348,20 +379,10 @@ def read_job(body: bytes) -> JobPlan:
         raise PageChanged("the API's job was not understood: it lacks its attempts or their steps") from None
 
 
-def read_tasks(body: bytes) -> list[dict[str, Any]]:
-    """A page of the API's tasks, newest first. Raises PageChanged, naming the field."""
-    tasks: list[dict[str, Any]] = _valid("tasks", body, "the API's list of tasks")["workflow_runs"]
-    return tasks
-
-
-def read_run_list(body: bytes, repo: Repo) -> list[tuple[int, str]]:
-    """Run numbers and titles in the HTML of the run list, newest first (up to 15 an anchor, in 16 inside a div)."""
-    text = body.decode("utf-8", "replace")
-    pattern = r'href="[^"]*' + re.escape(actions(repo)) + r'/runs/(\d+)"[^>]*>(.*?)</a>'
-    found: dict[int, str] = {}
-    for number, title in re.findall(pattern, text, re.IGNORECASE | re.DOTALL):
-        found.setdefault(int(number), unescape(re.sub(r"<[^>]*>", "", title)).strip())
-    return list(found.items())
+def read_tasks(body: bytes) -> tuple[list[dict[str, Any]], int]:
+    """A page of the API's tasks, newest first, and the count of all. Raises PageChanged, naming the field."""
+    answer = _valid("tasks", body, "the API's list of tasks")
+    return answer["workflow_runs"], answer["total_count"]
 
 
 def run_entry(run: dict[str, Any]) -> RunEntry:

@@ -312,15 +312,22 @@ def test_a_warm_read_costs_one_request_or_two(live: Live) -> None:
 @needs
 @adapter
 @made_from_web
-@pytest.mark.clause("S20")
-@pytest.mark.parametrize("account", ["owner", "prohibited", "nobody-of-that-name"])
-def test_a_refused_sign_in_is_tried_once(live: Live, account: str) -> None:
+@pytest.mark.clause("S20", "S25", "S45")
+@pytest.mark.parametrize(
+    "account, cause",
+    [
+        ("owner", "web-sign-in-refused"),
+        ("prohibited", "web-account-inactive"),
+        ("nobody-of-that-name", "web-sign-in-refused"),
+    ],
+)
+def test_a_refused_sign_in_is_tried_once(live: Live, account: str, cause: str) -> None:
     known = live.world.accounts.get(account)
     name = known.name if known else account
     right = known.password if known and account == "prohibited" else "wrong"
     asked, job = Asked(live, web=WebLogin(name, right)), build(live)
     for _ in range(3):
-        refused(asked.log(job), "web-sign-in-refused", name)
+        refused(asked.log(job), cause, name)
     assert len(logins(asked.wire)) == 1
 
 

@@ -141,7 +141,8 @@ class Double:
         if instead:
             return instead, fault
         with self.model.lock:
-            return self._face(request), fault
+            response = self._face(request)
+            return fault.swap(response) if fault and fault.swap else response, fault
 
     def _face(self, asked: Request) -> Response:
         request = asked.as_routed()

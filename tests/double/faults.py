@@ -12,10 +12,24 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .messages import Request, Response, html, plain, redirect
+from .messages import Request, Response, html, json_answer, plain, redirect
+
+WALL = "<!DOCTYPE html><html><body><h1>Checking your browser</h1></body></html>"
+FOREIGN: dict[str, Callable[[Response], Response]] = {
+    "200 page": lambda _: html(200, WALL),
+    "403 page": lambda _: html(403, WALL),
+    "404 page": lambda _: html(404, WALL),
+    "503 page": lambda _: html(503, WALL),
+    "302 to another host": lambda _: Response(302, [("Location", "https://sso.example/start?rd=%2F")]),
+    "302 to another path": lambda _: Response(302, [("Location", "/.well-known/challenge?rd=%2Fo%2Fr%2Factions")]),
+    "200 nothing": lambda _: Response(200),
+    "200 other JSON": lambda _: json_answer(200, {"error": "not now"}),
+    "half of it": lambda said: replace(said, body=said.body[: len(said.body.rstrip()) // 2]),
+}
+"""What may come in place of a server's answer: of a bot wall, a sign-in of somebody else's, a proxy, a bad cache."""
 
 
 @dataclass
@@ -27,6 +41,8 @@ class Fault:
     nth: int | None = None
     instead: Callable[[Request], Response | None] | None = None
     before: Callable[[], None] | None = None
+    swap: Callable[[Response], Response] | None = None
+    """What is sent in place of the server's answer, made of it."""
     cut_after: int | None = None
     """Body bytes to send before the connection breaks. A body that ends earlier is sent whole and the connection kept:
     broken behind a whole answer, it would now and then be used again before anybody sees it."""
@@ -71,6 +87,10 @@ class Faults:
         """Answer with a page, whatever was asked for."""
         page = "<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>"
         return self.add(path, instead=lambda _: html(status, page), **of_fault)
+
+    def foreign(self, path: str, what: str, **of_fault: Any) -> Fault:
+        """Send one of `FOREIGN` in place of the answer."""
+        return self.add(path, swap=FOREIGN[what], **of_fault)
 
     def slow(self, path: str, piece: int = 1, delay: float = 0.01, **of_fault: Any) -> Fault:
         """Send the body a few bytes at a time."""

@@ -20,15 +20,28 @@ def page(title: str, body: str = "") -> str:
     return _PAGE.format(title=html.escape(title), body=body).ljust(SHORTEST)
 
 
-def sign_in(sub_path: str, with_form: bool) -> str:
-    """templates/user/auth/signin_inner.tmpl"""
+_ERROR = (
+    '<div id="flash-message" class="ui negative message flash-message flash-error" hx-swap-oob="true"><p>{}</p></div>'
+)
+_NO_ERROR = '<div id="flash-message" hx-swap-oob="true"></div>'
+
+
+def _signing_in(title: str, body: str, error: str) -> str:
+    """templates/user/auth/signin.tmpl and templates/base/alert.tmpl"""
+    shown = _ERROR.format(error) if error else _NO_ERROR
+    return page(title, f'<div role="main" class="page-content user signin">{shown}{body}</div>')
+
+
+def sign_in(sub_path: str, with_form: bool, error: str = "", captcha: bool = False) -> str:
+    """templates/user/auth/signin_inner.tmpl and captcha.tmpl"""
+    field = '<input id="captcha" name="img-captcha-response" autocomplete="off">' if captcha else ""
     form = (
         f'<form class="ui form" action="{sub_path}/user/login" method="post">'
         '<input id="user_name" type="text" name="user_name" required>'
         '<input id="password" name="password" type="password" required>'
-        '<input name="remember" type="checkbox"><button class="ui primary button">Sign in</button></form>'
+        f'<input name="remember" type="checkbox">{field}<button class="ui primary button">Sign in</button></form>'
     )
-    return page("Sign in", form if with_form else "")
+    return _signing_in("Sign in", form if with_form else "", error)
 
 
 def suspended() -> str:
@@ -36,11 +49,16 @@ def suspended() -> str:
     return page("Account is suspended", '<div role="main" class="page-content user activate"></div>')
 
 
-def second_factor(sub_path: str) -> str:
+def second_factor(sub_path: str, error: str = "") -> str:
     """templates/user/auth/twofa.tmpl"""
     field = '<input id="passcode" name="passcode" type="text" required>'
     form = f'<form class="ui form" action="{sub_path}/user/two_factor" method="post">{field}</form>'
-    return page("Two-factor authentication", form)
+    return _signing_in("Two-factor authentication", form, error)
+
+
+def settings() -> str:
+    """templates/user/settings/layout_head.tmpl"""
+    return page("Settings", '<div role="main" class="page-content user settings profile"></div>')
 
 
 def enrolment(secret: str) -> str:
@@ -77,7 +95,8 @@ def run_list(face: Face, link: str, runs: Sequence[Run], current: int, pages: in
             f'<a href="{link.removesuffix("/actions")}/commit/{run.sha}">{run.sha[:10]}</a></div>\n</div>\n</div>'
         )
     body = "\n".join(items) or '<div class="empty-placeholder"><h2>The workflow has no runs yet.</h2></div>'
-    return page("Actions", f'<div class="flex-list run-list">\n{body}\n</div>\n{_pager(link, current, pages, params)}')
+    shown = f'<div class="flex-list run-list">\n{body}\n</div>\n{_pager(link, current, pages, params)}'
+    return page("Actions", f'<div class="page-content repository actions">\n{shown}\n</div>')
 
 
 def _pager(link: str, current: int, pages: int, params: dict[str, str]) -> str:

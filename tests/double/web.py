@@ -168,7 +168,7 @@ class Web:
         form = visit.request.form
         user = self.model.user_by_login(form.get("user_name", ""))
         if not user or user.is_org or user.password != form.get("password"):
-            return html(200, pages.sign_in(self.sub_path, True))
+            return html(200, pages.sign_in(self.sub_path, True, "Username or password is incorrect."))
         if user.prohibit_login:
             return html(200, pages.suspended())
         if user.totp_secret:
@@ -186,7 +186,7 @@ class Web:
         if not user:
             return html(500, pages.page("Internal server error"))
         if not self.model.use_totp(user, visit.request.form.get("passcode", "")):
-            return html(200, pages.second_factor(self.sub_path))
+            return html(200, pages.second_factor(self.sub_path, "Your passcode is incorrect."))
         return redirect(visit.request, 303, visit.sign_in(user))
 
     def sign_out(self, visit: Visit) -> Response:
@@ -196,7 +196,7 @@ class Web:
         return json_answer(200, {"redirect": f"{self.sub_path}/"})
 
     def settings(self, visit: Visit) -> Response:
-        return html(200, pages.page("Settings"))
+        return html(200, pages.settings())
 
     def enrolment_page(self, visit: Visit) -> Response:
         session = visit.session

@@ -126,10 +126,10 @@ def answers() -> Iterator[Any]:
         template = RUN_JOBS if cause == "run-not-found" else JOB_LOGS
         own = {"cause": cause} if row.get("own") else {}
         if row["status"] is not None:
-            body = json.dumps({"message": filled(row["message"]), "url": "x", **own}).encode()
+            body = json.dumps({"message": filled(row["message"]), "url": "http://f/api/swagger", **own}).encode()
             yield pytest.param(row["status"], body, template, cause, id=f"{cause}-shim")
         for message in row.get("native_message", []):
-            body = json.dumps({"message": filled(message), "url": "x"}).encode()
+            body = json.dumps({"message": filled(message), "url": "http://f/api/swagger"}).encode()
             status = row.get("native_status", row["status"])
             yield pytest.param(status, body, template, cause, id=f"{cause}-native")
 
@@ -165,17 +165,26 @@ def made_of(kind: str, message: str, cause: str) -> ShimError:
     ],
 )
 def test_a_401_never_repeats_what_the_server_repeats(message: str) -> None:
-    error = error_of(401, JSON, json.dumps({"message": message}).encode(), "o/r", JOB_LOGS)
+    error = error_of(
+        401, JSON, json.dumps({"message": message, "url": "http://f/api/swagger"}).encode(), "o/r", JOB_LOGS
+    )
     assert error.exit_code == 4
     assert "0123456789abcdef" not in repr(error) and "Passw0rd" not in repr(error)
 
 
+@pytest.mark.clause("S48")
 @pytest.mark.parametrize(
     ("status", "kind", "body", "exit_code"),
     [
         (404, "text/html", b"<html>", 8),
         (404, "text/plain", b"404 page not found\n", 1),
-        (403, "text/html", b"<html>", 4),
+        (401, "text/html", b"<html>", 8),
+        (401, JSON, b'{"message": "Unauthorized"}', 8),
+        (403, "text/html", b"<html>", 8),
+        (403, JSON, b'{"message": "Forbidden", "url": "http://f/api/swagger"}', 4),
+        (404, JSON, b'{"message": "no Route matched with those values"}', 8),
+        (405, "text/html", b"<html>", 8),
+        (416, "text/html", b"<html>", 8),
         (302, "text/html", b"", 8),
         (500, JSON, b'{"message": "database is locked", "url": ""}', 8),
         (502, "text/html", b"<html>Bad Gateway", 8),
@@ -183,7 +192,8 @@ def test_a_401_never_repeats_what_the_server_repeats(message: str) -> None:
         (429, "text/plain", b"slow down", 1),
         (404, JSON, b'["message"]', 8),
         (404, JSON, b'{"message": 7}', 8),
-        (404, JSON, b'{"message": ""}', 5),
+        (404, JSON, b'{"message": ""}', 8),
+        (404, JSON, b'{"message": "", "url": "http://f/api/swagger"}', 5),
     ],
 )
 def test_answers_that_are_in_no_table(status: int, kind: str, body: bytes, exit_code: int) -> None:

@@ -177,7 +177,7 @@ def test_a_list_of_runs_that_is_not_filtered_is_no_answer() -> None:
         two(small)
         first = proxy.get(f"{R}?run_number=1", small.token)
         small.double.faults.hook("run_number=2", lambda _: plain(200, first.text))
-        assert proxy.get(f"{FACE}{R}/2/logs", small.token).json()["cause"] == "run-number-not-found"
+        assert proxy.get(f"{FACE}{R}/2/logs", small.token).json()["cause"] == "page-changed"
 
 
 # H3, H4: jobs and summary

@@ -238,7 +238,7 @@ def test_the_sign_in_page_in_place_of_an_answer(site: Site) -> None:
     assert session.get(site.path()).content == site.logs["build"]
     site.double.faults.login("/actions/runs/")
     response = session.get(site.path())
-    assert (response.status_code, response.json()["cause"]) == (501, "web-sign-in-refused")
+    assert (response.status_code, response.json()["cause"]) == (502, "page-changed"), "the settings say: signed in"
 
 
 # --- settings of the server

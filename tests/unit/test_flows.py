@@ -17,11 +17,30 @@ from forgejo_shim.flows.net import Reply, run
 from forgejo_shim.flows.server import Server
 from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.models import Headers
-from scripted import BASE, RUN, Said, Scripted, answer_json, log, page, script, state, text, to
+from scripted import (
+    BASE,
+    CODE_PAGE,
+    CODE_REFUSED,
+    HIDDEN,
+    REFUSED,
+    RUN,
+    SETTINGS_PAGE,
+    SIGN_IN_IS_OFF,
+    SIGN_IN_PAGE,
+    SIGNED_IN,
+    Said,
+    Scripted,
+    answer_json,
+    log,
+    page,
+    script,
+    state,
+    text,
+    to,
+)
 
 Flow = Callable[..., Coroutine[Any, Any, Any]]
 LOGIN = WebLogin("log-reader", "s3cret-word", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
-SIGNED_IN = to("/", 303, ("Set-Cookie", "session=signed-in; Path=/"))
 NO_FILE = text(500, 'dbfs open "actions_log/x": file does not exist')
 
 
@@ -69,8 +88,8 @@ IN_ITS_PLACE = replace(log(), body=b"<!DOCTYPE html>")
 ONCE_LOST = {
     "login": SIGNED_IN,
     "settings": to("/user/login"),
-    "state": [page(status=404), state()],
-    "state_plain": page(status=404),
+    "state": [HIDDEN, state()],
+    "state_plain": HIDDEN,
 }
 TABLE = [
     Row(
@@ -130,7 +149,7 @@ TABLE = [
     Row(
         "S20",
         "a wrong password",
-        script(login=page()),
+        script(login=REFUSED),
         501,
         "web-sign-in-refused",
         LOGIN,
@@ -140,9 +159,9 @@ TABLE = [
     Row(
         "S21",
         "a session that is lost again at once",
-        script(login=SIGNED_IN, settings=to("/user/login"), state=page(status=404), state_plain=page(status=404)),
+        script(login=SIGNED_IN, settings=to("/user/login"), state=HIDDEN, state_plain=HIDDEN),
         501,
-        "web-account-cannot-read",
+        "web-sign-in-refused",
         LOGIN,
         asked={"POST /user/login": 2},
     ),
@@ -157,7 +176,7 @@ TABLE = [
     Row(
         "S22",
         "an account that cannot read",
-        script(login=SIGNED_IN, settings=page(), state=page(status=404), state_plain=page(status=404)),
+        script(login=SIGNED_IN, settings=SETTINGS_PAGE, state=HIDDEN, state_plain=HIDDEN),
         501,
         "web-account-cannot-read",
         LOGIN,
@@ -166,15 +185,21 @@ TABLE = [
     Row(
         "S23",
         "hidden from anonymous visitors",
-        script(state=page(status=404), state_plain=page(status=404)),
+        script(state=HIDDEN, state_plain=HIDDEN),
         501,
         "web-credentials-needed",
     ),
-    Row("S23", "sent to the sign-in page", script(latest=to("/user/login")), 501, "web-credentials-needed"),
+    Row(
+        "S23",
+        "sent to the sign-in page",
+        script(latest=to("/user/login"), login_page=SIGN_IN_PAGE),
+        501,
+        "web-credentials-needed",
+    ),
     Row(
         "S24",
         "a code that is refused once",
-        script(login=to("/user/two_factor"), factor=[page(), SIGNED_IN]),
+        script(login=to("/user/two_factor"), factor=[CODE_REFUSED, SIGNED_IN]),
         200,
         "a line\n",
         LOGIN,
@@ -184,13 +209,20 @@ TABLE = [
     Row(
         "S24",
         "two codes refused",
-        script(login=to("/user/two_factor"), factor=page()),
+        script(login=to("/user/two_factor"), factor=CODE_REFUSED),
         501,
         "web-two-factor-refused",
         LOGIN,
         asked={"POST /user/two_factor": 2},
     ),
-    Row("S24", "no secret", script(login=to("/user/two_factor")), 501, "web-two-factor-needed", WebLogin("u", "p")),
+    Row(
+        "S24",
+        "no secret",
+        script(login=to("/user/two_factor"), factor_page=CODE_PAGE),
+        501,
+        "web-two-factor-needed",
+        WebLogin("u", "p"),
+    ),
     Row(
         "S24",
         "a secret that is none",
@@ -223,7 +255,14 @@ TABLE = [
         "web-account-inactive",
         LOGIN,
     ),
-    Row("S25", "sign-in switched off", script(login=text(403, "Forbidden")), 501, "web-sign-in-disabled", LOGIN),
+    Row(
+        "S25",
+        "sign-in switched off",
+        script(login=text(403, "Forbidden"), login_page=SIGN_IN_IS_OFF),
+        501,
+        "web-sign-in-disabled",
+        LOGIN,
+    ),
     Row("S26", "a page in place of the state", script(state=page()), 502, "page-changed"),
     Row(
         "S26",
@@ -238,8 +277,8 @@ TABLE = [
         "S26",
         "a text in another language",
         script(log=text(404, "Job ist nicht gestartet"), plain_log=text(404, "?")),
-        501,
-        "web-credentials-needed",
+        502,
+        "page-changed",
     ),
     Row("S26", "a compressed log", script(log=log(headers=(("Content-Encoding", "gzip"),))), 502, "page-changed"),
     Row("S26", "a status that nothing is known of", script(state=page(status=418)), 502, "page-changed"),
@@ -314,7 +353,7 @@ def test_the_second_code_is_of_the_next_window() -> None:
 
 @pytest.mark.clause("S20")
 def test_a_refusal_is_remembered() -> None:
-    net, server = Scripted(script(login=page())), Server(BASE, WebSession(LOGIN), MemoryState())
+    net, server = Scripted(script(login=REFUSED)), Server(BASE, WebSession(LOGIN), MemoryState())
     for _ in range(3):
         status, body, _ = run(job_log()(net, server))
         assert (status, json.loads(body)["cause"]) == (501, "web-sign-in-refused")

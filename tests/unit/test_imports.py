@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
     ("models", "errors"),
-    ("capabilities", "contract", "router", "web", "search"),
+    ("capabilities", "contract", "router", "web", "web_pages", "search"),
     ("spec.",),
     ("flows.",),
     ("files", "network", "state", "arguments"),

@@ -9,20 +9,25 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 import requests
 from aiohttp import web
-from forgejo_shim import WebLogin
+from double.faults import FOREIGN
+from double.messages import Response, json_answer
+from forgejo_shim import MemoryState, WebLogin
 from forgejo_shim.contract import JOB_LOGS
 from forgejo_shim.errors import NotNow, PageChanged, WebAccount
 from forgejo_shim.flows.net import run
+from forgejo_shim.flows.server import Server
 from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.proxy.access import WAITING, AccessLog
+from forgejo_shim.proxy.health import Health, _part
 from hand import wait
 from running import Answering, Running, log_path, raw
-from scripted import Scripted, page, text, to
+from scripted import REFUSED, SIGNED_IN, Said, Scripted, text
 from small import LOG, Small
 
 WRONG = WebLogin("o", "not the password")
@@ -79,8 +84,22 @@ def test_ready_signs_in_again_when_the_session_was_lost() -> None:
         assert proxy.figures()["forgejo_shim_sign_ins_total"] == 2
 
 
-def test_a_check_serves_all_who_ask_meanwhile(greeting: Answering) -> None:
-    with Running(greeting.base_url) as proxy:
+@pytest.mark.clause("X22", "S47")
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_server_is_reachable_only_if_it_tells_its_version(what: str) -> None:
+    net = Scripted({"api /api/v1/version": spoiled(FOREIGN[what])})
+    part = asyncio.run(_part(Health(net, Server(net.base_url, WebSession(None), MemoryState()))._upstream))
+    assert not part.ok and part.says in ("not-a-forgejo", "server-failed")
+
+
+def spoiled(how: Callable[[Response], Response]) -> Said:
+    """The answer to the question of the version, with one of `FOREIGN` in its place."""
+    sent = how(json_answer(200, {"version": "15.0.2"}))
+    return Said(sent.status, tuple(sent.headers), sent.body)
+
+
+def test_a_check_serves_all_who_ask_meanwhile() -> None:
+    with Small("15") as small, Running(small.url) as proxy:
         found = [proxy.get("/-/shim/readyz").status_code for _ in range(20)]
         assert set(found) == {200}
         assert proxy.proxy.upstream.sent <= 2, "one check: the version and the swagger document"
@@ -101,7 +120,7 @@ def test_a_refused_sign_in_is_tried_again_later_and_later() -> None:
 
 
 def test_the_back_off_doubles_up_to_an_hour_and_ends_with_a_success() -> None:
-    answers = [page()] * 6 + [to("/")] + [page()]
+    answers = [REFUSED] * 6 + [SIGNED_IN] + [REFUSED]
     net = Scripted({"POST /user/login": answers})
     session = WebSession(WebLogin("log-reader", "p"), backs_off=True)
     waited = []
@@ -125,7 +144,7 @@ def test_the_back_off_doubles_up_to_an_hour_and_ends_with_a_success() -> None:
 @pytest.mark.clause("X22")
 @pytest.mark.parametrize("status, cause", [(429, "upstream-busy"), (500, "page-changed"), (503, "upstream-busy")])
 def test_a_sign_in_page_that_is_in_trouble_is_left_alone_for_a_while(status: int, cause: str) -> None:
-    net = Scripted({"POST /user/login": [text(status, "")] * 8 + [page(), to("/")]})
+    net = Scripted({"POST /user/login": [text(status, "")] * 8 + [REFUSED, SIGNED_IN]})
     session = WebSession(WebLogin("log-reader", "p"), backs_off=True)
     waited = []
     for _ in range(8):

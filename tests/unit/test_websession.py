@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from double import pages
 from forgejo_shim import WebCookie, WebLogin
 from forgejo_shim.errors import NotNow, PageChanged, WebAccount
 from forgejo_shim.flows.net import run
 from forgejo_shim.flows.websession import WebSession, totp
-from forgejo_shim.models import Headers
-from scripted import BASE, Lines, Said, Scripted, page, text, to
+from forgejo_shim.models import Headers, WebCredentials
+from scripted import (
+    BASE,
+    CODE_PAGE,
+    CODE_REFUSED,
+    REFUSED,
+    SETTINGS_PAGE,
+    SIGN_IN_IS_OFF,
+    SIGN_IN_PAGE,
+    SIGNED_IN,
+    Lines,
+    Said,
+    Scripted,
+    page,
+    text,
+    to,
+)
 
 LOGIN = WebLogin("log-reader", "p w&d=é")
 HOME = "GET /o/r/actions"
@@ -82,8 +99,9 @@ def test_cookies_are_quoted_and_removed_as_they_came() -> None:
 @pytest.mark.parametrize(
     "said, error, cause",
     [
-        (page(), WebAccount, "web-sign-in-refused"),
-        (text(403, "Forbidden"), WebAccount, "web-sign-in-disabled"),
+        (REFUSED, WebAccount, "web-sign-in-refused"),
+        (page(pages.sign_in("", True, "no", captcha=True)), WebAccount, "web-captcha-needed"),
+        (page(pages.suspended()), WebAccount, "web-account-inactive"),
         (to("/user/login"), PageChanged, "page-changed"),
         (text(429, ""), NotNow, "upstream-busy"),
         (text(503, ""), NotNow, "upstream-busy"),
@@ -104,7 +122,7 @@ def test_answers_to_a_sign_in(said: Said, error: type[Exception], cause: str) ->
 @pytest.mark.clause("S21")
 @pytest.mark.parametrize("seen, sign_ins", [(0, 1), (1, 2)])
 def test_two_flows_that_lost_the_session_sign_in_once(seen: int, sign_ins: int) -> None:
-    session, net = WebSession(LOGIN), Scripted({"POST /user/login": to("/", 303, *cookie("s=1"))})
+    session, net = WebSession(LOGIN), Scripted({"POST /user/login": to("/", 303, *cookie("s=1", "lang=de-DE"))})
     run(session.sign_in(net, 0))
     run(session.sign_in(net, seen))
     assert net.asked.count("POST /user/login") == sign_ins
@@ -116,7 +134,8 @@ def test_two_flows_that_lost_the_session_sign_in_once(seen: int, sign_ins: int) 
     [
         (to("/user/login"), False),
         (to("/sub/user/login"), False),
-        (page(), True),
+        (SETTINGS_PAGE, True),
+        (page(pages.suspended()), True),
         (to("/user/settings/change_password"), True),
     ],
 )
@@ -138,10 +157,10 @@ def test_the_csrf_token_goes_with_posts() -> None:
 def test_kept_cookies_are_used_and_new_ones_told() -> None:
     told: list[dict[str, str]] = []
     session = WebSession(LOGIN, {"s": "kept"}, lambda cookies: told.append(dict(cookies)))
-    net = play({HOME: page(), "POST /user/login": to("/", 303, *cookie("s=new"))}, session, HOME)
+    net = play({HOME: page(), "POST /user/login": to("/", 303, *cookie("s=new", "lang=de-DE"))}, session, HOME)
     assert cookies_sent(net) == ["s=kept"] and told == []
     run(session.sign_in(net, session.generation))
-    assert told == [{"s": "new"}]
+    assert told == [{"s": "new", "lang": "de-DE"}]
 
 
 @pytest.mark.clause("S20", "S35")
@@ -164,5 +183,84 @@ def test_who_the_account_is() -> None:
 def test_only_the_path_of_a_redirect_counts(location: str) -> None:
     session = WebSession(LOGIN)
     with pytest.raises(WebAccount) as caught:
-        run(session.send(Scripted({"POST /user/login": to(location)}), "GET", "/o/r/actions"))
+        lines = {"POST /user/login": to(location), "GET /user/two_factor": CODE_PAGE}
+        run(session.send(Scripted(lines), "GET", "/o/r/actions"))
     assert caught.value.cause == "web-two-factor-needed"
+
+
+# What stands in for an answer: a bot wall, an error page, a sign-in of somebody else's, half a page, nothing.
+FOREIGN = {
+    "200 page": page("<html><body>Checking your browser</body></html>"),
+    "200 form": page('<form action="/user/login" method="post"><input name="user_name"><input name="password"></form>'),
+    "200 error": page('<div class="flash-error">no</div>'),
+    "200 json": Said(200, (("Content-Type", "application/json"),), b'{"error": "no"}'),
+    "200 nothing": Said(200),
+    "cut before the form ends": replace(REFUSED, body=REFUSED.body[: REFUSED.body.index(b"</form>")]),
+    "cut before the error": replace(REFUSED, body=REFUSED.body[: REFUSED.body.index(b"flash-error")]),
+    "the home page": page(pages.page("Forgejo")),
+    "401 page": page("<html>sign in</html>", 401),
+    "403 page": page("<html>denied</html>", 403),
+    "403 text": text(403, "Forbidden"),
+    "302 elsewhere": to("https://sso.example/start?rd=%2Fuser%2Flogin", 302),
+    "303 elsewhere": to("https://sso.example/start"),
+    "303 home": to("/"),
+    "500 page": page("<html>oops</html>", 500),
+    "503 page": page("<html>maintenance</html>", 503),
+    "429 page": page("<html>slow down</html>", 429),
+}
+WITH_A_CODE = WebLogin("log-reader", "p", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+TO_CODE = to("/user/two_factor")
+MOMENTS: dict[str, tuple[WebCredentials, Callable[[Said], Lines]]] = {
+    "password": (LOGIN, lambda said: {"POST /user/login": said, "GET /user/settings": said, "GET /user/login": said}),
+    "sign-in page after a 403": (LOGIN, lambda said: {"POST /user/login": text(403, "no"), "GET /user/login": said}),
+    "code": (
+        WITH_A_CODE,
+        lambda said: {"POST /user/login": TO_CODE, "POST /user/two_factor": said, "GET /user/settings": said},
+    ),
+    "code page": (LOGIN, lambda said: {"POST /user/login": TO_CODE, "GET /user/two_factor": said}),
+    "cookie": (WebCookie("s=1"), lambda said: {"GET /user/login": said, "GET /user/settings": said}),
+}
+
+
+@pytest.mark.clause("S45")
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("said", FOREIGN.values(), ids=FOREIGN)
+def test_an_answer_that_is_not_forgejos_is_no_refusal(moment: str, said: Said) -> None:
+    credentials, lines = MOMENTS[moment]
+    session, net = WebSession(credentials, backs_off=True), Scripted(lines(said))
+    error = PageChanged if said.status not in (429, 503) or moment == "sign-in page after a 403" else NotNow
+    with pytest.raises(error) as caught:
+        run(session.sign_in(net, session.generation))
+    assert caught.value.retry_after == 5, "seconds, not the minutes of a refusal"  # type: ignore[attr-defined]
+    net.lines = {"POST /user/login": SIGNED_IN, "GET /user/login": SIGNED_IN}
+    net.at += 5
+    run(session.sign_in(net, session.generation))
+    assert session.generation
+
+
+@pytest.mark.clause("S45")
+@pytest.mark.parametrize("said", FOREIGN.values(), ids=FOREIGN)
+def test_an_answer_that_is_not_forgejos_is_no_lost_session(said: Said) -> None:
+    with pytest.raises((PageChanged, NotNow)):
+        run(WebSession(WebCookie("s=1")).is_signed_in(Scripted({"GET /user/settings": said})))
+
+
+@pytest.mark.clause("S20", "S24", "S25")
+@pytest.mark.parametrize(
+    "moment, said, cause",
+    [
+        ("password", REFUSED, "web-sign-in-refused"),
+        ("password", page(pages.sign_in("/sub", True, "\u540d\u524d")), "web-sign-in-refused"),
+        ("password", page(pages.sign_in("", True, "no", captcha=True)), "web-captcha-needed"),
+        ("sign-in page after a 403", SIGN_IN_IS_OFF, "web-sign-in-disabled"),
+        ("code", CODE_REFUSED, "web-two-factor-refused"),
+        ("code page", CODE_PAGE, "web-two-factor-needed"),
+        ("cookie", SIGN_IN_PAGE, "web-sign-in-refused"),
+        ("cookie", page(pages.suspended()), "web-account-inactive"),
+    ],
+)
+def test_forgejos_own_no_is_one(moment: str, said: Said, cause: str) -> None:
+    credentials, lines = MOMENTS[moment]
+    with pytest.raises(WebAccount) as caught:
+        run(WebSession(credentials).sign_in(Scripted(lines(said)), 1 if moment == "cookie" else 0))
+    assert caught.value.cause == cause

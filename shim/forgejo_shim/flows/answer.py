@@ -72,7 +72,9 @@ async def learn_from(
     page: no operation answers with HTML.
     """
     absent = is_absent_route(status, content_type, body)
-    telling = status not in (401, 403, 429) and status < 500 and not content_type.startswith("text/html")
+    told_json = content_type.startswith("application/json")
+    telling = status not in (401, 403, 429) and status < 500 and (told_json or status in (200, 206, 416))
+    telling = telling and not content_type.startswith("text/html")
     if absent or telling:
         server.correct(net, await server.capabilities(net), operation.verb, operation.template, not absent)
     return absent

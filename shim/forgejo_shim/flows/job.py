@@ -18,11 +18,11 @@ from typing import Any
 from ..contract import Operation, runs_path
 from ..errors import NotNow, PageChanged, ShimError, attempt_not_found
 from ..models import Headers, Location, View, WebStep
-from ..web import FINAL, Page, is_log_of, part_of, read_runs, read_view, seconds, sort_answer, view_path
+from ..web import FINAL, Page, is_log_of, part_of, read_run_numbered, read_view, seconds, sort_answer, view_path
 from .locate import Found, locate, look
 from .net import JSON_LIMIT, Answer, encode, whole
 from .pages import Asked, Reader
-from .runjobs import FIRST_BYTE, TRIES, Attempted, RunFacts, as_contract
+from .runjobs import FIRST_BYTE, TRIES, Attempted, RunFacts, absent, as_contract
 from .taken import attempts_taken
 
 COUNTED = 1024 * 1024  # bytes
@@ -60,15 +60,11 @@ class Viewer(Reader):
         return view if view.state.index_of(job_id) == at.job_index else None
 
     async def page(self, path: str) -> Asked:
-        """A page or a redirect to a run; a page that is hidden once more in a renewed session. Raises ShimError."""
-        asked = await self._ask("GET", [path])
-        shown = asked.answer.status == 200 and asked.page is not Page.INACTIVE
-        if shown or asked.page in (Page.REDIRECT, Page.HIDDEN):
-            return asked
-        raise self._trouble(asked)
+        """A page as it is, once more in a renewed session if that was lost."""
+        return await self._ask("GET", [path])
 
     def trouble(self, asked: Asked) -> ShimError:
-        """The error that a refused POST stands for."""
+        """The error that an answer stands for when nothing better can be made of it."""
         return self._trouble(asked)
 
 
@@ -105,16 +101,15 @@ async def facts_of(reader: Reader, run_number: int) -> RunFacts | None:
     """Ids of a run by its number, from the API as the caller; None where it knows no runs (11)."""
     answer = await reader.api(runs_path(reader.repo, run_number=run_number, page=1, limit=1))
     if answer.status != 200:
-        await answer.close()
+        await absent(answer, f"run {run_number} of {reader.repo}")
         return None
     run = await numbered(answer, run_number)
     return RunFacts(run["id"], run_number, run["repository"]["id"], run["repository"]["owner"]["id"]) if run else None
 
 
 async def numbered(answer: Answer, run_number: int) -> dict[str, Any] | None:
-    """The run with that number in the API's answer, a list of runs. Raises ShimError."""
-    runs, _ = read_runs(await whole(answer, JSON_LIMIT, "the API's run"))
-    return next((run for run in runs if run["index_in_repo"] == run_number), None)
+    """The run with that number in the API's answer, a list of that run; None if it is empty. Raises ShimError."""
+    return read_run_numbered(await whole(answer, JSON_LIMIT, "the API's run"), run_number)
 
 
 def moving(reader: Reader, found: Found) -> NotNow:

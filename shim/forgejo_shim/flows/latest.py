@@ -18,10 +18,10 @@ from ..contract import Operation, runs_path
 from ..errors import NothingMatched, NotPossible, SearchLimit
 from ..models import Location
 from ..router import first_values
-from ..web import STATUSES, Page, latest_path, list_path, read_run_list, read_runs, run_number_of
+from ..web import STATUSES, Page, latest_path, list_path, read_first_runs, read_runs, run_number_of
 from .job import Viewer
 from .net import JSON_LIMIT, Reply, whole
-from .runjobs import relay
+from .runjobs import absent, relay
 
 MAX_PAGES = 40  # of 50 runs
 # Came with the order and the filters of the list of runs (15; routers/api/v1/repo/action.go, 14.0.5 and 15.0.2).
@@ -81,31 +81,39 @@ async def latest_run(viewer: Viewer, operation: Operation) -> dict[str, Any] | R
             "status": look_for.status,
         }
     filters = {name: value for name, value in filters.items() if value}
-    first = await _page(viewer, operation, 1, 1 if in_order else 50, filters)
+    first = await _page(viewer, operation, 1 if in_order else 50, filters)
     if first is None or isinstance(first, Reply):
         return first
     runs, total = first
     if in_order:
         found = next(iter(runs), None)
     else:
-        found = await _search(viewer, operation, look_for, runs, total)
+        found = await _search(viewer, look_for, runs, total)
     if found is None:
         raise NothingMatched(f"no run of {viewer.repo} fits; leave a filter out, or check its words")
     return found
 
 
 async def _page(
-    viewer: Viewer, operation: Operation, page: int, limit: int, filters: dict[str, object]
+    viewer: Viewer, operation: Operation, limit: int, filters: dict[str, object]
 ) -> tuple[list[dict[str, Any]], int] | Reply | None:
-    answer = await viewer.api(runs_path(viewer.repo, page=page, limit=limit, **filters))
+    """The first page, or the API's refusal; None if it has no such list."""
+    answer = await viewer.api(runs_path(viewer.repo, page=1, limit=limit, **filters))
     if answer.status != 200:
         return await relay(answer, operation)
-    return read_runs(await whole(answer, JSON_LIMIT, "a page of the API's runs"))
+    return read_first_runs(await whole(answer, JSON_LIMIT, "a page of the API's runs"))
 
 
-async def _search(
-    viewer: Viewer, operation: Operation, look_for: Wanted, runs: list[dict[str, Any]], total: int
-) -> dict[str, Any] | None:
+async def _later_page(viewer: Viewer, page: int) -> list[dict[str, Any]]:
+    """A later page of the same list, without filters. Raises ShimError for whatever is none."""
+    answer = await viewer.api(runs_path(viewer.repo, page=page, limit=50))
+    if answer.status != 200:
+        await absent(answer, f"page {page} of the runs of {viewer.repo}")
+        return []
+    return read_runs(await whole(answer, JSON_LIMIT, "a page of the API's runs"))[0]
+
+
+async def _search(viewer: Viewer, look_for: Wanted, runs: list[dict[str, Any]], total: int) -> dict[str, Any] | None:
     """The best run of all pages, of which the first was read already; the others from the last page on, unless the
     first begins with the newest."""
     size = max(1, len(runs))
@@ -115,8 +123,7 @@ async def _search(
     best: dict[str, Any] | None = None
     for count, page in enumerate([1, *(range(2, pages + 1) if falling else range(pages, 1, -1))], 1):
         if page > 1:
-            more = await _page(viewer, operation, page, 50, {})
-            runs = more[0] if isinstance(more, tuple) else []
+            runs = await _later_page(viewer, page)
         seen |= {run["index_in_repo"] for run in runs}
         for run in filter(look_for.fits, runs):
             if best is None or run["index_in_repo"] > best["index_in_repo"]:
@@ -155,10 +162,15 @@ async def _number_on_web(viewer: Viewer, look_for: Wanted) -> int | None:
         return None
     if not look_for.branch and not look_for.event:
         page = await viewer.page(list_path(viewer.repo, look_for.workflow, look_for.status))
-        return max((number for number, _ in read_run_list(page.text, viewer.repo)), default=None)
+        return max((number for number, _ in viewer.listed(page)), default=None)
     if look_for.workflow and look_for.branch and not look_for.status:
         page = await viewer.page(latest_path(viewer.repo, look_for.workflow, look_for.branch, look_for.event))
-        return run_number_of(page.answer.headers.get("Location")) if page.page is Page.REDIRECT else None
+        if page.page is Page.REDIRECT:
+            return run_number_of(page.answer.headers.get("Location"))
+        if page.page is not Page.HIDDEN:
+            raise viewer.trouble(page)
+        await viewer.run_numbers(1)  # hidden is "no such run" only where the account sees the runs
+        return None
     raise NotPossible(
         "this server's web UI cannot filter its runs so: give workflow_id and branch (and event), or workflow_id and"
         " status, or nothing",

@@ -18,6 +18,7 @@ from ..search import Halving
 from ..web import read_runs, run_entry
 from .net import JSON_LIMIT, whole
 from .pages import Reader
+from .runjobs import absent
 
 MAX_PROBES = 200  # requests beyond those of an undisturbed halving
 SLACK = 2.0  # seconds; the API's times are whole seconds
@@ -153,7 +154,7 @@ class _Pages:
     async def _page(self, page: int) -> list[RunEntry]:
         answer = await self._reader.api(runs_path(self._reader.repo, page=page, limit=50))
         if answer.status != 200:
-            await answer.close()
+            await absent(answer, f"the runs of {self._reader.repo}")
             return []
         runs, _ = read_runs(await whole(answer, JSON_LIMIT, "a page of the API's runs"))
         return [run_entry(run) for run in runs]

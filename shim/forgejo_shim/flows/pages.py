@@ -2,7 +2,8 @@
 
 Rules: an answer is used only for what it says it is. What the web hides (it answers 404 alike for a missing route, a
 lost session and a missing right) is asked for in the other dialect, then with a session signed in anew, once, and is
-then an error that says which of them it was; it is never taken for "no such job".
+then an error that says which of them it was; it is never taken for "no such job". None of them is said without a sign:
+the 404 is Forgejo's own, and the server says whether the session is signed in.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from ..web import (
     file_name,
     job_page,
     may_begin,
-    read_run_list,
     read_state,
     run_number_of,
     sort_answer,
     task_of,
     view_path,
 )
+from ..web_pages import is_run_page, read_run_list
 from .kept import CURRENT, Kept
 from .net import JSON_LIMIT, Answer, Broken, Net, Started, beginning, encode, retry_after, whole
 from .server import Server
@@ -54,6 +55,12 @@ class Asked:
     def task(self) -> int:
         """The task id in a download's file name."""
         return task_of(self.answer.headers) or 0
+
+    @property
+    def may_be_signed_out(self) -> bool:
+        """Whether a lost session can be the reason for it. A 404 that is not Forgejo's own asks no more than that."""
+        foreign = self.answer.status == 404 and self.page is Page.STRANGE
+        return foreign or self.page in (Page.HIDDEN, Page.SIGN_IN, Page.BAD_TOKEN)
 
 
 class Reader:
@@ -92,10 +99,13 @@ class Reader:
 
     async def run_numbers(self, page: int) -> list[tuple[int, str]]:
         """Numbers and titles on a page (1-based, 50 runs each) of the web UI's list of runs, newest first."""
-        asked = await self._ask("GET", [f"{actions(self.repo)}?page={page}&limit=50"])
-        if asked.answer.status != 200 or asked.page is Page.INACTIVE:
+        return self.listed(await self._ask("GET", [f"{actions(self.repo)}?page={page}&limit=50"]))
+
+    def listed(self, asked: Asked) -> list[tuple[int, str]]:
+        """Numbers and titles in a page of the list of runs. Raises ShimError if it is none."""
+        if asked.answer.status != 200 or asked.page is not Page.STRANGE:
             raise self._trouble(asked)
-        return read_run_list(asked.text, self.repo)
+        return read_run_list(asked.text, actions(self.repo), f"the list of the runs of {self.repo}")
 
     async def state(self, at: Location) -> RunState | None:
         """What the web UI says of a run, with the job at `at` as the current one; None if there is no run or no row."""
@@ -122,7 +132,7 @@ class Reader:
         if asked.page is Page.REDIRECT:
             location = asked.answer.headers.get("Location")
             return attempt_of(location) if page.lower() + "/attempt/" in location.lower() else None
-        if asked.page in (Page.NO_RUN, Page.NO_JOBS) or (asked.answer.status == 200 and asked.page is Page.STRANGE):
+        if asked.page in (Page.NO_RUN, Page.NO_JOBS) or (asked.answer.status == 200 and is_run_page(asked.text)):
             return None
         raise self._trouble(asked)
 
@@ -170,17 +180,37 @@ class Reader:
 
     async def _ask(self, method: str, paths: list[str], headers: list[tuple[str, str]] | None = None) -> Asked:
         """Ask the first of `paths` that is not hidden; once more in a renewed session if that was lost."""
-        for last in (False, True):
-            seen = self.server.session.generation or 1  # 0: the first request signs in
-            for path in paths:
-                asked = await self._once(method, path, headers or [])
-                if asked.page is not Page.HIDDEN:
-                    break
-            if last or asked.page not in (Page.HIDDEN, Page.SIGN_IN, Page.BAD_TOKEN):
-                break
-            if not await self._signed_in_anew(asked.page, seen):
-                break
-        return asked
+        session = self.server.session
+        seen = session.generation or 1  # 0: the first request signs in
+        asked = await self._first_shown(method, paths, headers or [])
+        if session.credentials is None:
+            if asked.page is Page.SIGN_IN and not await session.shows_sign_in(self.net):
+                return replace(asked, page=Page.STRANGE)
+            return asked
+        if not asked.may_be_signed_out or (asked.page is not Page.SIGN_IN and await self._is_signed_in(asked)):
+            return asked
+        await session.sign_in(self.net, seen)
+        asked = await self._first_shown(method, paths, headers or [])
+        if asked.page not in (Page.HIDDEN, Page.SIGN_IN):
+            return asked
+        if await session.is_signed_in(self.net):
+            return asked if asked.page is Page.HIDDEN else replace(asked, page=Page.STRANGE)
+        return replace(asked, page=Page.SIGN_IN)
+
+    async def _is_signed_in(self, asked: Asked) -> bool:
+        """Whether a renewed session would not help: a token that is refused twice is another session's."""
+        return asked.page is not Page.BAD_TOKEN and await self.server.session.is_signed_in(self.net)
+
+    async def _first_shown(self, method: str, paths: list[str], headers: list[tuple[str, str]]) -> Asked:
+        """The first answer that is no 404, else the last one; but a 404 that is not Forgejo's own before all others."""
+        foreign = None
+        for path in paths:
+            asked = await self._once(method, path, headers)
+            if asked.answer.status != 404 or asked.page not in (Page.HIDDEN, Page.STRANGE):
+                return asked
+            if asked.page is Page.STRANGE:
+                foreign = asked
+        return foreign or asked
 
     async def _once(self, method: str, path: str, headers: list[tuple[str, str]]) -> Asked:
         body = encode(EMPTY_VIEW) if method == "POST" else b""
@@ -201,15 +231,6 @@ class Reader:
             return await whole(answer, JSON_LIMIT, f"a page of {self.repo}")
         return await beginning(answer)
 
-    async def _signed_in_anew(self, page: Page, seen: int) -> bool:
-        session = self.server.session
-        if session.credentials is None:
-            return False
-        if page is Page.HIDDEN and await session.is_signed_in(self.net):
-            return False
-        await session.sign_in(self.net, seen)
-        return True
-
     def _trouble(self, asked: Asked) -> ShimError:
         """The error that a page stands for when nothing better can be made of it."""
         session, where = self.server.session, self.net.called
@@ -229,7 +250,7 @@ class Reader:
             ),
             Page.INACTIVE: (
                 "web-account-inactive",
-                f"{who} has not been activated; let an administrator activate it",
+                f"{who} is suspended or not activated; let an administrator activate it",
             ),
         }
         if asked.page in causes:

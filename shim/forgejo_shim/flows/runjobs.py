@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..contract import Operation, is_absent_route
+from ..contract import Operation, error_of, is_absent_route
 from ..errors import NotNow, NotThere, PageChanged
 from ..models import Headers, Location, RunState, WebJob
 from ..web import Page, is_log_of, read_run
@@ -61,6 +61,13 @@ async def run_facts(reader: Reader, operation: Operation) -> RunFacts | Reply | 
         return await relay(answer, operation)
     run = read_run(await whole(answer, JSON_LIMIT, "the API's run"))
     return RunFacts(run["id"], run["index_in_repo"], run["repository"]["id"], run["repository"]["owner"]["id"])
+
+
+async def absent(answer: Answer, what: str) -> None:
+    """Read an answer of the API that says that the route does not exist. Raises ShimError for any other."""
+    body, kind = await beginning(answer), answer.headers.get("Content-Type")
+    if not is_absent_route(answer.status, kind, body):
+        raise error_of(answer.status, kind, body, what)
 
 
 async def relay(answer: Answer, operation: Operation) -> Reply | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..contract import runs_path, tasks_path
 from ..models import RunState
-from ..web import read_runs, read_tasks, seconds
+from ..web import read_run_numbered, read_tasks, seconds
 from .net import JSON_LIMIT, whole
 from .pages import Reader
 
@@ -23,17 +23,21 @@ async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> di
     names = [job.name for job in state.jobs]
     taken = {job.id: 0 for job in state.jobs if names.count(job.name) == 1}
     by_name = {job.name: job.id for job in state.jobs if job.id in taken}
+    read = 0
     for page in range(1, MAX_PAGES + 1):
         answer = await reader.api(tasks_path(reader.repo, page))
         if answer.status != 200:
             await answer.close()
             return None
-        tasks = read_tasks(await whole(answer, JSON_LIMIT, "a page of the API's tasks"))
+        tasks, total = read_tasks(await whole(answer, JSON_LIMIT, "a page of the API's tasks"))
+        read += len(tasks)
         for task in tasks:
             if task["run_number"] == run_number and task["name"] in by_name:
                 taken[by_name[task["name"]]] += 1
-        if not tasks or seconds(tasks[-1]["created_at"]) < created:  # newest first; older than the run: of other runs
+        if read >= total or (tasks and seconds(tasks[-1]["created_at"]) < created):  # older than the run: of others
             return taken
+        if not tasks:
+            return None
     return None
 
 
@@ -42,5 +46,5 @@ async def _created(reader: Reader, run_number: int) -> float | None:
     if answer.status != 200:
         await answer.close()
         return None
-    runs, _ = read_runs(await whole(answer, JSON_LIMIT, "the API's run"))
-    return next((seconds(run["created"]) for run in runs if run["index_in_repo"] == run_number), None)
+    run = read_run_numbered(await whole(answer, JSON_LIMIT, "the API's run"), run_number)
+    return seconds(run["created"]) if run else None

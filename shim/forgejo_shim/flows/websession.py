@@ -5,6 +5,8 @@ tried once: a refusal is remembered, so a wrong password never locks the account
 minutes, then for twice as long each time, up to an hour; and there an answer that is neither yes nor no, a 429 or 500
 say, for five seconds, then twice as long, up to five minutes). Anonymous unless credentials were given. A code of
 two-factor sign-in that is refused is tried once more in the next window (each works once only).
+Neither a yes nor a no is concluded without a sign of Forgejo's own: "refused" is its form with its error, "signed in" a
+redirect that sets the account's language, "signed out" the redirect to its sign-in page. All else is PageChanged.
 Facts: routers/web/auth/auth.go and 2fa.go, 11.0.15 to 16; answers recorded on all of them.
 """
 
@@ -22,10 +24,13 @@ from urllib.parse import urlencode
 
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..models import Headers, WebCookie, WebCredentials, WebLogin
-from ..web import LOGIN, SETTINGS, TWO_FACTOR, path_of
+from ..web import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
+from ..web_pages import SignIn, is_settings, is_suspended, sort_sign_in
 from .net import Answer, Net, beginning, retry_after
 
 CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
+LANGUAGE_COOKIE = "lang"  # set by each sign-in, whatever the way, and by no page (routers/web/auth/auth.go, 11 to 16)
+SECURITY_KEY = "/user/webauthn"
 TOTP_PERIOD = 30  # seconds
 USER_AGENT = "forgejo-shim"
 REFUSED = 300.0, 3600.0  # seconds after the first refusal, and at most
@@ -106,10 +111,25 @@ class WebSession:
             error.retry_after = ceil(seconds)
 
     async def is_signed_in(self, net: Net) -> bool:
-        """Whether the server still knows the session (`/user/settings`: 303 to the sign-in page when not)."""
+        """Whether the server still knows the session: it shows the account's settings, or sends to its sign-in page.
+
+        Raises PageChanged if it does neither, NotNow if it is busy.
+        """
         answer = await self._send(net, "GET", SETTINGS, [], b"")
-        await answer.close()
-        return not path_of(answer.headers.get("Location")).endswith(LOGIN)
+        body = await beginning(answer)
+        target = path_of(answer.headers.get("Location"))
+        if answer.status == 303 and target.endswith(LOGIN):
+            return False
+        if answer.status == 303 and target.endswith((CHANGE_PASSWORD, SECURITY)):
+            return True
+        if answer.status == 200 and (is_settings(body) or is_suspended(body)):
+            return True
+        raise _not_understood(answer, f"{net.called} answered whether the shim's {self.account} is signed in")
+
+    async def shows_sign_in(self, net: Net) -> bool:
+        """Whether the server's sign-in page is Forgejo's own."""
+        answer = await self._send(net, "GET", LOGIN, [], b"")
+        return sort_sign_in(await beginning(answer)) in (SignIn.FORM, SignIn.OFF)
 
     async def renew_token(self, net: Net, path: str) -> None:
         """Have the server set a new CSRF token cookie (up to 13, every page does)."""
@@ -149,58 +169,80 @@ class WebSession:
             )
         self.cookies = {}  # a jar that is signed in already would not look at the password
         form = {"user_name": self.credentials.user, "password": self.credentials.password}
-        answer = await self._post_form(net, LOGIN, form)
+        answer, body = await self._post_form(net, LOGIN, form)
         target = path_of(answer.headers.get("Location"))
-        if answer.status == 303 and target.endswith((TWO_FACTOR, "/user/webauthn")):
+        if answer.status == 303 and target.endswith((TWO_FACTOR, SECURITY_KEY)):
             return await self._second_factor(net, self.credentials)
         if answer.status == 303 and not target.endswith(LOGIN):
-            return None
-        raise self._refused(answer, net.called)
+            return await self._be_in(net, answer)
+        raise await self._refused(net, answer, body)
 
-    def _refused(self, answer: Answer, server: str) -> ShimError:
-        status = answer.status
-        if status == 200:
+    async def _be_in(self, net: Net, answer: Answer) -> None:
+        """Raise PageChanged unless the redirect is that of a sign-in, or the session is known to the server."""
+        if LANGUAGE_COOKIE not in _set_cookies(answer.headers) and not await self.is_signed_in(net):
+            raise _not_understood(answer, f"{net.called} answered the sign-in")
+
+    async def _refused(self, net: Net, answer: Answer, body: bytes) -> ShimError:
+        """The error that an answer to name and password stands for."""
+        page = sort_sign_in(body) if answer.status == 200 else SignIn.FOREIGN
+        if page is SignIn.REFUSED:
             again = "until Retry-After is over" if self._backs_off else "in this session"
             return WebAccount(
-                f"{server} refused the sign-in of the shim's {self.account}; check its name and password"
+                f"{net.called} refused the sign-in of the shim's {self.account}; check its name and password"
                 f" (not tried again {again}, so that the account is not locked)",
                 cause="web-sign-in-refused",
             )
-        if status == 403:
+        if page is SignIn.CAPTCHA:
             return WebAccount(
-                f"{server} has its sign-in by password switched off; give the shim a session cookie instead",
+                f"{net.called} wants a CAPTCHA solved at each sign-in; give the shim a session cookie instead",
+                cause="web-captcha-needed",
+            )
+        if page is SignIn.SUSPENDED:
+            return self._inactive(net)
+        if answer.status == 403 and await self._is_off(net):
+            return WebAccount(
+                f"{net.called} has its sign-in by password switched off; give the shim a session cookie instead",
                 cause="web-sign-in-disabled",
             )
-        if status in (429, 503):
-            return NotNow(
-                f"{server} answered the sign-in with {status}; try later",
-                cause="upstream-busy",
-                retry_after=retry_after(answer.headers),
-            )
-        return PageChanged(f"{server} answered the sign-in with {status}, which was not understood")
+        return _not_understood(answer, f"{net.called} answered the sign-in")
+
+    def _inactive(self, net: Net) -> WebAccount:
+        return WebAccount(
+            f"the shim's {self.account} at {net.called} is suspended or not activated;"
+            " let an administrator activate it",
+            cause="web-account-inactive",
+        )
+
+    async def _is_off(self, net: Net) -> bool:
+        """Whether the sign-in page has no form for a password."""
+        answer = await self._send(net, "GET", LOGIN, [], b"")
+        return answer.status == 200 and sort_sign_in(await beginning(answer)) is SignIn.OFF
 
     async def _follow_remember_cookie(self, net: Net) -> None:
         answer = await self._send(net, "GET", LOGIN, [], b"")  # signs in by a remember cookie, if there is one
-        await answer.close()
-        if answer.status != 303:
+        page = sort_sign_in(await beginning(answer))
+        if answer.status == 303:
+            return await self._be_in(net, answer)
+        if answer.status == 200 and page is SignIn.SUSPENDED:
+            raise self._inactive(net)
+        if answer.status == 200 and page in (SignIn.FORM, SignIn.OFF):
             raise WebAccount(
                 f"{net.called} no longer knows the given web cookie; sign in with a browser and give a new one",
                 cause="web-sign-in-refused",
             )
+        raise _not_understood(answer, f"{net.called} answered the web cookie")
 
     async def _second_factor(self, net: Net, login: WebLogin) -> None:
         if not login.totp_secret:
-            raise WebAccount(
-                f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
-                cause="web-two-factor-needed",
-            )
+            raise await self._factor_needed(net)
         for try_again in (True, False):
             code = totp(login.totp_secret, net.now())
-            answer = await self._post_form(net, TWO_FACTOR, {"passcode": code})
-            if answer.status == 303 and not path_of(answer.headers.get("Location")).endswith((LOGIN, TWO_FACTOR)):
-                return
-            if answer.status != 200:
-                raise PageChanged(f"{net.called} answered the two-factor code with {answer.status}")
+            answer, body = await self._post_form(net, TWO_FACTOR, {"passcode": code})
+            target = path_of(answer.headers.get("Location"))
+            if answer.status == 303 and not target.endswith((LOGIN, TWO_FACTOR)):
+                return await self._be_in(net, answer)
+            if answer.status != 200 or sort_sign_in(body) is not SignIn.CODE_REFUSED:
+                raise _not_understood(answer, f"{net.called} answered the two-factor code")
             if try_again:
                 await net.sleep(TOTP_PERIOD - net.now() % TOTP_PERIOD + 0.5)
         raise WebAccount(
@@ -208,11 +250,32 @@ class WebSession:
             cause="web-two-factor-refused",
         )
 
-    async def _post_form(self, net: Net, path: str, form: dict[str, str]) -> Answer:
+    async def _factor_needed(self, net: Net) -> ShimError:
+        """The error for an account without a secret that was sent to the page for a code, if it is Forgejo's."""
+        answer = await self._send(net, "GET", TWO_FACTOR, [], b"")
+        if answer.status == 200 and sort_sign_in(await beginning(answer)) is SignIn.CODE:
+            return WebAccount(
+                f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
+                cause="web-two-factor-needed",
+            )
+        return _not_understood(answer, f"{net.called} answered the two-factor sign-in")
+
+    async def _post_form(self, net: Net, path: str, form: dict[str, str]) -> tuple[Answer, bytes]:
         headers = [("Content-Type", "application/x-www-form-urlencoded")]
         answer = await self._send(net, "POST", path, headers, urlencode(form).encode())
-        await beginning(answer)
-        return answer
+        return answer, await beginning(answer)
+
+
+def _not_understood(answer: Answer, what: str) -> ShimError:
+    """The error for an answer that is neither a yes nor a no of Forgejo's. It is tried again."""
+    if answer.status in (429, 503):
+        return NotNow(
+            f"{what} with {answer.status}; try later", cause="upstream-busy", retry_after=retry_after(answer.headers)
+        )
+    kind = answer.headers.get("Content-Type") or "no type"
+    return PageChanged(
+        f"{what} with {answer.status} ({kind}), which is no answer of a Forgejo's; is something in front of it?"
+    )
 
 
 def totp(secret: str, now: float) -> str:

@@ -100,11 +100,21 @@ async def _post(viewer: Viewer, path: str) -> Asked:
 
 def _done(viewer: Viewer, asked: Asked) -> Reply:
     """204, or the error that the web UI's refusal stands for."""
-    if asked.page is Page.STATE:
+    if asked.page is Page.STATE and _says_done(asked.text):
         return Reply(204, [], b"")
     if asked.answer.status == 400 and b'"errorMessage"' in asked.text:
         raise NotNow("the run or the job has just begun again; ask again when it is over", cause="not-over")
     raise _refused(viewer, asked)
+
+
+def _says_done(text: bytes) -> bool:
+    """Whether it is the JSON that a rerun or a cancel is answered with: nothing in it, or where the browser goes next
+    (routers/web/repo/actions/view.go, 11.0.15 to 16)."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and (not told or (len(told) == 1 and isinstance(told.get("redirect"), str)))
 
 
 def _refused(viewer: Viewer, asked: Asked) -> ShimError:

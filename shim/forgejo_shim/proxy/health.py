@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
 from ..capabilities import Capability
-from ..contract import API, JOB_LOGS, RUN_JOBS, RUN_LOGS
+from ..contract import API, JOB_LOGS, RUN_JOBS, RUN_LOGS, is_forgejos
 from ..errors import NotForgejo, ShimError, Unreachable
-from ..flows.net import Broken, Net
+from ..flows.net import Broken, Net, beginning
 from ..flows.server import Server
 
 EVERY = 5.0  # seconds for which a finding holds
@@ -75,10 +75,11 @@ class Health:
 
     async def _upstream(self) -> Part:
         answer = await self._net.api(f"{API}/version")
-        await answer.close()
+        body = await beginning(answer)
         if answer.status >= 500:
             raise Unreachable("the server failed", cause="server-failed")
-        if answer.status not in (200, 401, 403):  # the latter two where everything wants a sign-in
+        refused = answer.status in (401, 403) and is_forgejos(answer.status, "", body)  # where all wants a sign-in
+        if not refused and not (answer.status == 200 and _has_version(body)):
             raise NotForgejo("the server is no Forgejo")
         return Part(True, "reachable")
 
@@ -92,6 +93,14 @@ class Health:
         if not session.generation or not await session.is_signed_in(self._net):
             await session.sign_in(self._net, session.generation)
         return Part(True, "signed in")
+
+
+def _has_version(body: bytes) -> bool:
+    """Whether it is Forgejo's answer to the question of its version."""
+    try:
+        return isinstance(json.loads(body).get("version"), str)
+    except (ValueError, AttributeError, RecursionError):
+        return False
 
 
 async def _part(check: Callable[[], Awaitable[Part]]) -> Part:
