@@ -165,6 +165,30 @@ def test_the_proxy_says_so(places: dict[str, Place], proxies: Any, asked: tuple[
         assert swapped.startswith(API) and answer.status_code in (302, 403, 404, 503), "the API's answer, as it came"
 
 
+@pytest.mark.clause("S47", "S28")
+def test_a_route_that_the_server_lists_is_not_absent(places: dict[str, Place], proxies: Any) -> None:
+    """A router in front says the very words of Forgejo's API for a path that it does not know."""
+    small, proxy = places["15"].small, proxies["15"]
+    small.double.faults.status(rf"{API}/runs/7$", 404, "404 page not found")
+    try:
+        answer = proxy.get(f"{API}/runs/7/jobs", small.token)
+    finally:
+        small.double.faults.clear()
+    assert (answer.status_code, answer.json()["cause"]) == (502, "page-changed")
+
+
+@pytest.mark.clause("S47", "C7")
+@pytest.mark.parametrize("what", FOREIGN)
+def test_detect_says_so(places: dict[str, Place], what: str) -> None:
+    place = places["15"]
+    place.small.double.faults.foreign("/actions/tasks", what)
+    try:
+        result = place.run("--no-state", "detect", "o/r")
+    finally:
+        place.small.double.faults.clear()
+    assert result.exit_code == 8 or (what == "503 page" and result.exit_code == 1)
+
+
 # What a list is recognised by.
 
 HEAD = '<body><div class="page-content repository actions"><div class="flex-list run-list">'

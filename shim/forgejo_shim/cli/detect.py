@@ -144,8 +144,10 @@ def _account(client: Client) -> str:
 
 
 def _can_ask(client: Client, repo: Repo) -> str:
-    client.get_json(tasks_path(repo, 999_999), str(repo))
-    return "can read"
+    match client.get_json(tasks_path(repo, 999_999), str(repo)):
+        case {"workflow_runs": [*_]}:
+            return "can read"
+    raise NotForgejo(f"{client.base_url} answers, but not as a Forgejo; check the address")
 
 
 def _can_see(client: Client, repo: Repo | None) -> str:

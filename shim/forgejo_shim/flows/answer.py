@@ -47,6 +47,7 @@ from .writes import write, write_question
 
 # Taken over from the web's download; nothing else, above all no Set-Cookie (every version sets cookies there).
 TAKEN_OVER = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "Date")
+RUN = RUN_JOBS.removesuffix("/jobs")  # a run by its id (12 and later)
 JSON_TYPE = ("Content-Type", "application/json;charset=utf-8")
 TRUE = ("1", "t", "T", "true", "True", "TRUE")  # Go's strconv.ParseBool
 # Schemes that carry who the caller is to any path. A signature binds one path, so it cannot be put to the question.
@@ -149,6 +150,9 @@ async def _facts(viewer: Viewer, operation: Operation, allowed: Allowed) -> RunF
         return facts
     if refusal := await question(viewer, operation, allowed):
         return refusal
+    known = await viewer.server.capabilities(viewer.net)
+    if known.of("GET", RUN) is Capability.PRESENT:  # the server lists it, so the 404 is of something in front of it
+        raise PageChanged(f"{viewer.net.called} lists runs by id and answered as if it knew none; try again")
     raise NotPossible(
         "this server's API knows no run ids (they came with Forgejo 12); ask by job id, or by run number with the"
         " command forgejo-shim",
