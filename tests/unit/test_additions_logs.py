@@ -258,7 +258,10 @@ def test_a_server_that_says_itself_that_there_is_no_log_yet() -> None:
         task = small.model.take(small.model.add_run(small.repo, ["build"]).jobs[0])
         Telling(small, task.job)
         found = Growing(small, task, lines(4))
-        none = json_answer(404, {"message": "job has no log: it was skipped, or its runner has sent nothing yet"})
+        none = json_answer(
+            404,
+            {"message": "job has no log: it was skipped, or its runner has sent nothing yet", "url": "/api/swagger"},
+        )
         small.double.faults.hook(DOWNLOAD, lambda _: none, nth=1)
         got = asker(small, web=None)(found.path, "follow=true", moments=(found.more(1), found.end))
         assert (got.broke, got.body) == (None, found.whole)

@@ -20,7 +20,7 @@ from forgejo_shim.flows.net import run
 from forgejo_shim.flows.server import Server
 from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.models import Headers, Location
-from scripted import BASE, Scripted, answer_json, script
+from scripted import BASE, SIGNED_IN, Scripted, script
 
 
 def mode(path: Path) -> int:
@@ -114,8 +114,7 @@ def test_threads_share_a_state_file(tmp_path: Path) -> None:
 def test_neither_log_bytes_nor_credentials_are_kept(tmp_path: Path) -> None:
     state = SQLiteState(tmp_path / "state.db")
     login = WebLogin("log-reader", "s3cret-word", "GEZDGNBVGY3TQOJQ")
-    lines = script(login=answer_json({}, 303), log=None)
-    lines = {**script(), "POST /user/login": lines["POST /user/login"]}
+    lines = script(login=SIGNED_IN)
     net, server = Scripted(lines), Server(BASE, WebSession(login), state)
     operation = recognise("GET", "/api/v1/repos/o/r/actions/jobs/7/logs", "token=t0ken-of-the-caller")
     assert operation

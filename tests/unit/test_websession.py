@@ -11,7 +11,8 @@ from double import pages
 from forgejo_shim import WebCookie, WebLogin
 from forgejo_shim.errors import NotNow, PageChanged, WebAccount
 from forgejo_shim.flows.net import run
-from forgejo_shim.flows.websession import WebSession, totp
+from forgejo_shim.flows.totp import totp
+from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.models import Headers, WebCredentials
 from scripted import (
     BASE,

@@ -12,11 +12,7 @@ Facts: routers/web/auth/auth.go and 2fa.go, 11.0.15 to 16; answers recorded on a
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import re
-import struct
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from math import ceil, inf
@@ -27,11 +23,11 @@ from ..models import Headers, WebCookie, WebCredentials, WebLogin
 from ..web import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
 from ..web_pages import SignIn, is_settings, is_suspended, sort_sign_in
 from .net import Answer, Net, beginning, retry_after
+from .totp import PERIOD, totp
 
 CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
 LANGUAGE_COOKIE = "lang"  # set by each sign-in, whatever the way, and by no page (routers/web/auth/auth.go, 11 to 16)
 SECURITY_KEY = "/user/webauthn"
-TOTP_PERIOD = 30  # seconds
 USER_AGENT = "forgejo-shim"
 REFUSED = 300.0, 3600.0  # seconds after the first refusal, and at most
 TROUBLE = 5.0, 300.0  # the same after the first answer that tells nothing of the account
@@ -216,7 +212,8 @@ class WebSession:
     async def _is_off(self, net: Net) -> bool:
         """Whether the sign-in page has no form for a password."""
         answer = await self._send(net, "GET", LOGIN, [], b"")
-        return answer.status == 200 and sort_sign_in(await beginning(answer)) is SignIn.OFF
+        page = sort_sign_in(await beginning(answer))
+        return answer.status == 200 and page is SignIn.OFF
 
     async def _follow_remember_cookie(self, net: Net) -> None:
         answer = await self._send(net, "GET", LOGIN, [], b"")  # signs in by a remember cookie, if there is one
@@ -244,7 +241,7 @@ class WebSession:
             if answer.status != 200 or sort_sign_in(body) is not SignIn.CODE_REFUSED:
                 raise _not_understood(answer, f"{net.called} answered the two-factor code")
             if try_again:
-                await net.sleep(TOTP_PERIOD - net.now() % TOTP_PERIOD + 0.5)
+                await net.sleep(PERIOD - net.now() % PERIOD + 0.5)
         raise WebAccount(
             f"{net.called} refused two codes of the shim's {self.account}; check the TOTP secret and the clock",
             cause="web-two-factor-refused",
@@ -253,7 +250,8 @@ class WebSession:
     async def _factor_needed(self, net: Net) -> ShimError:
         """The error for an account without a secret that was sent to the page for a code, if it is Forgejo's."""
         answer = await self._send(net, "GET", TWO_FACTOR, [], b"")
-        if answer.status == 200 and sort_sign_in(await beginning(answer)) is SignIn.CODE:
+        page = sort_sign_in(await beginning(answer))
+        if answer.status == 200 and page is SignIn.CODE:
             return WebAccount(
                 f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
                 cause="web-two-factor-needed",
@@ -276,20 +274,6 @@ def _not_understood(answer: Answer, what: str) -> ShimError:
     return PageChanged(
         f"{what} with {answer.status} ({kind}), which is no answer of a Forgejo's; is something in front of it?"
     )
-
-
-def totp(secret: str, now: float) -> str:
-    """The six digits of RFC 6238 at `now` (seconds since the epoch) for a base32 secret. Raises WebAccount."""
-    text = secret.replace(" ", "").upper()
-    try:
-        key = base64.b32decode(text + "=" * (-len(text) % 8))
-    except (binascii.Error, ValueError):
-        raise WebAccount(
-            "the TOTP secret of the shim's web account is no base32 text", cause="web-two-factor-refused"
-        ) from None
-    digest = hmac.digest(key, struct.pack(">Q", int(now) // TOTP_PERIOD), "sha1")
-    offset = digest[-1] & 15
-    return f"{(struct.unpack_from('>I', digest, offset)[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
 def _set_cookies(headers: Headers) -> dict[str, str]:
