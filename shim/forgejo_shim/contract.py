@@ -344,7 +344,7 @@ def error_of(status: int, content_type: str, body: bytes, what: str, template: s
     if is_absent_route(status, content_type, body):
         return NotPossible(f"this server does not offer {what}", cause="operation-absent")
     if not is_forgejos(status, content_type, body):
-        return _foreign(status, what)
+        return _foreign(status, what, body)
     if status == 401:
         return Refused(
             f"{what}: the server does not accept these credentials; check them", 401, cause="credentials-wrong"
@@ -369,7 +369,7 @@ def error_of(status: int, content_type: str, body: bytes, what: str, template: s
                     return NotThere(f"{what}: not found{_HIDDEN}", cause="repository-hidden")
                 text = message.rstrip(".") or "not found"
                 return error(f"{what}: {text}{advice}", cause=foreign or named)
-    return _foreign(status, what)
+    return _foreign(status, what, body)
 
 
 def is_forgejos(status: int, content_type: str, body: bytes) -> bool:
@@ -387,7 +387,7 @@ def is_forgejos(status: int, content_type: str, body: bytes) -> bool:
     return message.startswith("Only signed in user") or (isinstance(url, str) and url.endswith("/api/swagger"))
 
 
-def _foreign(status: int, what: str) -> ShimError:
+def _foreign(status: int, what: str, body: bytes) -> ShimError:
     """The error for an answer that is none of Forgejo's."""
     if status == 429 or status == 503:
         return NotNow(f"the server is busy ({status}); try again later", cause="upstream-busy")
