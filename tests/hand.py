@@ -35,6 +35,12 @@ WRITE = ("write:repository", "write:user")
 NO_REPOSITORY = ("read:user",)
 
 
+def _yaml(workflow: Mapping[str, Any]) -> str:
+    """A workflow as JSON, which is YAML once the characters are escaped that YAML folds or refuses."""
+    text = json.dumps(workflow, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 class Refused(Exception):
     """The server said something else than what the hand asked for."""
 
@@ -296,12 +302,12 @@ class Hand:
         self.api("PATCH", f"/repos/{repo}", {"has_actions": on})
 
     def push(self, repo: str, workflows: Mapping[str, Mapping[str, Any]], message: str = "workflows") -> None:
-        """Commit workflow files to `main` in one commit; the workflows are written as JSON, which is YAML."""
+        """Commit workflow files to `main` in one commit."""
         files = [
             {
                 "operation": "create",
                 "path": WORKFLOWS + name,
-                "content": base64.b64encode(json.dumps(workflow, ensure_ascii=False).encode()).decode(),
+                "content": base64.b64encode(_yaml(workflow).encode()).decode(),
             }
             for name, workflow in workflows.items()
         ]

@@ -38,6 +38,8 @@ ODD_ROWS = [
     Row("Complete", 9_000_000_000),
 ]
 
+ODD_NAME = "go\x85ing\x1f\\ \x9f,/\u202e on"  # C0, C1 and bidirectional controls, and what a path is made of
+
 
 def job(*, label: str = "", name: str | None = None, needs: Sequence[str] = (), **more: Any) -> Workflow:
     """A job of a workflow with two steps; its label is its key unless another one is given."""
@@ -142,8 +144,8 @@ STORIES = (
     Story(
         "cancelled",
         "priv",
-        workflow(going=job(), nobody=job()),
-        (("take", "going"), ("say", "going", 2), ("cancel",)),
+        workflow(going=job(name=ODD_NAME), nobody=job()),
+        (("take", "going"), ("say", ODD_NAME, 2), ("cancel",)),
     ),
     Story(
         "reusable",

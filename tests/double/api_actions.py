@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .api import Api
 
 BASE = "/repos/{owner}/{repo}/actions"
+NO_DATE = (1980, 0, 0, 0, 0, 0)  # what a zip says where Go was given no time
 
 
 class ActionsApi:
@@ -167,7 +168,7 @@ class ActionsApi:
         with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
             for job in the_run.jobs:
                 name, content = _entry(job)
-                archive.writestr(name, content)
+                archive.writestr(zipfile.ZipInfo(name, NO_DATE), content, zipfile.ZIP_DEFLATED)
         disposition = f'attachment; filename="run-{the_run.id}-logs.zip"'
         headers = [("Content-Type", "application/zip"), ("Content-Disposition", disposition)]
         return Response(200, headers, data.getvalue())
