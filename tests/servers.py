@@ -40,7 +40,8 @@ import requests
 from hand import Hand, plain_session, wait
 
 FACES = ("11", "12", "13.0.3", "13", "14", "15", "16")  # what the double can be
-VERSIONS = (*FACES, "15-patched")
+PATCHED = ("15-patched", "15.0.4-patched")  # 15.0.2 and the base of 15.0.4, each with its series
+VERSIONS = (*FACES, *PATCHED)
 IMAGES = {
     "15": "codeberg.org/forgejo/forgejo:15.0.2-rootless",
     "16": "codeberg.org/forgejo/forgejo:16-rootless",

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import requests
+import servers
 from double import Double
 from forgejo_shim import WebLogin, mount
 from hand import plain_session
@@ -61,11 +62,12 @@ def _faces() -> list[Target]:
             Target(f"{mark}16-proxy", "16", NATIVE | proxy, "proxy", double=double),
             Target(f"{mark}15-plain", "15", PATCHED - {"native"}, front=None, double=double, control=True),
         ]
-    found += [
-        Target("15-patched", "15-patched", PATCHED, front=None),
-        Target("15-patched-adapter", "15-patched", PATCHED | adapter),
-        Target("15-patched-proxy", "15-patched", PATCHED | proxy, "proxy"),
-    ]
+    for v in servers.PATCHED:
+        found += [
+            Target(v, v, PATCHED, front=None),
+            Target(f"{v}-adapter", v, PATCHED | adapter),
+            Target(f"{v}-proxy", v, PATCHED | proxy, "proxy"),
+        ]
     return found
 
 

@@ -22,7 +22,8 @@ from hand import plain_session
 from servers import available
 from targets import Live, Target
 
-GAINED = {"16": (15, 11), "15-patched": (4, 4)}  # operations more than 15.0.2 has, and how many are Actions'
+# Operations more than 15.0.2 has, and how many are Actions'.
+GAINED = {"16": (15, 11), "15-patched": (4, 4), "15.0.4-patched": (4, 4)}
 LOG, OF_RUNS = {f"GET {JOB_LOGS}"}, {f"GET {RUN_JOBS}", f"GET {RUN_LOGS}"}
 
 

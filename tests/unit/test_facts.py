@@ -22,7 +22,7 @@ from test_scripts import script
 from upstream import commit, git
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSIONS = ["11.0.15", "12.0.4", "13.0.5", "14.0.5", "15.0.2", "15.0.2-joblogs.1", "16"]
+VERSIONS = ["11.0.15", "12.0.4", "13.0.5", "14.0.5", "15.0.2", "15.0.2-joblogs.1", "15.0.4-joblogs.1", "16"]
 LOG = "/repos/{owner}/{repo}/actions/jobs/{job_id}/logs"
 VALID, EQUAL, PATCHED, ABSENT, RECORDINGS = (
     "what spec/ declares is valid Swagger 2.0",
@@ -75,8 +75,9 @@ def test_facts_say_their_commit_and_no_prose(version: str) -> None:
 
 
 def test_the_facts_of_15_are_of_the_commit_that_the_series_is_for() -> None:
-    upstream = (ROOT / "patches/v15.0.2/UPSTREAM").read_text()
-    for version in ("15.0.2", "15.0.2-joblogs.1"):
+    bases = {"15.0.2": "v15.0.2", "15.0.2-joblogs.1": "v15.0.2", "15.0.4-joblogs.1": "v15.0.4"}
+    for version, folder in bases.items():
+        upstream = (ROOT / f"patches/{folder}/UPSTREAM").read_text()
         assert json.loads((ROOT / f"spec/facts/{version}.json").read_text())["info"]["x-commit"] in upstream
 
 
