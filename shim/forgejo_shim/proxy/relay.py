@@ -15,33 +15,15 @@ from types import TracebackType
 
 import aiohttp
 from aiohttp import WSMsgType, web
-from aiohttp.hdrs import CONTENT_TYPE, SERVER
 
 from ..errors import BadRequest, ShimError, Unreachable
 from ..flows.net import CHUNK, Broken, Reply
+from .aiohttp_inside import Outgoing
 from .headers import Pairs, Peer, end_to_end, to_upstream
 from .upstream import PIECE, Upstream, head_of, pieces
 
 MARK = "X-Forgejo-Shim"  # "native" or "web", on the operations that the shim knows
 AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing is left to send
-
-
-class Outgoing(web.StreamResponse):
-    """An answer whose head is what it was behind: aiohttp's own defaults are taken out again.
-
-    `waits` sends the head together with the first bytes of the body: for answers whose body is there already.
-    """
-
-    def __init__(self, status: int, reason: str | None, headers: Pairs, *, waits: bool = False) -> None:
-        super().__init__(status=status, reason=reason)
-        self._send_headers_immediately = not waits
-        self.headers.extend(headers)
-        self._lacks = [name for name in (CONTENT_TYPE, SERVER) if name not in self.headers]
-
-    async def _prepare_headers(self) -> None:
-        await super()._prepare_headers()
-        for name in self._lacks:
-            self.headers.popall(name, None)
 
 
 class _OrBreakOff:

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler
 
 from ..errors import ShimError
 from ..flows.net import CHUNK
+from . import aiohttp_inside
 from .access import AccessLog
+from .aiohttp_inside import LineTooLong, is_idle
 from .app import JSON, Options, Proxy
 
 HEAD = 75.0  # seconds; browsers and clients in front keep connections for about a minute
@@ -48,14 +48,14 @@ class Address:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
-class Connection(RequestHandler):
+class Connection(web.RequestHandler):
     """A client's connection; says in JSON what is wrong with a head."""
 
     __slots__ = ()
 
     def end_if_idle(self) -> None:
         """Close the connection unless a request is under way, whose body may still be coming in."""
-        if self._current_request is None and not self._messages:
+        if is_idle(self):
             self.force_close()
 
     def handle_error(
@@ -75,8 +75,10 @@ class Connection(RequestHandler):
         return answer
 
 
-class Front(web.Server):
+class Front(aiohttp_inside.Front):
     """aiohttp's low-level server, set as a proxy needs it."""
+
+    kind = Connection
 
     def __init__(self, handle: Handle) -> None:
         silent = logging.Logger("forgejo-shim.connections", logging.CRITICAL + 1)  # aiohttp would log a bad head whole
@@ -92,9 +94,6 @@ class Front(web.Server):
             max_headers=HEADERS,
             read_bufsize=CHUNK,
         )
-
-    def __call__(self) -> RequestHandler:
-        return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
 
 async def serve(

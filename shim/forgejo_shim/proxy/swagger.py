@@ -22,8 +22,9 @@ from aiohttp import web
 from ..contract import LATEST_JOBS, LATEST_LOGS, OF_FACE, RERUN_RUN, RUN_JOBS, RUN_LOGS
 from ..flows.net import JSON_LIMIT, Reply, whole
 from ..models import Headers
+from .aiohttp_inside import Outgoing
 from .headers import end_to_end
-from .relay import Outgoing, pass_on, reply, send_whole
+from .relay import pass_on, reply, send_whole
 from .upstream import UpstreamAnswer, head_of
 
 SWAGGER = "/swagger.v1.json"

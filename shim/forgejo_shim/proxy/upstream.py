@@ -21,6 +21,7 @@ from ..contract import question_headers
 from ..errors import NotNow, Unreachable
 from ..flows.net import CHUNK, Answer, Broken
 from ..models import Headers
+from .aiohttp_inside import Request, limit_silence
 
 T = TypeVar("T")
 
@@ -31,14 +32,6 @@ CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
 PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
 BEHIND = "the server behind"  # what callers are told of it: its address is not theirs to know
-
-
-class Request(aiohttp.ClientRequest):
-    """A request to which aiohttp adds no header of its own; where none is named to it, it need not look."""
-
-    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
-        if skip_auto_headers is not None:
-            super().update_auto_headers(skip_auto_headers)
 
 
 class Upstream:
@@ -89,10 +82,7 @@ class Upstream:
             if body is not None:  # it may take its time, and only then is the head waited for
                 return await asking
             answer = await self._heads.come(asking)
-            wire = answer.connection.protocol if answer.connection else None
-            if wire is not None and not answer.content.is_eof():
-                wire.read_timeout = self.idle
-                wire.start_timeout()
+            limit_silence(answer, self.idle)
             return answer
         except TimeoutError:
             raise Unreachable(f"{BEHIND} did not answer in time; try again later") from None
