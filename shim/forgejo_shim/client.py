@@ -44,6 +44,7 @@ from .contract import (
     runs_path,
 )
 from .download import Progress, Saved
+from .environment import Session
 from .errors import (
     BadRequest,
     Expired,
@@ -61,7 +62,7 @@ from .flows.kept import State
 from .flows.net import JSON_LIMIT
 from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .network import reaching
-from .requests_adapter import mount
+from .requests_adapter import base_url_of, mount
 from .state import SessionFile
 from .web import actions, read_first_runs, read_run_numbered, read_runs
 
@@ -76,6 +77,7 @@ class Client:
 
     `token` is the caller's access token (None: anonymous), `web` the account that reads the web UI where the server
     lacks an operation, `state` and `session_file` as for `mount`, `timeout` seconds to connect and between two packets.
+    `ca_file` names the certificates that are trusted, a file or a folder; None: environment.py says which.
     """
 
     def __init__(
@@ -87,17 +89,17 @@ class Client:
         state: State | None = None,
         session_file: SessionFile | None = None,
         timeout: Timeout = (10.0, 60.0),
+        ca_file: str | PathLike[str] | None = None,
     ) -> None:
         arguments.methods(state, "state", "get", "put")
         web, session_file = arguments.web_account(web), arguments.session_file(session_file)
         token = None if token is None else arguments.text(token, "token")
         _refuse_unsendable(token, web)
         self.timeout = arguments.timeout(timeout)
-        self.session = requests.Session()
+        base_url = arguments.text(base_url, "base_url")
+        self.session = Session(base_url_of(base_url), str(ca_file) if ca_file else None)
         self.session.auth = _Token(token)
-        self.adapter = mount(
-            self.session, arguments.text(base_url, "base_url"), web=web, state=state, session_file=session_file
-        )
+        self.adapter = mount(self.session, base_url, web=web, state=state, session_file=session_file)
         self.base_url = self.adapter.base_url
 
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:

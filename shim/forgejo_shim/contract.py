@@ -19,6 +19,7 @@ from .errors import (
     Ambiguous,
     BadRequest,
     Expired,
+    Loop,
     NoLog,
     NotExecuted,
     NotForgejo,
@@ -418,6 +419,8 @@ def _own(status: int, message: str, cause: str) -> ShimError:
         return (TooMany if status == 429 else NotNow)(message, cause=cause)
     if status == 504:
         return SearchLimit(message)
+    if cause == "proxy-loop":
+        return Loop(message)
     if cause in {"write-unknown", "unreachable"}:
         return Unreachable(message, cause=cause)
     return PageChanged(message) if cause == "page-changed" else NotForgejo(message, cause=cause)

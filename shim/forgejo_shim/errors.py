@@ -16,6 +16,7 @@ ShimError
 ├── SearchLimit         504  1  the job was searched in vain within the limit
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
 ├── Unreachable          -   8  no answer, or it broke off
+│   └── Loop            508  8  a proxy's own address was given to it as that of the server behind
 ├── Unreadable           -   8  a source of a spec check could not be loaded, or is no Swagger 2.0
 └── NothingMatched       -   3  no run or job fits what was asked for
 
@@ -164,6 +165,13 @@ class Unreachable(ShimError):
         super().__init__(message, cause=cause)
 
 
+class Loop(Unreachable):
+    status = 508
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause="proxy-loop")
+
+
 class Unreadable(ShimError):
     """A source of a spec check could not be loaded, or is no Swagger 2.0."""
 
@@ -180,6 +188,11 @@ class NothingMatched(ShimError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, cause="nothing-matched")
+
+
+def loop() -> Loop:
+    """What a proxy says of a request that it has sent itself."""
+    return Loop("the server behind this proxy is the proxy itself; give it the address of a Forgejo")
 
 
 def job_not_found(job_id: int) -> NotThere:

@@ -22,42 +22,28 @@ PYPROJECT = Path(__file__).parents[2] / "shim" / "pyproject.toml"
     ids=[f"{owner.__name__}.{name}" for owner, name, _ in NAMES],
 )
 def test_aiohttp_still_has_it(owner: type, name: str, what: str) -> None:
-    made_there = (
-        line for line in _source(owner).splitlines() if f"self.{name}" in line
-    )
+    made_there = (line for line in _source(owner).splitlines() if f"self.{name}" in line)
     there = hasattr(owner, name) or any(made_there)
-    assert there, (
-        f"aiohttp {aiohttp.__version__} has no {owner.__name__}.{name} any more; it is needed for {what}"
-    )
+    assert there, f"aiohttp {aiohttp.__version__} has no {owner.__name__}.{name} any more; it is needed for {what}"
 
 
 def test_no_other_file_uses_it() -> None:
     names = "|".join(re.escape(name) for _, name, _ in NAMES)
     private = re.compile(rf"\b(?:{names})\b|from aiohttp\.(?!hdrs\b)\S+ import")
-    found = {
-        path.name: private.findall(path.read_text()) for path in PROXY.glob("*.py")
-    }
-    assert {name for name, uses in found.items() if uses} == {"aiohttp_inside.py"}, (
-        found
-    )
+    found = {path.name: private.findall(path.read_text()) for path in PROXY.glob("*.py")}
+    assert {name for name, uses in found.items() if uses} == {"aiohttp_inside.py"}, found
 
 
 def test_a_version_that_may_break_it_is_not_installed() -> None:
     (wanted,) = [
         line
-        for line in tomllib.loads(PYPROJECT.read_text())["project"][
-            "optional-dependencies"
-        ]["proxy"]
+        for line in tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]["proxy"]
         if line.startswith("aiohttp")
     ]
     low, high = re.fullmatch(r"aiohttp>=(\d+\.\d+),<(\d+\.\d+)", wanted).groups()  # type: ignore[union-attr]
-    assert (
-        tuple(map(int, low.split("."))) <= _version() < tuple(map(int, high.split(".")))
-    )
+    assert tuple(map(int, low.split("."))) <= _version() < tuple(map(int, high.split(".")))
     major, minor = map(int, low.split("."))
-    assert high == f"{major}.{minor + 1}", (
-        "a private name may go with any minor version"
-    )
+    assert high == f"{major}.{minor + 1}", "a private name may go with any minor version"
 
 
 def _version() -> tuple[int, ...]:

@@ -16,7 +16,7 @@ LAYERS = (
     ("capabilities", "contract", "router", "web", "web_pages", "search"),
     ("spec.",),
     ("flows.",),
-    ("files", "network", "state", "arguments"),
+    ("environment", "files", "network", "state", "arguments"),
     ("requests_adapter", "proxy."),
     ("download", "client", "spec.sources"),
     ("__init__",),

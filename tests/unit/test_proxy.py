@@ -96,7 +96,15 @@ def test_hop_by_hop_headers_end_here(behind: Behind, front: Wire) -> None:
     )
     head = front.until(END)
     names = {line.partition(b":")[0].lower() for line in behind.lines[1:]}
-    assert names == {b"host", b"x-kept", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"}
+    assert names == {
+        b"host",
+        b"x-kept",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"x-real-ip",
+        b"x-forgejo-shim-name",
+    }
     names = {line.partition(b":")[0].lower() for line in head.strip().split(b"\r\n")[1:]}
     assert names == {b"x-kept", b"content-length", b"date"}
 
@@ -112,6 +120,7 @@ def test_no_header_is_added_but_whence_it_came(behind: Behind, front: Wire, meth
     added = {line.partition(b":")[0].lower() for line in behind.lines[1:]}
     assert added - {b"content-length"} == {
         b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip",
+        b"x-forgejo-shim-name",
     }  # fmt: skip
     assert header(behind.head, b"Content-Length") == [b"%d" % len(body)]
 

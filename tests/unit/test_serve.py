@@ -132,6 +132,8 @@ def test_an_upload_under_way_may_end(tmp_path: Path) -> None:
         place = Place(small, tmp_path / "home")
         place.environment["FORGEJO_URL"] = f"http://127.0.0.1:{behind.getsockname()[1]}"
         with served(place, tmp_path) as proxy, socket.create_connection(("127.0.0.1", proxy.port), 10) as front:
+            behind.settimeout(10)
+            at_its_start, _ = behind.accept()  # the proxy's own question
             front.sendall(b"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
             behind.settimeout(10)
             wire, _ = behind.accept()
@@ -151,6 +153,7 @@ def test_an_upload_under_way_may_end(tmp_path: Path) -> None:
             assert answer.startswith(b"HTTP/1.1 201") and answer.endswith(b"ok")
             assert proxy.process.wait(10) == 0
             wire.close()
+            at_its_start.close()
 
 
 @pytest.mark.parametrize("words, signals", [(("--drain", "0.3"), 1), ((), 2)], ids=["time is up", "second signal"])

@@ -1,6 +1,7 @@
 """Where the command's credentials come from: the environment, else a TOML file that only its owner may read.
 
     server = "https://forge.example"
+    ca_file = "/etc/ssl/forge-ca.pem"
 
     [servers."https://forge.example"]
     token = "…"
@@ -56,6 +57,7 @@ class Config:
     """What the config file says."""
 
     server: str | None = None
+    ca_file: str | None = None
     servers: Mapping[str, Credentials] = field(default_factory=dict)
 
 
@@ -95,7 +97,7 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     servers = found.pop("servers", {})
     if not isinstance(servers, dict) or not all(isinstance(entry, dict) for entry in servers.values()):
         raise ShimError(f'{path}: servers must be tables; write [servers."https://forge.example"]')
-    _only_texts(found, {"server"}, path)
+    _only_texts(found, {"server", "ca_file"}, path)
     for entry in servers.values():
         _only_texts(entry, {"token", *WEB}, path)
     for name in (*servers, *filter(None, [found.get("server")])):
@@ -105,7 +107,7 @@ def _config(found: dict[str, Any], path: Path) -> Config:
             shown = "a server's name" if "@" in name else ascii(name)
             raise ShimError(f"{path}: {shown} is no address of a server; give http(s)://host[:port][/path]") from None
     credentials = {name: _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
-    return Config(found.get("server") or None, credentials)
+    return Config(found.get("server") or None, found.get("ca_file") or None, credentials)
 
 
 def _of_entry(entry: Mapping[str, str], source: str) -> Credentials:

@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 
+from .. import __version__
+from ..environment import proxy_variable
 from ..errors import ShimError
 from ..flows.websession import WebSession
 from ..state import MemoryState, SQLiteState
@@ -136,7 +138,7 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
 def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     """Put 16's job and log endpoints in front of a Forgejo of any version.
 
-    Clients use their own tokens at the address that this listens at. SIGTERM ends it.
+    Clients use their own tokens at the address that this listens at. SIGTERM, SIGINT and SIGHUP end it.
     """
     try:
         from ..proxy import serve as proxy
@@ -148,6 +150,10 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
         raise ShimError("the proxy needs packages that are not there: pip install 'forgejo-shim[proxy]'") from None
     settings.server = upstream or settings.server
     server, credentials = settings.place(with_files(os.environ))
+    way = settings.way(server)
+    if way.proxy and not way.proxy.lower().startswith(("http:", "https:")):
+        name = proxy_variable(server)
+        raise ShimError(f"{name} names a proxy of a kind that serve cannot use; give http://HOST:PORT, or set NO_PROXY")
     options = Options(
         server,
         credentials.web,
@@ -161,6 +167,8 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
         face=given["face"] is not None,
+        way=way,
+        version=__version__,
     )
     at = proxy.Address(*given["listen"])
     own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None

@@ -17,6 +17,7 @@ import click
 import platformdirs
 
 from ..client import Client
+from ..environment import Way, way_to
 from ..errors import ShimError
 from ..requests_adapter import base_url_of
 from ..state import SessionFile, SQLiteState
@@ -42,6 +43,7 @@ class Settings:
     def client(self, server_of_url: str | None = None) -> Client:
         """A client of the server named; `server_of_url` is the one in the URL that was given. Raises ShimError."""
         server, found = self.place(os.environ, server_of_url)
+        ca_file = self.way(server).ca
         if self.no_state and self.state:
             raise click.UsageError("--state and --no-state exclude each other")
         folder = platformdirs.user_state_path(APP)
@@ -52,6 +54,7 @@ class Settings:
             state=None if self.no_state else SQLiteState(self.state or folder / "state.sqlite3"),
             session_file=SessionFile(folder / "session.json") if self.keep_session else None,
             timeout=self.timeout,
+            ca_file=ca_file,
         )
 
     def is_named(self) -> bool:
@@ -63,6 +66,10 @@ class Settings:
         config = self._config()
         server, named = self._server(server_of_url, config)
         return server, self._credentials(server, named, config, environment)
+
+    def way(self, server: str) -> Way:
+        """The certificates and the proxy for a server. Raises ShimError."""
+        return way_to(server, self._config().ca_file)
 
     def _config(self) -> Config:
         return read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")

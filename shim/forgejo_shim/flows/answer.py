@@ -108,7 +108,7 @@ def refusal(error: ShimError, base_url: str) -> Reply:
     if type(error) is ShimError:
         raise error
     more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
-    return Reply(error.status, [JSON_TYPE, *more], error_body(error, base_url))
+    return Reply(error.status, [JSON_TYPE, *more], error_body(error, base_url), cause=error.cause)
 
 
 async def _answer(

@@ -97,13 +97,14 @@ class Net(Protocol):
 class Reply:
     """What the caller gets: an error's bytes, an open download as it is, or chunks made as they are read.
 
-    `task` is the task id that a log was proved to be of.
+    `task` is the task id that a log was proved to be of, `cause` that of an error of the shim's own.
     """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes | Answer | AsyncIterator[bytes]
     task: int | None = None
+    cause: str = ""
 
 
 class Started:

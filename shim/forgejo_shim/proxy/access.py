@@ -7,7 +7,8 @@ not keep up costs lines, which are counted, and never time.
     {"time": "2026-01-02T03:04:05.678Z", "id": "5f0c2a91-2a", "method": "GET", "path": "/api/v1/version",
      "status": 200, "bytes": 431, "seconds": 0.0021, "backend": "pass", "operation": ""}
 
-`bytes` counts the head, too. `broken` is true where the connection ended before the answer did; status 499 says that it
+`bytes` counts the head, too. `cause` is that of an error of the shim's own (spec/README.md). `broken` is true where the
+connection ended before the answer did; status 499 says that it
 was the caller who went away. `id` is the X-Request-Id of answers that the shim made.
 """
 
@@ -49,16 +50,17 @@ class AccessLog:
         backend: str,
         operation: str,
         broken: bool,
+        cause: str = "",
     ) -> None:
-        """Log one request. `name`, `backend` and `operation` are the proxy's own words. (Written by hand: half of what
-        the rest of the proxy costs would be gone into an encoder and a calendar.)"""
+        """Log one request. `name`, `backend`, `operation` and `cause` are the proxy's own words. (Written by hand: half
+        of what the rest of the proxy costs would be gone into an encoder and a calendar.)"""
         if self._handed - self._written + len(self._lines) >= WAITING:
             self.lost += 1
             return
         if not self._lines:
             asyncio.get_running_loop().call_later(EVERY, self._hand_over)
         shown = quoted(path if len(path) <= PATH else path[:PATH] + "…")
-        more = ', "broken": true' * broken
+        more = (f', "cause": "{cause}"' if cause else "") + ', "broken": true' * broken
         self._lines.append(
             f'{{"time": "{self._time()}", "id": "{name}", "method": {quoted(method)}, "path": {shown},'
             f' "status": {status}, "bytes": {size}, "seconds": {seconds:.6f}, "backend": "{backend}",'

@@ -2,12 +2,13 @@
 
 What is asked for is read of the path as Forgejo's router would see it (router.py); what passes is the path as it came.
 
-1. `/-/shim/…` is the proxy's own (health.py, metrics.py), never the server's.
+1. `/-/shim` and what is below it is the proxy's own (health.py, metrics.py), never the server's.
 2. An operation that the shim knows: natively where the server has it, else by the flows, which ask the API in the
    caller's name first (flows/answer.py; rights.py keeps a yes for a short time). A stream that outlives that time is
    asked for again, and ends at the first no.
 3. `/swagger.v1.json` is the server's with what the proxy adds (swagger.py).
 4. Everything else passes through (relay.py).
+A request that has come through this proxy before is 508: its own address was given to it as the server behind.
 An error of the shim's is the JSON that Forgejo would give, with a `cause`. Each request is counted and logged once.
 """
 
@@ -17,7 +18,7 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,29 +30,40 @@ from aiohttp import web
 
 from ..capabilities import Capability
 from ..contract import FACE, Operation, recognise, recognise_addition, recognise_face
-from ..errors import BadRequest, ShimError, Unreachable
+from ..environment import Way
+from ..errors import BadRequest, NotForgejo, ShimError, Unreachable, loop
 from ..flows.answer import answer, capability, learn_from, question, refusal
 from ..flows.face import is_face_in_disguise, translate
 from ..flows.kept import State
-from ..flows.net import Broken, Net, Reply
+from ..flows.net import Broken, Reply
 from ..flows.pages import Reader
 from ..flows.server import Server
-from ..flows.websession import WebSession
 from ..models import Headers, WebCredentials
 from ..router import routed
 from ..state import MemoryState
 from .access import AccessLog
+from .aiohttp_inside import Outgoing
+from .changes import Changes, to_stderr
 from .headers import Network, Peer, is_listed, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, caller_of
 from .metrics import CONTENT_TYPE, Metrics
 from .relay import MARK, ask, break_off, head_in, pass_on, reply, wants_websocket, websocket
-from .rights import Caller, Rights
+from .rights import Afresh, Caller, Rights
+from .session import SharedSession
 from .swagger import SWAGGER, Swagger
-from .upstream import BEHIND, Upstream, UpstreamNet, head_of, pieces
+from .upstream import BEHIND, NAME, Upstream, UpstreamNet, head_of, pieces
 
-OWN = "/-/shim/"
+OWN = "/-/shim"
+FAILED = b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}'
 JSON = ("Content-Type", "application/json;charset=utf-8")
+UNBUFFERED = ("X-Accel-Buffering", "no")  # to nginx and those that do as it does: each piece at once, not many together
+ABOUT = f"""forgejo-shim %s
+
+{OWN}/healthz  whether the proxy is alive
+{OWN}/readyz   whether the server behind and the web session can be used
+{OWN}/metrics  figures for Prometheus
+"""
 LEFT = 499  # the status in log and metrics of a request whose caller went away before the answer
 
 
@@ -71,14 +83,9 @@ class Options:
     writes: bool = False
     own_is_apart: bool = False  # `/-/shim/…` is served at another address
     face: bool = False  # forgejo-proxy's routes stand below `/api/v1` too
-
-
-class SharedSession(WebSession):
-    """The web session of many callers: a sign-in goes on when the one who caused it has gone away, so that one that is
-    refused is known to be."""
-
-    async def sign_in(self, net: Net, seen: int) -> None:
-        await asyncio.shield(super().sign_in(net, seen))
+    version: str = ""
+    way: Way = field(default_factory=Way)
+    say: Callable[[str], None] = to_stderr  # tells the operator
 
 
 class Proxy:
@@ -87,8 +94,11 @@ class Proxy:
     def __init__(self, options: Options, log: AccessLog | None = None) -> None:
         self.options = options
         self.log = log
-        self.upstream = Upstream(options.upstream, limit=options.limit, idle=options.idle)
+        self.upstream = Upstream(
+            options.upstream, limit=options.limit, idle=options.idle, way=options.way, say=options.say
+        )
         self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
+        self.session.changes = Changes(f"{self.session.account} is signed in again", options.say)
         self.server = Server(options.upstream, self.session, options.state)
         self.rights = Rights(options.keep)
         self.streams = Streams(options.streams)
@@ -136,6 +146,8 @@ class Proxy:
         self, request: web.BaseRequest, name: str, path: str, query: str, operation: Operation | None
     ) -> web.StreamResponse:
         try:
+            if self.upstream.name in request.headers.getall(NAME, ()):
+                return await self._looped(request)
             if self.options.face and not (operation and operation.is_of_face) and is_face_in_disguise(path):
                 return await self._say(request, 404, "text/plain", b"404 page not found\n")
             if operation:
@@ -155,6 +167,21 @@ class Proxy:
         made.headers.append(("X-Request-Id", name))
         return await reply(request, made, self.options.idle, "web" if operation else "")
 
+    async def _looped(self, request: web.BaseRequest) -> web.StreamResponse:
+        """A request of this proxy's own that has come back: says so to itself (`Upstream` knows the name)."""
+        made = self._refusal(request, loop())
+        made.headers += [(NAME, self.upstream.name), ("Cache-Control", "no-store")]
+        return await reply(request, made, self.options.idle, "")
+
+    async def look(self) -> None:
+        """Ask the server behind once, so that the operator learns at the start what is wrong with it."""
+        try:
+            await self.health.reach()
+        except NotForgejo:
+            self.options.say(f"{self.options.upstream} answers, but not as a Forgejo; check the address")
+        except (ShimError, Broken):  # told already, or nothing that lasts
+            pass
+
     def _refusal(self, request: web.BaseRequest, error: ShimError) -> Reply:
         return self._fault(error) if type(error) is ShimError else refusal(error, self.peer(request).base_url)
 
@@ -162,10 +189,10 @@ class Proxy:
         """What nobody thought of: said to the operator by its place alone, since its text may be a caller's."""
         at = traceback.extract_tb(error.__traceback__)[-1]
         print(f"forgejo-shim: {type(error).__name__} at {at.filename}:{at.lineno}", file=sys.stderr, flush=True)
-        return Reply(500, [JSON], b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}')
+        return Reply(500, [JSON], FAILED, cause="proxy-failed")
 
     async def _other(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
-        if f"{path}/".startswith(OWN):
+        if is_own(path):
             if self.options.own_is_apart:
                 return await self._say(request, 404, "text/plain", b"404 page not found\n")
             return await self._own(request, path)
@@ -182,7 +209,9 @@ class Proxy:
     async def _own(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             return await self._say(request, 405, "text/plain", b"405 method not allowed\n")
-        match path.removeprefix(OWN):
+        match path.removeprefix(OWN).removeprefix("/"):
+            case "":
+                return await self._say(request, 200, "text/plain", (ABOUT % self.options.version).encode())
             case "healthz":
                 return await self._say(request, 200, "text/plain", b"alive\n")
             case "readyz":
@@ -234,7 +263,11 @@ class Proxy:
     ) -> web.StreamResponse:
         """Send a body that may outlive the time for which the caller's yes is kept."""
         assert not isinstance(made.body, bytes)
-        chunks = made.body if isinstance(made.body, AsyncIterator) else pieces(made.body)
+        if isinstance(made.body, AsyncIterator):
+            chunks = made.body
+            made.headers.append(UNBUFFERED)
+        else:
+            chunks = pieces(made.body)
 
         async def may() -> bool:
             reader = Reader(net, self.server, operation.repo, operation.query) if operation.repo else None
@@ -258,15 +291,15 @@ class Proxy:
         """Count and log a request at its end."""
         template = operation.template if operation else ""
         status = out.status if out is not None else LEFT
-        marked = out.headers.get(MARK) if out is not None else None
-        backend = marked or ("own" if f"{path}/".startswith(OWN) else "pass")
+        backend = (out.headers.get(MARK) if out is not None else None) or ("own" if is_own(path) else "pass")
         size = request.writer.output_size
         self.metrics.note(template, backend, status, seconds, size)
         if self.log:
             broken = request.transport is None or request.transport.is_closing()
+            cause = out.cause if isinstance(out, Outgoing) else ""
             given = request.raw_path.partition("?")[0]
             shown = given if given.startswith("/") else "-"  # http://name:password@host/ may be sent, too
-            self.log.note(name, request.method, shown, status, size, seconds, backend, template, broken)
+            self.log.note(name, request.method, shown, status, size, seconds, backend, template, broken, cause)
 
     async def _ask(self, request: web.BaseRequest, target: str = "") -> aiohttp.ClientResponse:
         return await ask(request, self.upstream, self.peer(request), self.options.identity, target)
@@ -295,18 +328,13 @@ class Proxy:
             self.log.close()
 
 
+def is_own(path: str) -> bool:
+    """Whether a path is the proxy's own and never the server's."""
+    return path == OWN or path.startswith(f"{OWN}/")
+
+
 def known(method: str, path: str, query: str, *, face: bool) -> Operation | None:
     """The operation that a request asks for: of forgejo-proxy's (`face`: below `/api/v1` too), the additions or the
     contract."""
     ours = recognise_face(method, path, query, everywhere=face)
     return ours or recognise_addition(method, path, query) or recognise(method, path, query)
-
-
-class Afresh:
-    """A caller's yes's, none of which is believed any more; a new one is kept."""
-
-    def __init__(self, caller: Caller) -> None:
-        self.add = caller.add
-
-    def __contains__(self, repo: object) -> bool:
-        return False

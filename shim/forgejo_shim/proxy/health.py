@@ -74,6 +74,11 @@ class Health:
         return Ready(upstream, await _part(self._web_session) if upstream.ok else UNKNOWN)
 
     async def _upstream(self) -> Part:
+        await self.reach()
+        return Part(True, "reachable")
+
+    async def reach(self) -> None:
+        """Ask the server behind for its version. Raises ShimError if that is no Forgejo's answer."""
         answer = await self._net.api(f"{API}/version")
         body = await beginning(answer)
         if answer.status >= 500:
@@ -81,7 +86,6 @@ class Health:
         refused = answer.status in (401, 403) and is_forgejos(answer.status, "", body)  # where all wants a sign-in
         if not refused and not (answer.status == 200 and _has_version(body)):
             raise NotForgejo("the server is no Forgejo")
-        return Part(True, "reachable")
 
     async def _web_session(self) -> Part:
         session = self._server.session

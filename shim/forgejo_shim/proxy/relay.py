@@ -9,12 +9,14 @@ is closed before its length is reached or its last chunk is sent, so that nobody
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
 
 import aiohttp
-from aiohttp import WSMsgType, web
+from aiohttp import HttpVersion11, WSMsgType, web
 
 from ..errors import BadRequest, ShimError, Unreachable
 from ..flows.net import CHUNK, Broken, Reply
@@ -27,10 +29,11 @@ AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing
 
 
 class _OrBreakOff:
-    """What breaks closes the connection; what is no fault of ours ends there."""
+    """What breaks closes the connection; what is no fault of ours ends there. `out` is told the cause."""
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, out: Outgoing) -> None:
         self.request = request
+        self.out = out
 
     def __enter__(self) -> None:
         pass
@@ -38,12 +41,16 @@ class _OrBreakOff:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
         if isinstance(error, Exception | asyncio.CancelledError):
             break_off(self.request)
+        if isinstance(error, ShimError):
+            self.out.cause = error.cause
+        elif isinstance(error, Broken | aiohttp.ClientPayloadError):
+            self.out.cause = "unreachable"
         return isinstance(error, Broken | ShimError | aiohttp.ClientError | OSError)
 
 
 async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[bytes], idle: float) -> Outgoing:
     """Stream chunks to the caller. What breaks closes the connection."""
-    with _OrBreakOff(request):
+    with _OrBreakOff(request, out):
         await out.prepare(request)
         async with aclosing(chunks):  # type: ignore[type-var]
             async for chunk in chunks:
@@ -55,7 +62,7 @@ async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[by
 
 async def send_whole(request: web.BaseRequest, out: Outgoing, body: bytes, idle: float) -> Outgoing:
     """Send a body that is all there. What breaks closes the connection."""
-    with _OrBreakOff(request):
+    with _OrBreakOff(request, out):
         await out.prepare(request)
         if len(body) <= AT_ONCE and request.transport and not request.transport.get_write_buffer_size():
             await out.write_eof(body)  # it cannot wait, and a time limit costs as much as the answer's head
@@ -66,9 +73,14 @@ async def send_whole(request: web.BaseRequest, out: Outgoing, body: bytes, idle:
 
 
 def break_off(request: web.BaseRequest) -> None:
-    """Close the caller's connection at once."""
-    if request.transport is not None:
-        request.transport.abort()
+    """Close the caller's connection at once. To HTTP/1.0 the end of the connection may be that of an answer, so there
+    it is a reset (nginx asks in HTTP/1.0 if it is not told otherwise)."""
+    if request.transport is None:
+        return
+    wire = request.transport.get_extra_info("socket")
+    if request.version < HttpVersion11 and wire is not None:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.transport.abort()
 
 
 async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str = "web") -> Outgoing:
@@ -77,6 +89,7 @@ async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str
     body = made.body
     if isinstance(body, bytes):
         out = Outgoing(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
+        out.cause = made.cause
         return await send_whole(request, out, b"" if request.method == "HEAD" else body, idle)
     chunks = body if isinstance(body, AsyncIterator) else pieces(body)
     return await send(request, Outgoing(made.status, None, headers), chunks, idle)

@@ -1,6 +1,7 @@
 """Serving: from an address that listens to the last answer.
 
-Rules: a signal (TERM, INT) ends the listening at once; answers under way may end within `drain` seconds, then their
+Rules: a signal (TERM, INT, and HUP unless it is ignored, as under nohup) ends the listening at once; answers under way
+may end within `drain` seconds, then their
 connections are closed; a second signal closes them at once. A request's head has to come within `HEAD` seconds, and an
 idle connection is kept for as long. A head that is too long or cannot be read is answered in JSON that repeats nothing
 of it, and logged nowhere.
@@ -115,13 +116,17 @@ async def serve(
             if address:
                 runners.append(await _listen(Front(handle), address))
         signals: asyncio.Queue[None] = asyncio.Queue()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_IGN and number is signal.SIGHUP:
+                continue
             loop.add_signal_handler(number, signals.put_nowait, None)
         _more_descriptors()
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not look at it again
         ready()
+        looking = asyncio.create_task(proxy.look())
         await signals.get()
+        looking.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain):
                 await _drained(runners, signals)

@@ -2,12 +2,14 @@
 
 Rules: paths and queries are sent as they came, byte for byte; nothing is decoded, followed, retried or kept in a jar. A
 connection that fails is a ShimError that says so, and one that breaks off later is Broken. At most `limit` requests are
-under way at once; who waits longer than `patience` seconds for a place gets a 503.
+under way at once; who waits longer than `patience` seconds for a place gets a 503. Each request carries this proxy's
+name, so that one that comes back here is known.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -18,10 +20,12 @@ import aiohttp
 from yarl import URL
 
 from ..contract import question_headers
-from ..errors import NotNow, Unreachable
+from ..environment import Way
+from ..errors import NotNow, Unreachable, loop
 from ..flows.net import CHUNK, Answer, Broken
 from ..models import Headers
 from .aiohttp_inside import Request, limit_silence
+from .changes import Changes, reason, to_stderr
 
 T = TypeVar("T")
 
@@ -31,14 +35,27 @@ TURNS = 4  # looks within the time for which a head is waited for
 CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
 PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
+NAME = "X-Forgejo-Shim-Name"  # of a request: the proxies it came through; of a 508: the one it came back to
 BEHIND = "the server behind"  # what callers are told of it: its address is not theirs to know
 
 
 class Upstream:
     """Requests to the server at `base_url`. Used within the running loop; `close` at the end."""
 
-    def __init__(self, base_url: str, *, limit: int = 512, idle: float = 600.0, patience: float = 10.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        limit: int = 512,
+        idle: float = 600.0,
+        patience: float = 10.0,
+        way: Way | None = None,
+        say: Callable[[str], None] = to_stderr,
+    ) -> None:
+        way = way or Way()
         self.base_url = base_url
+        self.name = os.urandom(12).hex()
+        self.changes = Changes(f"{base_url} answers again", say)
         self.idle = idle
         parts = urlsplit(base_url)
         self._scheme, self._authority, self._prefix = parts.scheme, parts.netloc, parts.path
@@ -49,7 +66,8 @@ class Upstream:
         self._untimed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
         self.sent = 0
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=way.tls()),
+            proxy=way.proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             request_class=Request,
@@ -73,23 +91,44 @@ class Upstream:
             asking = self._session.request(
                 method,
                 self.url(target),
-                headers=spelled_alike(headers),
+                headers=spelled_alike([*headers, (NAME, self.name)]),
                 skip_auto_headers=None if body is None and method in ("GET", "HEAD") else AUTO,
                 data=body,
                 allow_redirects=False,
                 timeout=self._untimed if body is None else self._timed,
             )
             if body is not None:  # it may take its time, and only then is the head waited for
-                return await asking
-            answer = await self._heads.come(asking)
-            limit_silence(answer, self.idle)
-            return answer
-        except TimeoutError:
-            raise Unreachable(f"{BEHIND} did not answer in time; try again later") from None
+                answer = await asking
+            else:
+                answer = await self._heads.come(asking)
+                limit_silence(answer, self.idle)
+            return self._looked_at(answer)
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{BEHIND} cannot be reached ({type(error).__name__}); try again later") from None
+            raise self._lost(error) from None
         finally:
             self._places.release()
+
+    def _looked_at(self, answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+        """The answer, if it is the server's. Raises Loop, or Unreachable for the word of a proxy on the way."""
+        if answer.status == 508 and self.name in answer.headers.getall(NAME, ()):
+            answer.close()
+            self.changes.fails(
+                "loop", f"{self.base_url} is this proxy itself; give --upstream the address of a Forgejo"
+            )
+            raise loop()
+        if answer.status == 407:  # a server has no such answer, and the credentials for it are not the caller's
+            answer.close()
+            raise self._said("the proxy on the way wants other credentials")
+        if self.changes.trouble:
+            self.changes.works()
+        return answer
+
+    def _lost(self, error: BaseException) -> Unreachable:
+        return self._said(reason(error))
+
+    def _said(self, why: str) -> Unreachable:
+        self.changes.fails(why, f"{self.base_url} cannot be reached: {why}")
+        return Unreachable(f"{BEHIND} cannot be reached: {why}; try again later")
 
     async def take_place(self) -> None:
         """Wait for one of the places for requests under way. Raises NotNow."""
@@ -109,7 +148,7 @@ class Upstream:
         try:
             return await self._session.ws_connect(
                 self.url(target),
-                headers=spelled_alike(headers),
+                headers=spelled_alike([*headers, (NAME, self.name)]),
                 protocols=protocols,
                 autoping=False,
                 autoclose=False,
@@ -119,7 +158,7 @@ class Upstream:
         except aiohttp.WSServerHandshakeError:
             return None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{BEHIND} cannot be reached ({type(error).__name__}); try again later") from None
+            raise self._lost(error) from None
 
     async def close(self) -> None:
         self._heads.close()

@@ -27,6 +27,7 @@ from requests.auth import AuthBase
 
 from ..client import REDIRECTS
 from ..contract import API
+from ..environment import Session
 from ..errors import ShimError, Unreadable
 from ..network import reaching
 from ..requests_adapter import base_url_of
@@ -160,7 +161,7 @@ def _from_near(source: str, name: str) -> bytes:
 def _fetched(url: str, caller: Caller) -> bytes:
     """The body of the 200 that `url` leads to."""
     name = _shown(url)
-    with requests.Session() as session:
+    with Session(url) as session:
         session.auth = caller
         for _ in range(REDIRECTS + 1):
             with reaching(_shown(url)), _answer(session, url, caller.timeout) as response:

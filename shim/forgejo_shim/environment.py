@@ -1,0 +1,122 @@
+"""How a server is reached, as the environment says: which certificates are trusted, and through which proxy.
+
+The typed client, the command (both on `requests`) and the proxy (aiohttp) obey the same:
+
+- Certificates: the first that is given of `ca_file` (an argument), FORGEJO_SHIM_CA_FILE, `ca_file` of the config file,
+  REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR; else those that `requests` brings (certifi). Each
+  stands alone: what it names is trusted in the place of the others, and not beside them.
+- Proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in both spellings, read by `requests` for all.
+
+Rules: nothing is taken from a .netrc file. Messages name variables, never the value of a proxy's, which may hold a
+password.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests import certs
+from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from urllib3.util.ssl_ import create_urllib3_context
+
+from .errors import ShimError
+
+CA_FILE = "FORGEJO_SHIM_CA_FILE"
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way to one server: a file or folder of trusted certificates (None: certifi's) and the proxy's address."""
+
+    ca: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+
+    def tls(self) -> ssl.SSLContext:
+        """TLS as `requests` has it, for others."""
+        context = create_urllib3_context()
+        context.set_alpn_protocols(["http/1.1"])
+        _load(context, self.ca or certs.where())
+        return context
+
+
+def way_to(base_url: str, ca_file: str | None = None) -> Way:
+    """The way to the server at `base_url`; `ca_file` is the config file's. Raises ShimError for what cannot be used."""
+    proxy = _proxy_to(base_url)
+    is_needed = any(address.lower().startswith("https:") for address in (base_url, proxy or ""))
+    return Way(_trusted(ca_file) if is_needed else None, proxy)
+
+
+class Session(requests.Session):
+    """A session that trusts the certificates of `way_to`, or of `ca_file` alone if that is given."""
+
+    def __init__(self, base_url: str, ca_file: str | None = None) -> None:
+        super().__init__()
+        self._ca = _usable("ca_file", ca_file) if ca_file else way_to(base_url).ca
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        ca = self._ca if verify in (None, True) else None
+        return super().merge_environment_settings(url, proxies, stream, ca or verify, cert)
+
+
+def _trusted(ca_file: str | None) -> str | None:
+    for name, path in _named(ca_file):
+        if path:
+            return _usable(name, path)
+    return None
+
+
+def _named(ca_file: str | None) -> Iterator[tuple[str, str | None]]:
+    yield CA_FILE, os.environ.get(CA_FILE)
+    yield "ca_file of the config file", ca_file
+    for name in CA_VARIABLES:
+        yield name, os.environ.get(name)
+
+
+def _usable(name: str, path: str) -> str:
+    """The path, if certificates can be read there. Raises ShimError."""
+    if name == "SSL_CERT_DIR" and os.pathsep in path and not os.path.exists(path):
+        raise ShimError(f"{name} names several folders; name one, or a file with {CA_FILE}")
+    try:
+        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path)
+    except ssl.SSLError:
+        why = "holds no certificate in PEM"
+    except (OSError, ValueError) as error:
+        why = f"cannot be read ({getattr(error, 'strerror', None) or 'no such path'})"
+    else:
+        return path
+    raise ShimError(f"the file of trusted certificates that {name} names {why}; name another: {path!a}")
+
+
+def _load(context: ssl.SSLContext, path: str) -> None:
+    if os.path.isdir(path):
+        context.load_verify_locations(capath=path)
+    else:
+        context.load_verify_locations(cafile=path)
+
+
+def _proxy_to(base_url: str) -> str | None:
+    """The proxy that `requests` would take, None for none. Raises ShimError."""
+    found = select_proxy(base_url, get_environ_proxies(base_url))
+    if not found:
+        return None
+    try:
+        parts = urlsplit(str(prepend_scheme_if_needed(found, "http")))  # type: ignore[no-untyped-call]
+        if parts.scheme and parts.hostname and parts.port != 0:
+            return parts.geturl()
+    except ValueError:  # the port, or a bracket
+        pass
+    raise ShimError(f"{proxy_variable(base_url)} names no address of a proxy; give http://HOST:PORT")
+
+
+def proxy_variable(base_url: str) -> str:
+    """The variable that names the proxy to a server."""
+    scheme = urlsplit(base_url).scheme.lower()
+    names = [spelled for name in (f"{scheme}_proxy", "all_proxy") for spelled in (name, name.upper())]
+    return next((name for name in names if os.environ.get(name)), f"{scheme.upper()}_PROXY")

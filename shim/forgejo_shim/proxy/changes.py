@@ -1,0 +1,81 @@
+"""What the operator is told on stderr: a line when the server behind or the web session fails, and when it works again.
+
+Rules: a line is about a change, never about a request; after a line about a thing there is none for `QUIET` seconds,
+then one if it is in another state by then. No credential, and what came from a server speaks to no terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+
+import aiohttp
+
+QUIET = 10.0  # seconds
+
+# In this order: a certificate's error is one of TLS, which is one of connecting.
+_REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (aiohttp.ClientHttpProxyError, "the proxy on the way refuses to connect to it"),
+    (aiohttp.ClientProxyConnectionError, "the proxy on the way does not answer"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
+    (ssl.SSLError, "it does not speak TLS as it should"),
+    (socket.gaierror, "its name is not known"),
+    (ConnectionRefusedError, "the connection is refused"),
+    (TimeoutError, "it does not answer in time"),
+    (aiohttp.ServerDisconnectedError, "it closes the connection without an answer"),
+    (aiohttp.ClientResponseError, "its answer is no HTTP"),
+)
+
+
+def reason(error: BaseException) -> str:
+    """Why there is no answer, in words of our own: what libraries say can hold addresses and credentials."""
+    links = [error, getattr(error, "os_error", None), getattr(error, "certificate_error", None), error.__cause__]
+    for kind, words in _REASONS:
+        if any(isinstance(link, kind) for link in links):
+            return words
+    return "the connection fails"
+
+
+def to_stderr(line: str) -> None:
+    """Tell the operator."""
+    shown = "".join(sign if sign.isprintable() else "?" for sign in line)
+    print(f"forgejo-shim: {shown}", file=sys.stderr, flush=True)
+
+
+class Changes:
+    """The state of one thing as it was said last; `works` is the line that says that the trouble is over. It begins
+    without trouble. Used within a loop."""
+
+    def __init__(self, works: str, say: Callable[[str], None] = to_stderr, quiet: float = QUIET) -> None:
+        self.trouble = ""  # what is wrong now, in a word that stays the same while it is; "" is nothing
+        self._said = ""
+        self._line = self._works = works
+        self._say = say
+        self._quiet = quiet
+        self._waits = False
+
+    def fails(self, trouble: str, line: str) -> None:
+        """Note what is wrong, and the line that says so."""
+        self.trouble, self._line = trouble, line
+        self._tell()
+
+    def works(self) -> None:
+        """Note that nothing is."""
+        if self.trouble:
+            self.trouble, self._line = "", self._works
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._waits or self.trouble == self._said:
+            return
+        self._said = self.trouble
+        self._say(self._line)
+        self._waits = True
+        asyncio.get_running_loop().call_later(self._quiet, self._look_again)
+
+    def _look_again(self) -> None:
+        self._waits = False
+        self._tell()
