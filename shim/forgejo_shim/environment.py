@@ -21,8 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests import certs
-from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, prepend_scheme_if_needed, select_proxy
 from urllib3.util.ssl_ import create_urllib3_context
 
 from .errors import ShimError
@@ -42,7 +41,7 @@ class Way:
         """TLS as `requests` has it, for others."""
         context = create_urllib3_context()
         context.set_alpn_protocols(["http/1.1"])
-        _load(context, self.ca or certs.where())
+        _load(context, self.ca or DEFAULT_CA_BUNDLE_PATH)
         return context
 
 
