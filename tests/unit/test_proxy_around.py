@@ -29,9 +29,7 @@ from small import Small
 from test_serve import served
 
 clause = pytest.mark.clause
-needs_nginx = pytest.mark.skipif(
-    PROGRAM is None, reason="not run: there is no nginx here (nginx-light)"
-)
+needs_nginx = pytest.mark.skipif(PROGRAM is None, reason="not run: there is no nginx here (nginx-light)")
 ROW = b"2026-01-02T03:04:05.0000000Z row %d\n"
 
 
