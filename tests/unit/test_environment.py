@@ -215,5 +215,5 @@ def test_a_proxy_on_the_way_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with Running("http://forge.example", way=Way(proxy=nowhere), say=told.append) as proxy:
-        assert "proxy on the way does not answer" in proxy.get("/").json()["message"]
-    assert told == ["http://forge.example cannot be reached: the proxy on the way does not answer"]
+        assert "proxy does not answer" in proxy.get("/").json()["message"]
+    assert told == ["http://forge.example cannot be reached: the proxy does not answer"]

@@ -7,36 +7,27 @@ then one if it is in another state by then. No credential, and what came from a 
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 import sys
 from collections.abc import Callable
 
 import aiohttp
 
+from .. import network
+
 QUIET = 10.0  # seconds
 
-# In this order: a certificate's error is one of TLS, which is one of connecting.
-_REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
-    (aiohttp.ClientHttpProxyError, "the proxy on the way refuses to connect to it"),
-    (aiohttp.ClientProxyConnectionError, "the proxy on the way does not answer"),
-    (ssl.SSLCertVerificationError, "its certificate is not trusted"),
-    (ssl.SSLError, "it does not speak TLS as it should"),
-    (socket.gaierror, "its name is not known"),
-    (ConnectionRefusedError, "the connection is refused"),
-    (TimeoutError, "it does not answer in time"),
+# What aiohttp has classes of its own for; all else is in network.py's words.
+_OF_AIOHTTP: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ClientHttpProxyError, "the proxy refuses to connect to it"),
+    (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
     (aiohttp.ServerDisconnectedError, "it closes the connection without an answer"),
-    (aiohttp.ClientResponseError, "its answer is no HTTP"),
+    (aiohttp.ClientResponseError, network.NO_HTTP),
 )
 
 
 def reason(error: BaseException) -> str:
     """Why there is no answer, in words of our own: what libraries say can hold addresses and credentials."""
-    links = [error, getattr(error, "os_error", None), getattr(error, "certificate_error", None), error.__cause__]
-    for kind, words in _REASONS:
-        if any(isinstance(link, kind) for link in links):
-            return words
-    return "the connection fails"
+    return next((words for kind, words in _OF_AIOHTTP if isinstance(error, kind)), None) or network.reason(error)
 
 
 def to_stderr(line: str) -> None:
