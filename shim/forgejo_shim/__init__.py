@@ -31,7 +31,7 @@ from .errors import (
 )
 from .flows.kept import State
 from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
-from .requests_adapter import ShimAdapter, mount
+from .requests_adapter import Backend, ShimAdapter, backend_of, mount, task_of
 from .state import MemoryState, SessionFile, SQLiteState
 
 __version__ = "0.1.0"
@@ -74,5 +74,7 @@ __all__ = [
     "WebCookie",
     "WebCredentials",
     "WebLogin",
+    "backend_of",
     "mount",
+    "task_of",
 ]

@@ -62,7 +62,7 @@ from .flows.kept import State
 from .flows.net import JSON_LIMIT
 from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .network import reaching
-from .requests_adapter import base_url_of, mount
+from .requests_adapter import Backend, backend_of, base_url_of, mount, task_of
 from .state import SessionFile
 from .web import actions, read_first_runs, read_run_numbered, read_runs
 
@@ -413,8 +413,8 @@ class Log:
     def __init__(self, response: requests.Response, base_url: str) -> None:
         self._response = response
         self._base_url = base_url
-        self.backend: str = response.backend  # type: ignore[attr-defined]
-        self.task: int | None = response.task  # type: ignore[attr-defined]
+        self.backend: Backend = backend_of(response) or "native"
+        self.task = task_of(response)
         self.last_modified: str | None = response.headers.get("Last-Modified")
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         length = response.headers.get("Content-Length", "")

@@ -12,16 +12,17 @@ that it causes. The adapter wraps the one that was mounted before, so retries an
 
 from __future__ import annotations
 
+import copy
 import hashlib
-import http.client
 import io
 import os
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, Literal, NoReturn, SupportsIndex, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -29,13 +30,14 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
+from .answer_body import received
 from .capabilities import Capabilities, Capability
 from .contract import API, WRITES, Operation, as_caller, question_headers, recognise, recognise_addition
 from .errors import ShimError
 from .flows import by_number
 from .flows.answer import answer, capability, learn_from, refusal
 from .flows.kept import State
-from .flows.net import CHUNK, Answer, Broken, Reply, Started, run
+from .flows.net import ERROR_LIMIT, Answer, Broken, Reply, Started, run
 from .flows.server import Server
 from .flows.trial import try_web
 from .flows.websession import WebSession
@@ -62,12 +64,14 @@ def mount(
     `web` is the account that reads the web UI where the server lacks an operation: a `WebLogin`, a `WebCookie`, or None
     for anonymous. `state` keeps facts about the server (memory by default), `session_file` the web session. `writes`:
     whether rerun and cancel are offered, which the web account does for who may write.
+    Mounted again on the same session, it takes the place of what was mounted before.
     Raises ShimError if `base_url` is no http(s) address or holds credentials.
     """
     base_url = base_url_of(base_url)
-    adapter = ShimAdapter(
-        base_url, session.get_adapter(base_url + "/"), web, state or MemoryState(), session_file, writes
-    )
+    inner = session.get_adapter(base_url + "/")
+    if isinstance(inner, ShimAdapter) and inner.base_url == base_url:
+        inner = inner.inner
+    adapter = ShimAdapter(base_url, inner, web, state or MemoryState(), session_file, writes)
     for alike in _with_and_without_port(base_url):
         session.mount(alike + "/", adapter)
     return adapter
@@ -102,10 +106,26 @@ def base_url_of(text: str) -> str:
     return url.rstrip("/")
 
 
-class ShimAdapter(HTTPAdapter):
+Backend = Literal["native", "web"]
+
+
+def backend_of(response: requests.Response) -> Backend | None:
+    """Where an answer came from: "native" or "web". None if it does not tell: it did not come through a mounted
+    session, or is one that a cache or a recording gave again."""
+    return getattr(response, "backend", None)
+
+
+def task_of(response: requests.Response) -> int | None:
+    """The task id that a log of the web is proved to be of. None if there is none, or if it does not tell."""
+    return getattr(response, "task", None)
+
+
+class ShimAdapter(BaseAdapter):
     """Mounted on a Forgejo's base URL; see the module's docstring.
 
-    Every response has `backend`, "native" or "web", and `task`: the task id that a log of the web is proved to be of.
+    Every response has `backend` and `task`, which `backend_of` and `task_of` read. What else an adapter has
+    (`max_retries`, `poolmanager`) is that of the wrapped one, `inner`. A copy signs in for itself; a pickle is refused
+    with TypeError, since it would hold the web account.
     """
 
     def __init__(
@@ -117,10 +137,10 @@ class ShimAdapter(HTTPAdapter):
         session_file: SessionFile | None,
         writes: bool = False,
     ) -> None:
-        super().__init__()
         self.base_url = base_url
         self.inner = inner
         self.writes = writes
+        self._anew = partial(type(self), base_url, web=web, state=state, session_file=session_file, writes=writes)
         account = web.user if isinstance(web, WebLogin) else "cookie"
         kept = session_file.load(base_url, account) if session_file and web else {}
         on_change = (lambda cookies: session_file.save(base_url, account, cookies)) if session_file else None
@@ -151,6 +171,7 @@ class ShimAdapter(HTTPAdapter):
                 response = _marked(self.pass_on(request, how), "native")
                 if not self._is_absent(net, operation, response):
                     return response
+                response.close()
             headers = Headers((name, _text(value)) for name, value in request.headers.items())
             reply = run(answer(net, self.server, operation, headers, self._allowed_for(request), self.writes))
         except ShimError as error:
@@ -160,7 +181,9 @@ class ShimAdapter(HTTPAdapter):
             reply = None
         if reply is None:
             raise lost  # not where it was caught, so that it keeps its own context
-        return _marked(self.build_response(request, _raw(reply, request.method or "")), "web", reply.task)
+        raw = received(reply, request.method or "", request.path_url)
+        made = HTTPAdapter.build_response(cast(HTTPAdapter, self), request, raw)
+        return _marked(made, "web", reply.task)
 
     def pass_on(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
         """Send one request through the wrapped adapter."""
@@ -210,10 +233,38 @@ class ShimAdapter(HTTPAdapter):
     def close(self) -> None:
         """Close the wrapped adapter."""
         self.inner.close()
-        super().close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "inner" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    @property
+    def max_retries(self) -> Any:
+        """The wrapped adapter's, to be read and set."""
+        return cast(HTTPAdapter, self.inner).max_retries
+
+    @max_retries.setter
+    def max_retries(self, value: Any) -> None:
+        cast(HTTPAdapter, self.inner).max_retries = value
+
+    def __copy__(self) -> ShimAdapter:
+        return self._anew(self.inner)
+
+    def __deepcopy__(self, copied: dict[int, Any]) -> ShimAdapter:
+        return self._anew(copy.deepcopy(self.inner, copied))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            f"a session that forgejo_shim is mounted on for {self.base_url} cannot be pickled, since the pickle would"
+            " hold its web account; make and mount one where it is to be used"
+        )
 
     def _operation(self, request: requests.PreparedRequest, proxies: Any) -> Operation | None:
-        target = self.request_url(request, proxies)
+        asked_of = urlsplit(request.url or "")[:2]
+        if all(asked_of != urlsplit(alike)[:2] for alike in _with_and_without_port(self.base_url)):
+            return None  # another server's, where somebody mounted the adapter there too
+        target = HTTPAdapter.request_url(cast(HTTPAdapter, self), request, proxies)
         if not target.startswith("/"):  # to a proxy: the whole URL, from which urllib3 takes dot segments out
             target = urllib3.util.parse_url(target).request_uri
         path, _, query = target.partition("?")
@@ -225,9 +276,9 @@ class ShimAdapter(HTTPAdapter):
         return None if found and found.template in WRITES and not self.writes else found
 
     def _is_absent(self, net: _Net, operation: Operation, response: requests.Response) -> bool:
-        """Whether a native answer says that the operation is absent; what it tells is noted."""
+        """Whether a native answer says that the operation is absent; what it tells is noted, its body stays whole."""
         kind = response.headers.get("Content-Type", "")
-        text = response.content if response.status_code == 404 and kind.startswith("text/plain") else b""
+        text = _looked_at(response) if response.status_code == 404 and kind.startswith("text/plain") else b""
         return run(learn_from(net, self.server, operation, response.status_code, kind, text))
 
     def _allowed_for(self, request: requests.PreparedRequest) -> set[str]:
@@ -317,118 +368,38 @@ class _Answer:
     """An open response of the wrapped adapter, in the form that flows read."""
 
     def __init__(self, response: requests.Response) -> None:
-        self.response = response
+        self.raw = response.raw
         self.status = response.status_code
-        self.headers = Headers(response.raw.headers.items())
+        self.headers = Headers(self.raw.headers.items())
 
     async def read(self, size: int) -> bytes:
         try:
-            data: bytes = self.response.raw.read(size)
+            data: bytes = self.raw.read(size)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Broken(f"{type(error).__name__} while the answer was read") from error
         return data
 
     async def close(self) -> None:
-        self.response.close()
+        self.raw.close()
+        self.raw.release_conn()
 
 
-class _Made(io.RawIOBase):
-    """A body that a flow makes as it is read. What breaks it is raised as urllib3 does, so that `requests` sees it."""
-
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            try:
-                self._rest = memoryview(run(_next(self._chunks)))
-            except StopAsyncIteration:
-                return 0
-            except (ShimError, Broken) as error:
-                raise urllib3.exceptions.ProtocolError(f"the answer breaks off: {error}") from error
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
+def _looked_at(response: requests.Response) -> bytes:
+    """The beginning of a body, decoded; the body can then be read as if nobody had looked at it. Raises Broken."""
+    answer, headers = _Answer(response), response.raw.headers
+    start = run(answer.read(ERROR_LIMIT))
+    reply = Reply(response.status_code, list(headers.items()), Started(answer, start))
+    response.raw = received(reply, response.request.method or "", response.request.path_url)
+    try:
+        return urllib3.HTTPResponse(io.BytesIO(start), headers, preload_content=False).read(decode_content=True)
+    except urllib3.exceptions.DecodeError:
+        return start
 
 
-class _Flowing(urllib3.HTTPResponse):
-    """A response whose body a flow makes; each piece of it is given out as soon as it is there."""
-
-    def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes, None, None]:
-        assert self._fp is not None
-        while piece := self._fp.read(amt or CHUNK):
-            yield piece
-
-
-async def _next(chunks: AsyncIterator[bytes]) -> bytes:
-    return await anext(chunks)
-
-
-class _Relayed(urllib3.HTTPResponse):
-    """An open download handed on: the response that it came in streams it, without a copy in between, and gives its
-    connection back. `start` was read of it already and comes first."""
-
-    def __init__(self, inner: urllib3.HTTPResponse, start: bytes, **head: Any) -> None:
-        super().__init__(body=inner, **head)
-        self._inner = inner
-        self._start = start
-        if self.length_remaining:
-            self.length_remaining -= len(start)
-
-    def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes, None, None]:
-        if start := self._begin(None):
-            yield start
-        yield from self._inner.stream(amt, decode_content=False)  # a log is never encoded: flows/pages.py sees to it
-
-    def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
-        start = self._begin(amt)
-        if amt is not None and len(start) == amt:
-            return start
-        return start + super().read(None if amt is None else amt - len(start), False, cache_content)
-
-    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
-        return self._begin(amt) or super().read1(amt, False)
-
-    def tell(self) -> int:
-        return self._inner.tell() - len(self._start)
-
-    def release_conn(self) -> None:
-        self._inner.release_conn()
-
-    def _begin(self, amt: int | None) -> bytes:
-        part, self._start = self._start[:amt], b"" if amt is None else self._start[amt:]
-        return part
-
-
-def _raw(reply: Reply, method: str) -> urllib3.HTTPResponse:
-    """What `requests` wants as a response's `raw`: without an original response, so that no cookie is taken from it."""
-    body, headers = reply.body, urllib3.HTTPHeaderDict(reply.headers)
-    head: dict[str, Any] = {
-        "headers": headers,
-        "status": reply.status,
-        "reason": http.client.responses.get(reply.status, ""),
-        "preload_content": False,
-        "decode_content": False,
-        "request_method": method,
-    }
-    start = b""
-    if isinstance(body, Started):
-        start, body = body.start, body.answer
-    if isinstance(body, _Answer):
-        return _Relayed(body.response.raw, start, **head)
-    if isinstance(body, bytes):
-        headers["Content-Length"] = str(len(body))
-        return urllib3.HTTPResponse(body=io.BytesIO(body), **head)
-    return _Flowing(body=_Made(cast(AsyncIterator[bytes], body)), **head)
-
-
-def _marked(response: requests.Response, backend: str, task: int | None = None) -> requests.Response:
+def _marked(response: requests.Response, backend: Backend, task: int | None = None) -> requests.Response:
     response.backend = backend  # type: ignore[attr-defined]
     response.task = task  # type: ignore[attr-defined]
+    response.__attrs__ = [*getattr(response, "__attrs__", []), "backend", "task"]  # what a pickle of it keeps
     return response
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("spec.",),
     ("flows.",),
     ("environment", "files", "network", "state", "arguments"),
-    ("requests_adapter", "proxy."),
+    ("answer_body", "requests_adapter", "proxy."),
     ("download", "client", "spec.sources"),
     ("__init__",),
     ("cli.", "__main__"),
