@@ -2,8 +2,8 @@
 
 Rules: the answer is put into the form in which a server sends it, and http.client and urllib3 read it as they read any
 other. So every way to read, keep or wrap it is theirs, and its bytes are in one place only. A body of known length is
-framed by its Content-Length; any other comes in chunks, each as soon as it is made. What breaks off ends before its
-frame does, or raises what urllib3 would: it is never taken for whole. Closing it early closes what it is made from.
+framed by its Content-Length; any other comes in chunks, each as soon as it is made. What breaks off raises what
+urllib3 would raise, however it is read: it is never taken for whole. Closing it early closes what it is made from.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def received(reply: Reply, method: str, url: str) -> urllib3.HTTPResponse:
     headers = urllib3.HTTPHeaderDict(reply.headers)
     if isinstance(reply.body, bytes):
         headers["Content-Length"] = str(len(reply.body))
-    read, close = _body(reply.body)
+    read, close = _body(reply)
     length = headers.get("Content-Length", "")
     if length.isascii() and length.isdecimal():
         frame = f"Content-Length: {length}"
@@ -62,13 +62,14 @@ def received(reply: Reply, method: str, url: str) -> urllib3.HTTPResponse:
     return response
 
 
-def _body(body: bytes | Answer | AsyncIterator[bytes]) -> tuple[Read, Callable[[], object]]:
+def _body(reply: Reply) -> tuple[Read, Callable[[], object]]:
     """What reads the next piece of a body, and what closes it."""
+    body = reply.body
     if isinstance(body, bytes):
         return io.BytesIO(body).read, lambda: None
     if isinstance(body, AsyncIterator):
         made = cast("AsyncGenerator[bytes, None]", body)  # what flows give is a generator, which can be closed
-        return lambda size: run(_next(made)), lambda: run(_closed(made))
+        return lambda size: run(_next(made)), lambda: run(_closed(made, reply.begun))
     return lambda size: run(body.read(size)), lambda: run(body.close())
 
 
@@ -79,8 +80,10 @@ async def _next(made: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
-async def _closed(made: AsyncGenerator[bytes, None]) -> None:
+async def _closed(made: AsyncGenerator[bytes, None], begun: Answer | None) -> None:
     await made.aclose()
+    if begun:
+        await begun.close()
 
 
 def _chunked(read: Read) -> Read:
@@ -113,14 +116,15 @@ class _Wire(io.BufferedIOBase):
         self._at = 0  # how much of the piece was given out
         self._read = read
         self._close = close
+        self._broken: Exception | None = None
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1, /) -> bytes:
         wanted = sys.maxsize if size is None or size < 0 else size
-        parts = []
-        while wanted and (part := self.read1(wanted)):
+        parts: list[bytes] = []
+        while wanted and (part := self._next(wanted, must=not parts)):
             parts.append(part)
             wanted -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -145,23 +149,33 @@ class _Wire(io.BufferedIOBase):
             super().close()
             self._close()
 
+    def _next(self, size: int, must: bool) -> bytes:
+        """What came before the body broke off is given out first (`must` is false), and the break after it."""
+        try:
+            return self.read1(size)
+        except urllib3.exceptions.ProtocolError:
+            if must:
+                raise
+            return b""
+
     def _more(self, size: int) -> int:
         """Wait for the next piece; its size, 0 at the end. Many small reads are one of the connection's."""
-        try:
-            self._piece = self._read(size if CHUNK // 2 <= size <= MOST else CHUNK)
-        except ShimError as error:
-            raise urllib3.exceptions.ProtocolError(f"the answer breaks off: {error}") from error
-        except Broken as error:
-            self._piece = _lost(error)
+        if not self._broken:
+            try:
+                self._piece = self._read(size if CHUNK // 2 <= size <= MOST else CHUNK)
+            except (ShimError, Broken) as error:
+                self._broken = _raised(error)
+        if self._broken:
+            raise self._broken
         self._at = 0
         return len(self._piece)
 
 
-def _lost(error: Broken) -> bytes:
-    """What the network did to the body: nothing more comes where the other side ended it, else what urllib3 raised."""
+def _raised(error: ShimError | Broken) -> Exception:
+    """What urllib3 raised of the network, or a break of the flow's in its form."""
     cause = error.__cause__
-    if isinstance(cause, urllib3.exceptions.ProtocolError):
-        return b""
     if isinstance(cause, (urllib3.exceptions.HTTPError, OSError)):
-        raise cause
-    raise urllib3.exceptions.ProtocolError(f"the answer breaks off: {error}") from error
+        return cause
+    broken = urllib3.exceptions.ProtocolError(f"the answer breaks off: {error}")
+    broken.__cause__ = error
+    return broken

@@ -331,6 +331,7 @@ class _Net:
         request.prepare_method(method)
         request.url = self.base_url + path
         request.headers = CaseInsensitiveDict(headers)
+        request.headers["Cache-Control"] = "no-cache, no-store"  # a cache below: a right is asked for, never kept
         request.prepare_body(body or None, None)
         try:
             return _Answer(self._adapter.pass_on(request, self._how))

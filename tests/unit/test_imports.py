@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 
@@ -71,3 +72,14 @@ def test_imports_point_one_way(name: str, imported: list[str]) -> None:
 def test_models_and_errors_import_nothing_of_the_package() -> None:
     found = {name: [other for other in imported if other.startswith(".")] for name, imported in modules()}
     assert found["models"] == found["errors"] == []
+
+
+def test_nothing_private_of_urllib3_is_used() -> None:
+    """What urllib3 does not promise (`_fp`, `_original_response`, …) may go with any version of it."""
+    known = set(dir(urllib3.HTTPResponse)) | set(vars(urllib3.HTTPResponse(b"", preload_content=False)))
+    private = {name for name in known if name[0] == "_" and name[1] != "_"} | {"length_remaining", "chunk_left"}
+    assert {"_fp", "_connection", "_original_response"} <= private
+    for path in (PACKAGE / "answer_body.py", PACKAGE / "requests_adapter.py", PACKAGE / "client.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in private:
+                assert isinstance(node.value, ast.Name) and node.value.id == "self", f"{path.name} uses .{node.attr}"

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import forgejo_shim
 import pytest
+import requests
 from forgejo_shim.cli import main
 from forgejo_shim.cli.config import read_config
+from mypy import api
+from small import LOG, Small
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -75,3 +79,34 @@ def test_the_config_file_of_the_readme_is_read(tmp_path: Path) -> None:
     config = read_config(path, path)
     assert config.server == "https://forge.example"
     assert config.servers["https://forge.example"].token == "x"
+
+
+EXAMPLES = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+
+
+@pytest.mark.clause("S10", "S39")
+def test_the_python_examples_are_well_typed(tmp_path: Path) -> None:
+    example = tmp_path / "example.py"
+    example.write_text("import forgejo_shim, requests\n\ntoken = password = ''\n" + EXAMPLES)
+    said, _, failed = api.run(["--strict", "--cache-dir", str(ROOT / ".mypy_cache"), str(example)])
+    assert not failed, said
+
+
+@pytest.mark.clause("S10", "C1")
+def test_the_python_examples_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Small("15") as small:
+        job = small.model.add_run(small.repo, ["build"]).jobs[0]
+        task = small.model.take(job)
+        small.model.log(task, LOG)
+        small.model.finish(task, "failure")
+        code = EXAMPLES.replace("https://forge.example", small.url).replace("me/app", "o/r")
+        code = code.replace("log-reader", small.web.user).replace("jobs/7/", f"jobs/{job.id}/")
+        exec(
+            code,
+            {"forgejo_shim": forgejo_shim, "requests": requests, "token": small.token, "password": small.web.password},
+        )
+    assert capsys.readouterr().out == f"web {LOG.decode()}\n"
+    assert (tmp_path / "build.log").read_bytes() == LOG

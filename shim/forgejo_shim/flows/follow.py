@@ -38,7 +38,8 @@ async def follow(net: Net, log: Log, still_allowed: Callable[[], Awaitable[None]
     except NoLog:  # taken, and no row yet
         if await log.is_over():
             raise
-    return Reply(200, [TEXT, ("Cache-Control", "no-store, no-transform")], _follow(net, log, still_allowed, first))
+    rows = _follow(net, log, still_allowed, first)
+    return Reply(200, [TEXT, ("Cache-Control", "no-store, no-transform")], rows, begun=first)
 
 
 async def _follow(

@@ -283,7 +283,7 @@ async def step(viewer: Viewer, operation: Operation, log: Log, wanted: int) -> R
     if not found.count:
         await answer.close()
         return Reply(200, [TEXT], b"")
-    return Reply(200, [TEXT], _lines(answer, rest, found))
+    return Reply(200, [TEXT], _lines(answer, rest, found), begun=answer)
 
 
 async def _planned(viewer: Viewer, operation: Operation, log: NativeLog, wanted: int) -> Slice:
