@@ -21,7 +21,7 @@ from .flows.net import CHUNK, Answer, Broken, Reply, run
 
 Read = Callable[[int], bytes]  # the next bytes, of a download at most so many; b"" at the end
 
-MOST = 4 * CHUNK  # bytes that are taken from a connection at once
+BLOCK = 4 * CHUNK  # bytes that are taken from a connection at once: few reads of it make up for what is between
 PEEK = 64  # bytes that are looked at for the end of a chunk's first line
 
 
@@ -132,7 +132,7 @@ class _Wire(io.BufferedIOBase):
     def read1(self, size: int = -1, /) -> bytes:
         left = len(self._piece) - self._at
         if not left:
-            left = self._more(size)
+            left = self._more()
         if not self._at and (left <= size or size < 0):
             self._at = left
             return self._piece
@@ -141,7 +141,7 @@ class _Wire(io.BufferedIOBase):
 
     def peek(self, size: int = 0, /) -> bytes:
         if self._at == len(self._piece):
-            self._more(CHUNK)
+            self._more()
         return self._piece[self._at : self._at + PEEK]
 
     def close(self) -> None:
@@ -158,11 +158,11 @@ class _Wire(io.BufferedIOBase):
                 raise
             return b""
 
-    def _more(self, size: int) -> int:
-        """Wait for the next piece; its size, 0 at the end. Many small reads are one of the connection's."""
+    def _more(self) -> int:
+        """Wait for the next piece; its size, 0 at the end."""
         if not self._broken:
             try:
-                self._piece = self._read(size if CHUNK // 2 <= size <= MOST else CHUNK)
+                self._piece = self._read(BLOCK)
             except (ShimError, Broken) as error:
                 self._broken = _raised(error)
         if self._broken:
