@@ -39,6 +39,7 @@ __doc__ = f"{__doc__}\n{_errors.__doc__}"
 
 __all__ = [
     "Ambiguous",
+    "Backend",
     "BadRequest",
     "Capabilities",
     "Capability",

@@ -97,8 +97,8 @@ class Net(Protocol):
 class Reply:
     """What the caller gets: an error's bytes, an open download as it is, or chunks made as they are read.
 
-    `task` is the task id that a log was proved to be of, `cause` that of an error of the shim's own. `begun` is an answer
-    that chunks are made from and that is open already: chunks that nobody ever begins to read do not close it.
+    `task` is the task id that a log was proved to be of, `cause` that of an error of the shim's own. `begun` is an
+    answer that chunks are made from and that is open already: chunks that nobody ever begins to read do not close it.
     """
 
     status: int
