@@ -20,7 +20,7 @@ demo: $(READY)  ## show the main job: a failing run's log, read where the endpoi
 	@$(BIN)/python scripts/demo
 
 test: $(READY)  ## unit tests and the conformance cases against the double: no Docker, no Go, no network
-	@$(BIN)/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup tests/conformance tests/unit
+	@$(BIN)/python -m pytest -c tests/pytest.ini -n 4 --dist loadgroup tests/conformance tests/unit
 
 test-lowest: $(LOWEST)/.ready  ## the unit tests of library and command with the lowest versions that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup $(UNIT)

@@ -24,7 +24,7 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, prepend_scheme_if_needed, select_proxy
 from urllib3.util.ssl_ import create_urllib3_context
 
-from .errors import ShimError
+from .errors import Unreachable
 
 CA_FILE = "FORGEJO_SHIM_CA_FILE"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -46,7 +46,7 @@ class Way:
 
 
 def way_to(base_url: str, ca_file: str | None = None) -> Way:
-    """The way to the server at `base_url`; `ca_file` is the config file's. Raises ShimError for what cannot be used."""
+    """The way to the server at `base_url`; `ca_file` is the config file's. Raises Unreachable if it cannot be used."""
     proxy = _proxy_to(base_url)
     is_needed = any(address.lower().startswith("https:") for address in (base_url, proxy or ""))
     return Way(_trusted(ca_file) if is_needed else None, proxy)
@@ -54,6 +54,8 @@ def way_to(base_url: str, ca_file: str | None = None) -> Way:
 
 class Session(requests.Session):
     """A session that trusts the certificates of `way_to`, or of `ca_file` alone if that is given."""
+
+    __attrs__ = [*requests.Session.__attrs__, "_ca"]  # what copies and pickles keep
 
     def __init__(self, base_url: str, ca_file: str | None = None) -> None:
         super().__init__()
@@ -79,9 +81,9 @@ def _named(ca_file: str | None) -> Iterator[tuple[str, str | None]]:
 
 
 def _usable(name: str, path: str) -> str:
-    """The path, if certificates can be read there. Raises ShimError."""
+    """The path, if certificates can be read there. Raises Unreachable."""
     if name == "SSL_CERT_DIR" and os.pathsep in path and not os.path.exists(path):
-        raise ShimError(f"{name} names several folders; name one, or a file with {CA_FILE}")
+        raise Unreachable(f"{name} names several folders; name one, or a file with {CA_FILE}")
     try:
         _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path)
     except ssl.SSLError:
@@ -90,7 +92,7 @@ def _usable(name: str, path: str) -> str:
         why = f"cannot be read ({getattr(error, 'strerror', None) or 'no such path'})"
     else:
         return path
-    raise ShimError(f"the file of trusted certificates that {name} names {why}; name another: {path!a}")
+    raise Unreachable(f"the file of trusted certificates that {name} names {why}; name another: {path!a}")
 
 
 def _load(context: ssl.SSLContext, path: str) -> None:
@@ -101,7 +103,7 @@ def _load(context: ssl.SSLContext, path: str) -> None:
 
 
 def _proxy_to(base_url: str) -> str | None:
-    """The proxy that `requests` would take, None for none. Raises ShimError."""
+    """The proxy that `requests` would take, None for none. Raises Unreachable."""
     found = select_proxy(base_url, get_environ_proxies(base_url))
     if not found:
         return None
@@ -111,7 +113,7 @@ def _proxy_to(base_url: str) -> str | None:
             return parts.geturl()
     except ValueError:  # the port, or a bracket
         pass
-    raise ShimError(f"{proxy_variable(base_url)} names no address of a proxy; give http://HOST:PORT")
+    raise Unreachable(f"{proxy_variable(base_url)} names no address of a proxy; give http://HOST:PORT")
 
 
 def proxy_variable(base_url: str) -> str:

@@ -166,6 +166,8 @@ class Unreachable(ShimError):
 
 
 class Loop(Unreachable):
+    """A proxy's own address was given to it as that of the server behind."""
+
     status = 508
 
     def __init__(self, message: str) -> None:

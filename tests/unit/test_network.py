@@ -41,6 +41,11 @@ FAILURES: dict[str, tuple[str, type[Exception]]] = {
     "proxy malformed": ("the proxy's address is not valid", requests.exceptions.InvalidProxyURL),
     "no CA file": ("the file of trusted certificates", OSError),
 }
+# What is wrong with a setting of the environment is said of the variable, before anything is asked.
+SETTINGS = {
+    "proxy malformed": "HTTP_PROXY names no address of a proxy",
+    "no CA file": "the file of trusted certificates that REQUESTS_CA_BUNDLE names cannot be read",
+}
 LONELY: dict[str, str | None] = {"HTTP_PROXY": None, "HTTPS_PROXY": None, "NO_PROXY": "", "REQUESTS_CA_BUNDLE": None}
 
 
@@ -174,6 +179,9 @@ def test_every_verb_says_why_the_network_failed(
         main, [*words[:2], *timeout, *words[2:]] if words[0] == "spec" else [*words, "--no-state", *timeout]
     )
     sentence, _ = FAILURES[failure]
+    if failure in SETTINGS:
+        assert result.exit_code == 8 and result.stdout == "" and SETTINGS[failure] in result.stderr, result.output
+        return
     assert result.exit_code == 8 and result.stdout == "", result.output
     assert f"{url}" in result.stderr and f": {sentence}" in result.stderr and result.stderr.count("\n") == 1
     assert "secret" not in result.output

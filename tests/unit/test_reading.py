@@ -331,7 +331,7 @@ def test_a_body_that_cannot_be_made_to_its_end_raises(pairs: dict[str, Pair], fa
     pair = pairs[face]
     with pair.broken():
         pair.served.fault = None
-        with pytest.raises(requests.ConnectionError):
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):  # as reading a plain answer that is cut
             pair.shim.get("tail")
         for name, way in WHOLE.items():
             answer = pair.shim.get(kind)

@@ -10,6 +10,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -317,10 +318,13 @@ def test_a_file_is_whole_or_absent(desk: Desk) -> None:
     report.chmod(0o640)
     desk.spec(*diff, "--output", "report.txt", "--format", "markdown")
     assert report.read_text().startswith("###") and stat.S_IMODE(report.stat().st_mode) == 0o640
+    failed = desk.spec(*diff, "--output", "nowhere/report.txt")
+    assert failed.exit_code == 1 and failed.stdout == "" and "forgejo-shim: " in failed.stderr
     os.mkfifo("pipe")
-    for place in ("nowhere/report.txt", "pipe"):
-        failed = desk.spec(*diff, "--output", place)
-        assert failed.exit_code == 1 and failed.stdout == "" and "forgejo-shim: " in failed.stderr
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(Path("pipe").read_text)
+        assert desk.spec(*diff, "--output", "pipe").exit_code == 1
+        assert read.result() == shown.stdout
     assert sorted(path.name for path in desk.folder.iterdir()) == ["base.json", "head.json", "pipe", "report.txt"]
     assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
 
