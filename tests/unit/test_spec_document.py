@@ -53,7 +53,7 @@ def refused(data: bytes) -> str:
         (b'{"swagger": "2.0", "paths": {}, "x": 1e9999}', "holds a number of too many digits"),
         (b'{"swagger": "2.0", "x": 1' + b"0" * 5000 + b"}", "holds a number of too many digits"),
         (b'{"swagger": "2.0", "paths": {}, "x": "\\ud800"}', "holds half a character"),
-        (b'{"a":' * 3000, "is nested too deeply"),
+        (b'{"a":' * 100_000, "is nested too deeply"),
         (b'{"swagger": "2.0", "paths": {}, "x":' + b"[" * 200 + b"]" * 200 + b"}", "is nested too deeply"),
         (b"\xff\xfe\x00\x00\xff", "is neither JSON nor YAML"),
         (b"swagger: '2.0'\n  bad: [", "is neither JSON nor YAML: "),
