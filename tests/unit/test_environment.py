@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from documents import SELF_SIGNED
+from documents import SELF_SIGNED, Page, Site
 from forgejo_shim.environment import CA_FILE, CA_VARIABLES, Session, Way, way_to
 from forgejo_shim.errors import ShimError
 from proxied import UPGRADE, Behind, Wire
@@ -83,6 +83,24 @@ def test_the_sessions_trust_that_file_and_a_call_may_say_otherwise(monkeypatch: 
         for given, used in ((None, str(SELF_SIGNED)), (True, str(SELF_SIGNED)), (False, False), ("/x", "/x")):
             assert session.merge_environment_settings(HTTPS, {}, None, given, None)["verify"] == used
     assert len(way_to(HTTPS).tls().get_ca_certs()) <= 1 < len(Way().tls().get_ca_certs()), "in the place of certifi's"
+
+
+@clause("X31")
+@pytest.mark.parametrize("name", ["", CA_FILE, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_proxy_and_session_trust_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    if name:
+        monkeypatch.setenv(name, str(SELF_SIGNED))
+    told: list[str] = []
+    with Site(tls=True) as site, Running(site.url, way=way_to(site.url), say=told.append) as proxy:
+        site.pages["/x"] = Page(b"hi")
+        with Session(site.url) as session:
+            if name:
+                assert session.get(f"{site.url}/x").content == proxy.get("/x").content == b"hi"
+            else:
+                with pytest.raises(requests.exceptions.SSLError):
+                    session.get(f"{site.url}/x")
+                assert "its certificate is not trusted" in proxy.get("/x").json()["message"]
+    assert told == ([] if name else [f"{site.url} cannot be reached: its certificate is not trusted"])
 
 
 # --- proxies
