@@ -40,14 +40,14 @@ def test_a_version_that_may_break_it_is_not_installed() -> None:
         for line in tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]["proxy"]
         if line.startswith("aiohttp")
     ]
-    low, high = re.fullmatch(r"aiohttp>=(\d+\.\d+),<(\d+\.\d+)", wanted).groups()  # type: ignore[union-attr]
+    low, high = re.fullmatch(r"aiohttp>=(\d+\.\d+(?:\.\d+)?),<(\d+\.\d+)", wanted).groups()  # type: ignore[union-attr]
     assert tuple(map(int, low.split("."))) <= _version() < tuple(map(int, high.split(".")))
-    major, minor = map(int, low.split("."))
+    major, minor = map(int, low.split(".")[:2])
     assert high == f"{major}.{minor + 1}", "a private name may go with any minor version"
 
 
 def _version() -> tuple[int, ...]:
-    return tuple(int(number) for number in aiohttp.__version__.split(".")[:2])
+    return tuple(int(number) for number in aiohttp.__version__.split(".")[:3])
 
 
 def _source(owner: type) -> str:
