@@ -204,7 +204,8 @@ def put_on(here: Path, series: Series, onto: str | None = None) -> str:
         if done.returncode:
             obstacle = in_the_way(done.stderr + done.stdout)
             where = f"{onto}, which is not the base of {series.tag}" if onto else series.tag
-            raise Refused(f"{path.name} does not apply to {where}; in its way: {obstacle}")
+            moved = f"; to move the series there: scripts/patches move DIR {onto}" if onto else ""
+            raise Refused(f"{path.name} does not apply to {where}; in its way: {obstacle}{moved}")
     return git(here, "rev-parse", "HEAD")
 
 

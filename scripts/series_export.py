@@ -94,10 +94,12 @@ def refresh(series: Series, clone: Path, sure: bool = False) -> dict[str, str]:
     if not sure:
         require_expected(series, clone, len(found))
     tree = git(clone, "rev-parse", f"{head}^{{tree}}")
-    stale = "patched-tree|tested" if tree != series.patched_tree else "patched-tree"
-    upstream = re.sub(rf"^(?:{stale}):.*\n?", "", (series.folder / "UPSTREAM").read_text(), flags=re.MULTILINE)
+    upstream = (series.folder / "UPSTREAM").read_text()
+    if tree != series.patched_tree:
+        kept = re.sub(r"^(?:patched-tree|tested):.*\n?", "", upstream, flags=re.MULTILINE)
+        upstream = f"{kept}patched-tree: {tree}\n"
     found["series"] = "".join(f"{name}\n" for name in found).encode()
-    found["UPSTREAM"] = f"{upstream}patched-tree: {tree}\n".encode()
+    found["UPSTREAM"] = upstream.encode()
     before = {path.name: path.read_bytes() for path in series.folder.iterdir() if path.is_file()}
     write(series.folder, found)
     git(clone, "update-ref", BASE, base)

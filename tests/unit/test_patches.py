@@ -7,6 +7,8 @@ import importlib
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -420,6 +422,9 @@ def test_what_was_tested_is_said_only_of_the_tree_that_was_tested(upstream: Upst
     upstream.edit("UPSTREAM", "patched-tree:", "tested: go vet\npatched-tree:")
     upstream.patches("apply", clone)
     assert "UPSTREAM: as it was" in upstream.patches("refresh", clone).stdout
+    lines = sorted((upstream.folder / "UPSTREAM").read_text().splitlines())  # in whatever order
+    (upstream.folder / "UPSTREAM").write_text("".join(f"{line}\n" for line in lines))
+    assert "UPSTREAM: as it was" in upstream.patches("refresh", clone).stdout
     commit(clone, "feat(api): more", go("more", "// More is more.\nconst More = 1\n"))
     assert "UPSTREAM: written" in upstream.patches("refresh", clone, "--yes").stdout
     assert b"tested" not in upstream.files()["UPSTREAM"]
@@ -450,6 +455,21 @@ def test_a_series_moves_to_another_version_and_the_old_one_stays(upstream: Upstr
     assert f"commit: {git(clone, 'rev-parse', 'v1.0.1')}\n" in (folder / "UPSTREAM").read_text()
     again = upstream.patches("move", clone, "v1.0.1")
     assert again.returncode == 1 and "is there already" in again.stderr
+
+
+def test_apply_takes_the_nearest_series_whatever_base_was_left_over(upstream: Upstream) -> None:
+    clone = upstream.clone("clone")
+    moved(upstream, clone, "v1.0.1")
+    newer = upstream.folder.parent / "v1.0.1"
+    assert script("patches", "--series", newer, "refresh", clone).returncode == 0
+    shutil.copytree(SCRIPTS, upstream.home / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(upstream.folder.parent, upstream.home / "patches")
+    for tag in ("v1.0.0", "v1.0.1", "v1.0.0"):  # the last one was left in refs/patches/base
+        git(clone, "checkout", "--quiet", "--detach", tag)
+        command = [sys.executable, str(upstream.home / "scripts/patches"), "apply", str(clone)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f" patches of {tag}, " in done.stdout
 
 
 def test_a_move_that_meets_a_conflict_says_how_to_go_on(upstream: Upstream) -> None:
