@@ -313,10 +313,11 @@ def is_absent_route(status: int, content_type: str, body: bytes) -> bool:
     return status == 404 and content_type.startswith("text/plain") and body.strip() == b"404 page not found"
 
 
+_WAIT = "; ask again when a runner has taken it, unless its run's list of jobs says that it is skipped"
 _HIDDEN = "; check the name, and whether the caller may read it"
 # What a message of the API stands for: status, pattern of the whole message, error, cause, what to do.
 _MEANINGS: tuple[tuple[int, str, type[ShimError], str, str], ...] = (
-    (404, "job has not been executed yet", NotExecuted, "not-executed", "; ask again when a runner has taken it"),
+    (404, "job has not been executed yet", NotExecuted, "not-executed", _WAIT),
     (404, "logs have expired", Expired, "logs-expired", ""),
     (404, "job has no log: .*", NoLog, "job-has-no-log", ""),
     (404, "run job with id .*", NotThere, "job-not-found", ""),

@@ -131,5 +131,7 @@ def _web(values: Mapping[str, str], names: Mapping[str, str]) -> WebCredentials 
     if cookie:
         return WebCookie(cookie)
     if bool(user) != bool(password) or (secret and not user):
-        raise click.UsageError(f"a web account needs both {called['web_user']} and {called['web_password']}")
+        given, missing = ("web_user", "web_password") if user else ("web_password", "web_user")
+        given = given if user or password else "web_totp_secret"
+        raise click.UsageError(f"a web account needs {called[missing]} beside {called[given]}; set it, too")
     return WebLogin(user, password, secret or None) if user else None

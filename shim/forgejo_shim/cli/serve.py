@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..environment import proxy_variable
+from ..environment import Way, proxy_variable
 from ..errors import ShimError
 from ..flows.websession import WebSession
 from ..state import MemoryState, SQLiteState
@@ -150,10 +150,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
         raise ShimError("the proxy needs packages that are not there: pip install 'forgejo-shim[proxy]'") from None
     settings.server = upstream or settings.server
     server, credentials = settings.place(with_files(os.environ))
-    way = settings.way(server)
-    if way.proxy and not way.proxy.lower().startswith(("http:", "https:")):
-        name = proxy_variable(server)
-        raise ShimError(f"{name} names a proxy of a kind that serve cannot use; give http://HOST:PORT, or set NO_PROXY")
+    way = _way(settings, server)
     options = Options(
         server,
         credentials.web,
@@ -198,6 +195,15 @@ def with_files(environment: Mapping[str, str]) -> dict[str, str]:
         except OSError as error:
             raise ShimError(f"the file that {name}_FILE names cannot be read ({error.strerror})") from None
     return found
+
+
+def _way(settings: Settings, server: str) -> Way:
+    """The way to the server. Raises ShimError for a proxy that aiohttp cannot use."""
+    way = settings.way(server)
+    if way.proxy and not way.proxy.lower().startswith(("http:", "https:")):
+        name = proxy_variable(server)
+        raise ShimError(f"{name} names a proxy of a kind that serve cannot use; give http://HOST:PORT, or set NO_PROXY")
+    return way
 
 
 def _to_stdout(data: bytes) -> None:
