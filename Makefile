@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := shim tests $(filter-out %.md %.svg,$(wildcard scripts/*))
 
+ROOMS := $(addprefix tests/,conformance unit library proxy tools)
+
 LOWEST := .venv-lowest
 # Those that touch a library: the pure ones cannot tell one version from another.
-UNIT := $(addprefix tests/unit/test_,$(addsuffix .py,adapter client cli cli_credentials cli_messages download files library \
-	network proxy spec_document spec_sources state))
+OF_LIBRARIES := $(addprefix tests/,$(addsuffix .py,proxy/test_proxy unit/test_spec_document unit/test_spec_sources unit/test_state \
+	$(addprefix library/test_,adapter client cli cli_credentials cli_messages download files library network)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest lint conformance bench spec-check tables patches image clean
@@ -19,11 +21,11 @@ help:  ## list the verbs
 demo: $(READY)  ## show the main job: a failing run's log, read where the endpoint is missing and where it is native
 	@$(BIN)/python scripts/demo
 
-test: $(READY)  ## unit tests and the conformance cases against the double: no Docker, no Go, no network
-	@$(BIN)/python -m pytest -c tests/pytest.ini -n 4 --dist loadgroup tests/conformance tests/unit
+test: $(READY)  ## every test, and the conformance cases against the double: no Docker, no Go, no network
+	@$(BIN)/python -m pytest -c tests/pytest.ini -n 4 --dist loadgroup $(ROOMS)
 
-test-lowest: $(LOWEST)/.ready  ## the unit tests of library and command with the lowest versions that pyproject.toml allows
-	@$(LOWEST)/bin/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup $(UNIT)
+test-lowest: $(LOWEST)/.ready  ## the tests that touch a library, with the lowest versions that pyproject.toml allows
+	@$(LOWEST)/bin/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup $(OF_LIBRARIES)
 
 lint: $(READY)  ## ruff, mypy (strict for shim/ and for the README's examples), and whether generated tables are up to date
 	@$(BIN)/ruff check --config shim/pyproject.toml $(CODE)

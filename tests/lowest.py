@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema")  # what the unit tests themselves need, as it is locked
+TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema")  # what the tests themselves need, as it is locked
 
 
 def floors() -> dict[str, str]:

@@ -85,7 +85,7 @@ def test_a_log_by_another_path(live: Live) -> None:
 def test_the_server_takes_each_path_as_recorded(live: Live) -> None:
     """Whether the table is true, asked of the server itself."""
     if live.target.double:
-        pytest.skip("not run: tests/unit/test_routes.py asks the double")
+        pytest.skip("not run: tests/library/test_routes.py asks the double")
     if live.target.front == "proxy":
         pytest.skip("not run: the server is the same as without a proxy in front")
     recorded = routes.recorded(live.target.version)
