@@ -52,7 +52,7 @@ patches:  ## is the Go patch series sound? all of it with a clone of Forgejo: ma
 REGISTRY =
 NAME = forgejo
 image:  ## build images of the patched Forgejo: make image BASE=v15.0.5 REGISTRY=HOST NAME=OWNER/NAME (Docker and network needed)
-	@$(PYTHON) scripts/image $(if $(BASE),--base "$(BASE)" )--registry "$(REGISTRY)" --name "$(NAME)"
+	@$(PYTHON) scripts/patches/image.py $(if $(BASE),--base "$(BASE)" )--registry "$(REGISTRY)" --name "$(NAME)"
 
 clean:  ## remove what the verbs made
 	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis

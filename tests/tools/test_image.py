@@ -1,4 +1,4 @@
-"""scripts/image: what it hands to docker, by which names, and that nothing happens where something is missing.
+"""Images: what it hands to docker, by which names, and that nothing happens where something is missing.
 
 Docker is a stand-in that writes down what it is asked and what lies in the folder that it would build from."""
 
@@ -72,7 +72,7 @@ class Bench:
         """Run the script; nothing temporary is ever left, and the series is not touched."""
         before = self.upstream.files()
         places = {"PATH": str(self.bin), "TMPDIR": str(self.scratch)}
-        done = script("image", "--series", self.upstream.folder, *words, **places | environment)
+        done = script("patches/image.py", "--series", self.upstream.folder, *words, **places | environment)
         assert not list(self.scratch.iterdir())
         assert self.upstream.files() == before
         return done
@@ -227,7 +227,7 @@ def test_the_nearest_of_two_series_is_taken(bench: Bench) -> None:
             clone = bench.upstream.clone(f"at-{tag}", tag)
             found = subprocess.run(
                 [sys.executable, "-c", NEAREST, str(bench.upstream.folder.parent), str(clone)],
-                cwd=ROOT / "scripts",
+                cwd=ROOT / "scripts/patches",
                 capture_output=True,
                 text=True,
                 check=True,
@@ -281,9 +281,11 @@ def test_make_hands_its_arguments_on() -> None:
         command = ["make", "--dry-run", *words]
         return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, check=True).stdout
 
-    assert shown("image", "BASE=v15.0.5").endswith('scripts/image --base "v15.0.5" --registry "" --name "forgejo"\n')
-    assert shown("image").endswith('scripts/image --registry "" --name "forgejo"\n')
+    assert shown("image", "BASE=v15.0.5").endswith(
+        'scripts/patches/image.py --base "v15.0.5" --registry "" --name "forgejo"\n'
+    )
+    assert shown("image").endswith('scripts/patches/image.py --registry "" --name "forgejo"\n')
     words = shown("image", "REGISTRY=codeberg.org", "NAME=me/forgejo")
-    assert words.endswith('scripts/image --registry "codeberg.org" --name "me/forgejo"\n')
+    assert words.endswith('scripts/patches/image.py --registry "codeberg.org" --name "me/forgejo"\n')
     assert shown("patches").endswith("scripts/patches check \n")
     assert shown("patches", "FORGEJO_SOURCE=/src").endswith('scripts/patches check "/src"\n')

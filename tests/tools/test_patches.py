@@ -3,7 +3,6 @@ refused stays as it was. All on a tiny project that stands for Forgejo; at the e
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -12,7 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import export
 import pytest
+import series
 from upstream import MESSAGE, SCRIPTS, Upstream, bad_home, commit, git, go, routes, script, write
 
 FILE_CHECKS = [
@@ -269,7 +270,7 @@ def test_what_cannot_be_checked_is_said(upstream: Upstream, only_git: str) -> No
     found = verdicts(done.stdout)
     assert [found[name] for name in FILE_CHECKS] == ["ok", "ok", NO_OLDER, "not run: no gofmt on the PATH"]
     assert {found[name] for name in [*CLONE_CHECKS, *GO_CHECKS]} == {
-        "not run: name a clone of Forgejo: scripts/patches check DIR"
+        "not run: name a clone of Forgejo: python3 scripts/patches check DIR"
     }
     Path(only_git, "git").unlink()
     done = upstream.patches("check", upstream.clone("clone"), PATH=only_git)
@@ -385,7 +386,7 @@ def test_a_later_version_takes_the_series_and_is_told_what_was_not_tested(upstre
         "not tested: what came since (1 commits, to v1.0.1); of the 2 files that the series changes "
         "it changed 1: routers/routes.go",
     ]
-    move = f"scripts/patches move {clone} {git(clone, 'rev-parse', 'v1.0.1')}"
+    move = f"python3 scripts/patches move {clone} {git(clone, 'rev-parse', 'v1.0.1')}"
     refused(upstream, "refresh", clone, f"but UPSTREAM names {base}", move)
 
 
@@ -394,7 +395,9 @@ def test_upstreams_commits_are_never_exported(upstream: Upstream) -> None:
     clone = upstream.clone("clone")
     upstream.patches("apply", clone)
     git(clone, "rebase", "--quiet", "--onto", "v1.0.1", "refs/patches/base")
-    refused(upstream, "refresh", clone, "1 of the 4 commits above the base", "is in v1.0.1", "scripts/patches move")
+    refused(
+        upstream, "refresh", clone, "1 of the 4 commits above the base", "is in v1.0.1", "python3 scripts/patches move"
+    )
     git(clone, "tag", "--delete", "v1.0.1", "v2.0.0")
     refused(upstream, "refresh", clone, "1 of the 4 commits above the base", "is in origin/main")
     git(clone, "remote", "remove", "origin")
@@ -444,7 +447,7 @@ def test_a_series_moves_to_another_version_and_the_old_one_stays(upstream: Upstr
     steps = moved(upstream, clone, "v1.0.1")
     folder = upstream.folder.parent / "v1.0.1"
     assert steps[0] == f"{clone}: v1.0.0 was moved to v1.0.1; next:"
-    assert f"  2. scripts/patches --series {folder} refresh {clone}" in steps
+    assert f"  2. python3 scripts/patches --series {folder} refresh {clone}" in steps
     assert git(clone, "rev-list", "--count", "v1.0.1..HEAD") == "3" and upstream.files() == before
     assert script("patches", "--series", folder, "check").returncode == 1  # no patch is in it yet
     refreshed = script("patches", "--series", folder, "refresh", clone)
@@ -589,8 +592,6 @@ def test_commits_that_are_no_series_are_refused(upstream: Upstream, kind: str) -
 def test_a_refresh_that_breaks_off_leaves_the_folder_as_it_was(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    series, module = importlib.import_module("series"), importlib.import_module("series_export")
     clone = upstream.clone("clone")
     upstream.patches("apply", clone)
     commit(clone, "feat(api): one more", go("more", "// More is more.\nconst More = 1\n"))
@@ -603,7 +604,7 @@ def test_a_refresh_that_breaks_off_leaves_the_folder_as_it_was(
 
     monkeypatch.setattr(Path, "rename", breaks)
     with pytest.raises(KeyboardInterrupt):
-        module.refresh(series.Series.read(upstream.folder), clone, True)
+        export.refresh(series.Series.read(upstream.folder), clone, True)
     assert upstream.files() == before
     assert [path.name for path in upstream.folder.parent.iterdir()] == [upstream.folder.name]
 

@@ -98,9 +98,9 @@ def next_steps(moved: Moved, clone: Path, ref: str) -> list[str]:
         )
         steps.append("go on so until the rebase is done; to give up: git rebase --abort, and remove the new folder")
     steps.append(f"make each commit build and pass its tests on {ref}: git -C {clone} rebase -i refs/patches/base")
-    steps.append(f"scripts/patches --series {moved.folder} refresh {clone}")
+    steps.append(f"python3 scripts/patches --series {moved.folder} refresh {clone}")
     steps.append(
         f"say in {moved.folder / 'DIFFERENCES'} why a file differs (path: reason), in UPSTREAM what was tested"
     )
-    steps.append(f"scripts/patches check {clone} --go")
+    steps.append(f"python3 scripts/patches check {clone} --go")
     return steps

@@ -40,7 +40,7 @@ def require_ours(clone: Path, base: str, head: str) -> None:
         raise Refused(
             f"{len(theirs)} of the {len(every)} commits above the base {base} in {clone} are upstream's "
             f"({theirs[0][:12]} is in {where}), and a series holds none of them; "
-            f"to move the series to {where}: scripts/patches move {clone} {where}"
+            f"to move the series to {where}: python3 scripts/patches move {clone} {where}"
         )
 
 
@@ -80,8 +80,8 @@ def refresh(series: Series, clone: Path, sure: bool = False) -> dict[str, str]:
     if (base := commit_of(clone, BASE) or series.commit) != series.commit:
         raise Refused(
             f"{BASE} in {clone} is {base}, but UPSTREAM names {series.commit} ({series.tag}); to move the series "
-            f"there: scripts/patches move {clone} {base}; if it is still the old one: git -C {clone} update-ref {BASE} "
-            f"{series.commit}"
+            f"there: python3 scripts/patches move {clone} {base}; if it is still the old one: "
+            f"git -C {clone} update-ref {BASE} {series.commit}"
         )
     found = export(clone, base, head)
     require_ours(clone, base, head)

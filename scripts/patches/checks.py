@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clones import Refused, commit_of, git
+from export import export
+from go import build, packages, swagger_check, unit_tests
 from series import TRAILERS, Patch, Series, put_on
-from series_export import export
-from series_go import build, packages, swagger_check, unit_tests
 
 COPYRIGHT = re.compile(
     r"// Copyright \d{4} The Forgejo Authors\b.*\n// SPDX-License-Identifier: GPL-3\.0-or-later"
@@ -48,7 +48,7 @@ class Trial:
     @property
     def here(self) -> Path:
         if not self.borrowed:
-            raise NotRun("name a clone of Forgejo: scripts/patches check DIR")
+            raise NotRun("name a clone of Forgejo: python3 scripts/patches check DIR")
         if not commit_of(self.borrowed, self.series.commit):
             raise NotRun(f"the clone lacks the base {self.series.commit} ({self.series.tag})")
         return self.borrowed

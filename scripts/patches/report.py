@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clones import Refused, borrowed, commit_of, git, require_repository, run
+from go import SWAGGER, build, unit_tests
 from series import Patch, Series, commits_between, in_the_way, nearest
-from series_go import SWAGGER, build, unit_tests
 
 
 def operation(method: str, path: str) -> str:
@@ -92,7 +92,10 @@ def level(series: Series, here: Path, commit: str, wanted: str) -> str:
     if not all(verdict.fits for verdict in found):
         return "nothing"
     if any(verdict.obsolete for verdict in found) and wanted != "applies":
-        print("  with a patch that is obsolete the series is another one; move it: scripts/patches move", flush=True)
+        print(
+            "  with a patch that is obsolete the series is another one; move it: python3 scripts/patches move",
+            flush=True,
+        )
         return "applies"
     reached = "applies"
     for name, ask in LEVELS.items():

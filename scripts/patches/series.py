@@ -20,7 +20,7 @@ from pathlib import Path
 
 from clones import Refused, borrowed, clean_head, commit_of, git, run
 
-PATCHES = Path(__file__).resolve().parent.parent / "patches"
+PATCHES = Path(__file__).resolve().parents[2] / "patches"
 TRAILERS = ("Forwarded", "Applied-Upstream", "Drop-when")  # what the last paragraph of each message must have
 BASE = "refs/patches/base"  # set in the clone, for `git rebase -i --autosquash refs/patches/base`
 
@@ -73,15 +73,19 @@ class Series:
         """The patches' file names, in order."""
         path = self.folder / "series"
         if not path.is_file():
-            raise Refused(f"{path} is not there; scripts/patches refresh DIR writes it from the commits of a clone")
+            raise Refused(
+                f"{path} is not there; python3 scripts/patches refresh DIR writes it from the commits of a clone"
+            )
         return path.read_text().splitlines()
 
     def paths(self) -> list[Path]:
         paths = [self.folder / name for name in self.names()]
         if not paths:
-            raise Refused(f"{self.folder / 'series'} names no patch; scripts/patches refresh DIR writes it")
+            raise Refused(f"{self.folder / 'series'} names no patch; python3 scripts/patches refresh DIR writes it")
         if missing := [path for path in paths if not path.is_file()]:
-            raise Refused(f"{missing[0]} is in `series`, but there is no such file; scripts/patches check says more")
+            raise Refused(
+                f"{missing[0]} is in `series`, but there is no such file; python3 scripts/patches check says more"
+            )
         return paths
 
     def patches(self) -> list[Patch]:
@@ -204,7 +208,7 @@ def put_on(here: Path, series: Series, onto: str | None = None) -> str:
         if done.returncode:
             obstacle = in_the_way(done.stderr + done.stdout)
             where = f"{onto}, which is not the base of {series.tag}" if onto else series.tag
-            moved = f"; to move the series there: scripts/patches move DIR {onto}" if onto else ""
+            moved = f"; to move the series there: python3 scripts/patches move DIR {onto}" if onto else ""
             raise Refused(f"{path.name} does not apply to {where}; in its way: {obstacle}{moved}")
     return git(here, "rev-parse", "HEAD")
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Keep the Go patch series: apply one to a clone of Forgejo, export it anew, move it, check it, try other versions.
 
-    scripts/patches apply DIR                put the series on top of the clone's HEAD
-    scripts/patches refresh DIR [--yes]      write the series anew from the clone's commits
-    scripts/patches move DIR REF             rebase the series onto another version, and open a folder for it
-    scripts/patches check [DIR] [--go]       is each series sound? without DIR: what the files alone can tell
-    scripts/patches report DIR [REF ...]     which patches another version has, takes, or has something in the way of;
-                                             --build: does it build? --test: do its tests pass, too?
+    python3 scripts/patches apply DIR              put the series on top of the clone's HEAD
+    python3 scripts/patches refresh DIR [--yes]    write the series anew from the clone's commits
+    python3 scripts/patches move DIR REF           rebase the series onto another version, and open a folder for it
+    python3 scripts/patches check [DIR] [--go]     is each series sound? without DIR: what the files alone can tell
+    python3 scripts/patches report DIR [REF ...]   which patches another version has, takes, or has something in the way
+                                                   of; --build: does it build? --test: do its tests pass, too?
 
 Rules
 -----
@@ -28,16 +28,18 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from checks import Trial, check
 from clones import Refused, borrowed, clean_head, commit_of, require_repository
+from export import refresh
+from move import move, next_steps
+from report import report
 from series import BASE, PATCHES, Series, all_series, apply, beyond, nearest
-from series_checks import Trial, check
-from series_export import refresh
-from series_move import move, next_steps
-from series_report import report
 
 
 def parser() -> argparse.ArgumentParser:
-    told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    told = argparse.ArgumentParser(
+        prog="scripts/patches", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     told.add_argument("--series", type=Path, metavar="FOLDER", help="default: the nearest one in patches/")
     verbs = told.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name in ("apply", "refresh", "move", "check", "report"):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Build images of Forgejo with the patch series, by Forgejo's own Dockerfiles.
 
-    scripts/image [--base TAG] [--registry HOST[:PORT]] [--name NAME] [--only rootless|root] [--source URL|DIR]
-                  [--series FOLDER]
+    python3 scripts/patches/image.py [--base TAG] [--registry HOST[:PORT]] [--name NAME] [--only rootless|root]
+                                     [--source URL|DIR] [--series FOLDER]
 
 Rules
 -----
 * The source is Forgejo's own: the tag is cloned from UPSTREAM's repository (or from `--source`). It takes the series
-  whose base is its nearest ancestor, put on top as `scripts/patches apply` does: without fuzz, or not at all.
+  whose base is its nearest ancestor, put on top as `scripts/patches` does: without fuzz, or not at all.
 * How far that base is from the tag, and what was tested on it, is said; a tag that is no base was not tested.
 * Nobody can take it for a stock server: UPSTREAM's suffix is in the image's tag (15.0.2-joblogs.1-rootless) and in the
   version that the server reports (15.0.2+gitea-1.22.0-joblogs.1), which is a stock server's up to there.
@@ -46,7 +46,7 @@ DOCKERFILES = {"rootless": ("Dockerfile.rootless", "-rootless"), "root": ("Docke
 
 def say(text: str) -> None:
     """Progress, for a person who waits."""
-    print(f"scripts/image: {text}", file=sys.stderr, flush=True)
+    print(f"scripts/patches/image.py: {text}", file=sys.stderr, flush=True)
 
 
 def image_name(registry: str, name: str) -> str:
@@ -112,7 +112,9 @@ def clone(tag: str, series: list[Series], source: str, where: Path) -> Series:
         found = nearest(series, where, head)
     if not found:
         bases = ", ".join(one.tag for one in series)
-        raise Refused(f"{tag} descends from no base of a series ({bases}); move one there: scripts/patches move")
+        raise Refused(
+            f"{tag} descends from no base of a series ({bases}); move one there: python3 scripts/patches move"
+        )
     git(where, "reset", "--quiet", "--hard")
     return found
 
