@@ -1,6 +1,6 @@
 """A server that gives one answer to everything, at once: for measuring what stands in front of it (calls.py).
 
-    scripts/one_answer.py PORT
+    scripts/bench/one_answer.py PORT
 
 It is what a Forgejo says of its version. A request ends with its head.
 """

@@ -1,6 +1,6 @@
 """A reverse proxy that only passes on, in thirty lines of aiohttp: what ours is measured against (calls.py).
 
-    scripts/bare_proxy.py UPSTREAM PORT
+    scripts/bench/bare_proxy.py UPSTREAM PORT
 
 Both bodies are streamed and connections kept, and limits of time are aiohttp's own; it knows no X-Forwarded-For, no
 WebSocket, no log, no figures and no error.

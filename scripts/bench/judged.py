@@ -27,7 +27,7 @@ from hand import plain_session
 from measuring import Figure, equal, get, say
 from servers import Server
 
-FACTS = Path(__file__).resolve().parent.parent / "spec/facts/16.json"
+FACTS = Path(__file__).resolve().parents[2] / "spec/facts/16.json"
 COPIES = 18
 SIZE = range(750_000, 900_001)  # bytes that each of the made documents may have; 16's own has 853,816
 TURNS = 5
