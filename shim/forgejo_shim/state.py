@@ -30,9 +30,11 @@ class MemoryState:
         self._lock = threading.Lock()
 
     def get(self, base: str, subject: str, key: str) -> Any:
+        """As in `State`."""
         return self._values.get((base, subject, key))
 
     def put(self, base: str, subject: str, key: str, value: Any) -> None:
+        """As in `State`."""
         with self._lock:
             self._values.pop((base, subject, key), None)
             if value is not None:
@@ -60,6 +62,7 @@ class SQLiteState:
             raise ShimError(f"the state file {self.path} cannot be used ({error}); remove it or name another") from None
 
     def get(self, base: str, subject: str, key: str) -> Any:
+        """As in `State`."""
         rows = self._execute(
             f"select value from {TABLE} where base = ? and subject = ? and key = ?", base, subject, key
         )
@@ -69,6 +72,7 @@ class SQLiteState:
             return None
 
     def put(self, base: str, subject: str, key: str, value: Any) -> None:
+        """As in `State`."""
         if value is None:
             self._execute(f"delete from {TABLE} where base = ? and subject = ? and key = ?", base, subject, key)
         else:

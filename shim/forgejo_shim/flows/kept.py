@@ -41,6 +41,7 @@ class Kept:
         return Location(*value) if value else None
 
     def put_location(self, job_id: int, at: Location) -> None:
+        """Keep where a job is."""
         value = [at.run_number, at.job_index]
         if self._state.get(*self._where, f"job {job_id}") != value:
             self._state.put(*self._where, f"job {job_id}", value)
@@ -51,6 +52,7 @@ class Kept:
         return value[0] if value and 0 <= now - value[1] < LIFE else None
 
     def put_file(self, job_id: int, attempt: int, name: str, now: float) -> None:
+        """Keep the name of a log's file; `now` in seconds since 1970."""
         self._state.put(*self._where, f"file {job_id} {attempt}", [name, now])
 
     def latest(self, job_id: int) -> int | None:
@@ -59,5 +61,6 @@ class Kept:
         return value
 
     def put_latest(self, job_id: int, attempt: int) -> None:
+        """Keep a job's latest attempt."""
         if self.latest(job_id) != attempt:
             self._state.put(*self._where, f"latest {job_id}", attempt)

@@ -82,7 +82,8 @@ class Net(Protocol):
         """
         ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Do work that takes the processor for a while, beside other requests where there can be any."""
@@ -119,12 +120,14 @@ class Started:
         self.headers = answer.headers
 
     async def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
         if self.start:
             part, self.start = self.start[:size], self.start[size:]
             return part
         return await self.answer.read(size)
 
     async def close(self) -> None:
+        """Give the connection up."""
         await self.answer.close()
 
 

@@ -66,6 +66,7 @@ class WebLog:
         self.task: int | None = None
 
     async def open(self, ranges: str) -> Answer:
+        """As in `Log`; an error if the job was run again meanwhile."""
         opened = await open_log(self.reader, self.job_id, self.attempt, [("Range", ranges)] if ranges else [])
         if self.task not in (None, opened.task):
             await opened.answer.close()
@@ -77,6 +78,7 @@ class WebLog:
         """Nothing to do: see above."""
 
     async def is_over(self) -> bool:
+        """As in `Log`."""
         found = await locate(self.reader, self.job_id)
         told = dict(found.state.attempts or ()).get(self.attempt or 0)
         if told is None and found.state.has_attempts and found.state.attempts is None:
@@ -94,6 +96,7 @@ class NativeLog:
         self.attempt = operation.attempt
 
     async def open(self, ranges: str) -> Answer:
+        """As in `Log`."""
         path = as_caller(self.operation.log_path(self.attempt), self.operation.query)
         for last in (False, True):
             answer = await self.net.ask("GET", path, [("Range", ranges)] if ranges else [])
@@ -106,6 +109,7 @@ class NativeLog:
         raise await _refused(answer, f"the log of job {self.operation.id}")
 
     async def pin(self) -> None:
+        """As in `Log`."""
         if self.attempt is None:
             plan = await self.reader.plan(self.operation)
             if not plan.task_id:
@@ -113,6 +117,7 @@ class NativeLog:
             self.attempt = plan.attempt
 
     async def is_over(self) -> bool:
+        """As in `Log`."""
         plan = await self.reader.plan(self.operation)
         return plan.attempt != self.attempt or plan.status in FINAL
 
@@ -137,10 +142,12 @@ class NativeReader(Reader):
         return self._plans[operation.id]
 
     async def latest_number(self) -> int | None:
+        """The newest run's number, or None."""
         runs = await self._runs(page=1, limit=1)  # newest first from 15 on
         return next((int(run["index_in_repo"]) for run in runs), None)
 
     async def state(self, at: Location) -> RunState | None:
+        """The state of a run's job as the API tells it, or None if there is no such run."""
         number = at.run_number
         if number not in self._ids:
             self._ids |= {

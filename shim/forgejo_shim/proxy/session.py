@@ -17,6 +17,7 @@ class SharedSession(WebSession):
     changes: Changes
 
     async def sign_in(self, net: Net, seen: int) -> None:
+        """As in `WebSession`; it goes on when the caller who began it has left."""
         await asyncio.shield(self._sign_in_and_tell(net, seen))
 
     async def _sign_in_and_tell(self, net: Net, seen: int) -> None:

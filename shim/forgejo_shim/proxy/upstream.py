@@ -161,6 +161,7 @@ class Upstream:
             raise self._lost(error) from None
 
     async def close(self) -> None:
+        """Close all connections."""
         self._heads.close()
         await self._session.close()
 
@@ -197,6 +198,7 @@ class Heads:
         self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
 
     def close(self) -> None:
+        """Stop the clock."""
         self._timer.cancel()
 
 
@@ -220,12 +222,14 @@ class UpstreamAnswer:
         self.headers = Headers(head_of(response))
 
     async def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end; Broken if the connection fails."""
         try:
             return await self.response.content.read(size)
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             raise Broken(f"{type(error).__name__} while the answer was read") from error
 
     async def close(self) -> None:
+        """Give the connection up, for another request if all was read."""
         if self.response.content.at_eof():
             self.response.release()
         else:
@@ -254,26 +258,33 @@ class UpstreamNet:
         self._caller = question_headers(Headers(caller))
 
     async def api(self, path: str) -> Answer:
+        """As in `Net`."""
         return UpstreamAnswer(await self._upstream.open("GET", path, self._caller))
 
     async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        """As in `Net`."""
         return UpstreamAnswer(await self._upstream.open(method, path, [*self._caller, *headers], body or None))
 
     async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+        """As in `Net`."""
         return UpstreamAnswer(await self._upstream.open(method, path, headers, body or None))
 
     def searching(
         self, repo: str, job_id: int, is_found: Callable[[], bool]
     ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
+        """As in `Net`."""
         return self._searching(repo, job_id, is_found)
 
     async def sleep(self, seconds: float) -> None:
+        """As in `Net`."""
         await asyncio.sleep(seconds)
 
     async def aside(self, work: Callable[[], T]) -> T:
+        """As in `Net`."""
         return await asyncio.to_thread(work)
 
     def now(self) -> float:
+        """As in `Net`."""
         return time.time()
 
 
