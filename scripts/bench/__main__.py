@@ -51,6 +51,7 @@ ROLES = {"serve": adapter.serve, "remember": adapter.remember}  # of the process
 
 
 def figures() -> Iterator[Figure]:
+    """Every figure, in the order of the table."""
     with adapter.doubled() as ground:
         yield from adapter.speed(ground)
         yield from adapter.memories(ground)
@@ -96,6 +97,7 @@ def report(found: list[Figure], where: str) -> dict[str, Any]:
 
 
 def show(found: list[Figure], where: str) -> None:
+    """Print the table."""
     table = Table("figure", "server", "measured", "budget", caption=where)
     for figure in found:
         table.add_row(figure.what, figure.server, figure.measured, figure.budget + ("" if figure.met else "  missed"))
@@ -103,6 +105,7 @@ def show(found: list[Figure], where: str) -> None:
 
 
 def main() -> None:
+    """Measure, print, and save where that was asked for."""
     parser = argparse.ArgumentParser(
         "scripts/bench", description="Measure what the library, the proxy and the patches cost."
     )

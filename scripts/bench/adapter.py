@@ -46,6 +46,7 @@ SMALL_PAIRS = 200
 
 
 def behind_adapter(base_url: str, token: str, web: WebLogin) -> requests.Session:
+    """A session with the token and the adapter."""
     session = plain_session()
     session.headers["Authorization"] = f"token {token}"
     mount(session, base_url, web=web)

@@ -19,12 +19,14 @@ SESSION = web.AppKey("session", ClientSession)
 
 
 def end_to_end(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """The headers without those of one connection."""
     for name in HOP_BY_HOP:
         headers.popall(name, None)
     return headers
 
 
 async def pass_on(request: web.Request) -> web.StreamResponse:
+    """Ask the server behind and hand on what comes."""
     headers, url = end_to_end(CIMultiDict(request.headers)), URL(UPSTREAM + request.raw_path, encoded=True)
     body = request.content if request.body_exists else None
     ask = request.app[SESSION].request
@@ -39,6 +41,7 @@ async def pass_on(request: web.Request) -> web.StreamResponse:
 
 
 async def session(app: web.Application) -> AsyncIterator[None]:
+    """One client session for the proxy's whole life."""
     async with ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar()) as app[SESSION]:
         yield
 

@@ -100,10 +100,12 @@ class Caller(asyncio.Protocol):
         self.since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
         assert isinstance(transport, asyncio.WriteTransport)
         self.transport = transport
 
     def ask(self) -> None:
+        """Send the next request; after the last one close."""
         for _ in self.todo:
             self.got, self.since = b"", perf_counter()
             return self.transport.write(self.request)
@@ -111,6 +113,7 @@ class Caller(asyncio.Protocol):
         self.transport.close()
 
     def data_received(self, data: bytes) -> None:
+        """Time an answer that is whole and right, and ask again; anything else is an error."""
         self.got += data
         head, _, body = self.got.partition(END)
         if len(body) < len(self.body):
@@ -121,6 +124,7 @@ class Caller(asyncio.Protocol):
         self.ended.set_exception(OSError(f"{head[:60]!r}, {body[:60]!r} is no right answer"))
 
     def connection_lost(self, error: Exception | None) -> None:
+        """An error, if answers were still to come."""
         if not self.ended.done():
             self.ended.set_exception(error or ConnectionResetError("the connection was closed"))
 
@@ -142,6 +146,7 @@ def child(script: str, *words: str) -> Iterator[str]:
 
 
 def listens(port: int) -> bool:
+    """Whether somebody takes connections at a port of this machine."""
     with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port), 5):
         return True
     return False

@@ -31,6 +31,7 @@ class World:
 
 
 def log_of(job: Job) -> bytes:
+    """The log that a job has in these worlds: one line."""
     return format_line("2026-01-02T03:04:05Z", f"job {job.id} of run {job.run.number}")
 
 
@@ -57,16 +58,19 @@ class Builder:
         return made
 
     def worlds(self) -> Iterator[World]:
+        """All three, one after another."""
         model, model.clock = self.double.model, lambda: self.now
         for build in (self.rising, self.replaced, self.empty):
             yield build(model.add_repo(self.double.admin, build.__name__))
         model.clock = time.time
 
     def rising(self, repo: Repo) -> World:
+        """Job ids rise with run numbers, as they do where nothing was replaced."""
         jobs = [self.run(repo, "build")[0] for _ in range(RUNS)]
         return World("ids rising", repo, [*jobs[:: RUNS // 20], jobs[-1]], HALVING)
 
     def replaced(self, repo: Repo) -> World:
+        """One run's jobs were replaced when many later runs had theirs."""
         jobs, rows = [], []
         for number in range(1, RUNS + 1):
             made = self.run(repo, *(("build", "matrix") if number == REPLACED_AT else ("build",)))
@@ -80,6 +84,7 @@ class Builder:
         return World(f"rows replaced {REPLACED_AFTER:,} runs later", repo, asked, HALVING + PROBES)
 
     def empty(self, repo: Repo) -> World:
+        """Many runs in a row have no job."""
         gap = range(EMPTY_FROM, EMPTY_FROM + EMPTY)
         jobs = [job for n in range(1, RUNS + 1) for job in self.run(repo, *(() if n in gap else ("build",)))]
         edge = jobs[EMPTY_FROM - 4 : EMPTY_FROM + 2]

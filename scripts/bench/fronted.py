@@ -72,6 +72,7 @@ def streams(ground: Ground) -> Iterator[Figure]:
 
 
 def client(token: str) -> aiohttp.ClientSession:
+    """A client without a limit of connections."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         headers={"Authorization": f"token {token}"},

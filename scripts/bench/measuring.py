@@ -46,16 +46,19 @@ class Figure:
 
     @property
     def met(self) -> bool:
+        """Whether it keeps its budget; True where there is none."""
         return (self.at_least is None or self.value >= self.at_least) and (
             self.at_most is None or self.value <= self.at_most
         )
 
     @property
     def measured(self) -> str:
+        """The figure with its unit."""
         return f"{self.value:g}{self.unit}"
 
     @property
     def budget(self) -> str:
+        """The bound with its unit, or an empty text."""
         if self.at_least is not None:
             return f"≥ {self.at_least:g}{self.unit}"
         return "" if self.at_most is None else f"≤ {self.at_most:g}{self.unit}"
@@ -115,16 +118,20 @@ class Ground:
         return session
 
     def web_url(self, job: str) -> str:
+        """Where the web UI has a job's log."""
         return self.base_url + self.jobs[job][1]
 
     def api_url(self, job: str, attempt: int | None = None) -> str:
+        """Where the API has a job's log."""
         return log_url(self.base_url, self.repo, self.jobs[job][0], attempt)
 
     def zip_url(self, run: str) -> str:
+        """Where the API has the logs of a run."""
         return f"{self.base_url}/api/v1/repos/{self.repo}/actions/runs/{self.runs[run]}/logs"
 
 
 def log_url(base_url: str, repo: str, job_id: int, attempt: int | None = None) -> str:
+    """The address of a job's log in the API of a server."""
     query = "" if attempt is None else f"?attempt={attempt}"
     return f"{base_url}/api/v1/repos/{repo}/actions/jobs/{job_id}/logs{query}"
 
@@ -221,6 +228,7 @@ def throughput(
 
 
 def digest(session: requests.Session, url: str) -> str:
+    """SHA-256 of an answer's body."""
     return hashlib.sha256(get(session, url).content).hexdigest()
 
 

@@ -21,16 +21,19 @@ class Answering(asyncio.Protocol):
     """A connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
         assert isinstance(transport, asyncio.WriteTransport)
         self.transport = transport
         self.rest = b""
 
     def data_received(self, data: bytes) -> None:
+        """One answer for each request that has ended."""
         *requests, self.rest = (self.rest + data).split(END)
         self.transport.write(ANSWER * len(requests))
 
 
 async def serve(port: int) -> None:
+    """Answer at a port of this machine until the process ends."""
     server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", port)
     await server.serve_forever()
 

@@ -80,19 +80,23 @@ def peak(server: Server, read: Callable[[], None]) -> float:
 
 
 def native(ground: Ground, job: str, times: int) -> None:
+    """Read a job's log so many times by the API."""
     repeat(ground.api(), ground.api_url(job), ground.jobs[job][2], times)
 
 
 def downloaded(ground: Ground, job: str, times: int) -> None:
+    """Read a job's log so many times by web download."""
     repeat(ground.plain(), ground.web_url(job), ground.jobs[job][2], times)
 
 
 def repeat(session: requests.Session, url: str, size: int, times: int) -> None:
+    """Read an answer of a known size so many times."""
     for _ in range(times):
         taken(session, url, size, PIECE)
 
 
 def zipped(ground: Ground, run: str, times: int) -> None:
+    """Read the zip of a run so many times and check the sizes of its files."""
     session = ground.api()
     for _ in range(times):
         with zipfile.ZipFile(io.BytesIO(get(session, ground.zip_url(run)).content)) as archive:

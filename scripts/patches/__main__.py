@@ -37,6 +37,7 @@ from series import BASE, PATCHES, Series, all_series, apply, beyond, nearest
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     told = argparse.ArgumentParser(
         prog="scripts/patches", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -127,6 +128,7 @@ def do(asked: argparse.Namespace) -> bool:
 
 
 def main() -> int:
+    """The command; its exit code."""
     asked = parser().parse_args()
     try:
         return 0 if do(asked) else 1

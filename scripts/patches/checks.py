@@ -47,6 +47,7 @@ class Trial:
 
     @property
     def here(self) -> Path:
+        """The clone to work in; NotRun if none was named, or it lacks the base."""
         if not self.borrowed:
             raise NotRun("name a clone of Forgejo: python3 scripts/patches check DIR")
         if not commit_of(self.borrowed, self.series.commit):
@@ -54,6 +55,7 @@ class Trial:
         return self.borrowed
 
     def with_go(self, ask: Callable[[Series, Path], None]) -> list[str]:
+        """Run one of Go's verbs on the packages that the series touches; NotRun where that was not asked for."""
         here = self.here
         if not self.go:
             raise NotRun("slow, and Go's module proxy is needed; ask with --go")
@@ -64,6 +66,7 @@ class Trial:
 
 
 def files_agree(trial: Trial) -> list[str]:
+    """Do `series` and the folder name the same patches, each once and numbered in order?"""
     names = trial.series.names()
     there = {path.name for path in trial.series.folder.glob("*.patch")}
     faults = [f"{name} is in `series` twice; delete a line" for name in sorted(set(names)) if names.count(name) > 1]
@@ -78,6 +81,7 @@ def files_agree(trial: Trial) -> list[str]:
 
 
 def headers_complete(trial: Trial) -> list[str]:
+    """Has each patch a message and Go code as the rules want them?"""
     faults = []
     for patch in trial.series.patches():
         faults += [f"{patch.name}: {fault}" for fault in (*message_faults(patch), *go_faults(patch))]
@@ -138,16 +142,19 @@ def formatted(trial: Trial) -> list[str]:
 
 
 def applies(trial: Trial) -> list[str]:
+    """Does the series apply to its base?"""
     put_on(trial.here, trial.series)
     return []
 
 
 def same_tree(trial: Trial) -> list[str]:
+    """Does it end in the tree that UPSTREAM names?"""
     tree, wanted = git(trial.here, "rev-parse", "HEAD^{tree}"), trial.series.patched_tree
     return [] if tree == wanted else [f"it is {tree}, but UPSTREAM says {wanted}; refresh the series"]
 
 
 def same_files(trial: Trial) -> list[str]:
+    """Would an export write the same bytes?"""
     found = export(trial.here, trial.series.commit, git(trial.here, "rev-parse", "HEAD"))
     files = {patch.name: patch.data for patch in trial.series.patches()}
     different = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
@@ -169,6 +176,7 @@ def content(series: Series) -> dict[str, str]:
 
 
 def reasons(series: Series) -> dict[str, str]:
+    """The files of DIFFERENCES, each with its reason."""
     path = series.folder / REASONS
     lines = path.read_text().splitlines() if path.is_file() else []
     pairs = (line.partition(": ") for line in lines if line.strip() and not line.startswith("#"))
@@ -186,6 +194,7 @@ def differences(trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def differences_have_reasons(trial: Trial) -> list[str]:
+    """Has each file that differs from the older series' a reason, and no other file one?"""
     found = dict(differences(trial))
     before = trial.older.folder.name if trial.older else ""
     faults = [f"{name} differs from {before}'s, and {REASONS} does not say why" for name in found if not found[name]]

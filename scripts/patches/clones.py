@@ -65,6 +65,7 @@ def commit_of(clone: Path, name: str) -> str | None:
 
 
 def require_repository(clone: Path) -> None:
+    """Refused, unless this is a git repository that can be read."""
     if not clone.is_dir():
         raise Refused(f"{clone} is no folder; name a clone of Forgejo")
     if (done := run(clone, "rev-parse", "--git-dir")).returncode:

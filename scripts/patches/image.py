@@ -72,6 +72,7 @@ def release_of(series: Series, tag: str) -> str:
 
 
 def require_tools() -> None:
+    """Refused, unless git and docker are there and docker's engine answers."""
     for tool in ("git", "docker"):
         if not shutil.which(tool):
             raise Refused(f"{tool} is needed to build an image, and there is none on the PATH; install it")
@@ -162,6 +163,7 @@ def images(tag: str, every: list[Series], name: str, source: str, kinds: list[st
 
 
 def main() -> int:
+    """The command; its exit code."""
     told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     told.add_argument(
         "--registry", default="", metavar="HOST[:PORT]", help="where it shall be pushed to; default: none"

@@ -42,6 +42,7 @@ class Series:
 
     @classmethod
     def read(cls, folder: Path) -> Series:
+        """The series of a folder; Refused if its UPSTREAM is missing or does not say what it must."""
         path = folder / "UPSTREAM"
         if not path.is_file():
             raise Refused(f"{path} is not there; name the folder of a series with --series")
@@ -79,6 +80,7 @@ class Series:
         return path.read_text().splitlines()
 
     def paths(self) -> list[Path]:
+        """The patches in order; Refused if there is none or one is missing."""
         paths = [self.folder / name for name in self.names()]
         if not paths:
             raise Refused(f"{self.folder / 'series'} names no patch; python3 scripts/patches refresh DIR writes it")
@@ -89,6 +91,7 @@ class Series:
         return paths
 
     def patches(self) -> list[Patch]:
+        """The patches in order, with their bytes."""
         return [Patch(path.name, path.read_bytes()) for path in self.paths()]
 
     def require_base(self, clone: Path) -> None:
@@ -124,6 +127,7 @@ class Patch:
 
     @property
     def changes(self) -> list[Change]:
+        """What it does to each file."""
         changes = []
         for text in self.parts[2].split("\ndiff --git ")[1:]:
             head, _, hunks = text.partition("\n@@ ")
@@ -169,6 +173,7 @@ def nearest(series: list[Series], clone: Path, head: str) -> Series | None:
 
 
 def name_of(clone: Path, commit: str) -> str:
+    """A commit by the tag nearest to it."""
     return git(clone, "describe", "--tags", "--always", commit)
 
 

@@ -45,7 +45,8 @@ class OpenedLog(Protocol):
         ...
 
     @property
-    def last_modified(self) -> str | None: ...
+    def last_modified(self) -> str | None:
+        """The header Last-Modified, if the answer has one."""
 
     @property
     def size(self) -> int | None:
@@ -58,11 +59,13 @@ class OpenedLog(Protocol):
         ...
 
     @property
-    def backend(self) -> str: ...
+    def backend(self) -> str:
+        """Where the log comes from: `native` or `web`."""
 
     def __iter__(self) -> Iterator[bytes]: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the connection up."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class Session(requests.Session):
         self._ca = _usable("ca_file", ca_file) if ca_file else way_to(base_url).ca
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """As requests has it, with our certificates where the caller names none."""
         ca = self._ca if verify in (None, True) else None
         return super().merge_environment_settings(url, proxies, stream, ca or verify, cert)
 

@@ -35,6 +35,7 @@ class AddressType(click.ParamType[tuple[str, int]]):
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """HOST:PORT as its two parts."""
         found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", value)
         if not found or int(found[3]) > 65535:
             self.fail(f"{value!a} is no address; give HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", param, ctx)
@@ -49,6 +50,7 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+        """A network such as 10.0.0.0/8, or one address."""
         try:
             return ipaddress.ip_network(value)
         except ValueError:

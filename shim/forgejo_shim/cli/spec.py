@@ -33,6 +33,7 @@ class SourceType(click.ParamType[str]):
     name = "source"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The source as it was given; an address must be one."""
         from ..spec.sources import address_of, is_address
 
         if is_address(value):

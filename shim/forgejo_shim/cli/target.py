@@ -44,6 +44,7 @@ class TargetType(click.ParamType[Target]):
     name = "target"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        """OWNER/REPO, or the URL of a run or a job, as a Target."""
         if isinstance(value, Target):
             return value
         if "@" in re.split("[?#]", value)[0]:

@@ -54,6 +54,7 @@ class Request(aiohttp.ClientRequest):
     """A request to which aiohttp adds no header of its own; where none is named to it, it need not look."""
 
     def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        """No headers of aiohttp's own where the caller named which to skip."""
         if skip_auto_headers is not None:
             super().update_auto_headers(skip_auto_headers)
 
@@ -77,4 +78,5 @@ class Front(web.Server):
     kind: type[web.RequestHandler] = web.RequestHandler
 
     def __call__(self) -> web.RequestHandler:
+        """What answers on a new connection."""
         return self.kind(self, loop=asyncio.get_running_loop(), **self._kwargs)

@@ -40,6 +40,7 @@ class Ready:
 
     @property
     def ok(self) -> bool:
+        """Whether requests can be served now."""
         return self.upstream.ok and self.web_session.ok
 
     def as_bytes(self) -> bytes:

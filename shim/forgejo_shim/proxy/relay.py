@@ -173,6 +173,7 @@ Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 
 def wants_websocket(request: web.BaseRequest) -> bool:
+    """Whether a request asks to become a WebSocket."""
     upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
     return request.method == "GET" and upgrade and "upgrade" in request.headers.get("Connection", "").lower()
 

@@ -66,6 +66,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        """The answer to a request that cannot be read; ConnectionResetError if an answer had begun."""
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer had begun")
         status = 431 if isinstance(exc, LineTooLong) else status

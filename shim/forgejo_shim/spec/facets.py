@@ -45,6 +45,8 @@ Says = Mapping[str, Given]  # by keyword
 
 
 class Difference(NamedTuple):
+    """What differs at one place, and where each document says so; `old` or `new` is None where nothing is said."""
+
     kind: str
     where: str
     old: Any
@@ -128,6 +130,7 @@ def _plainly(value: Any) -> str:
 
 
 def is_silent(key: str) -> bool:
+    """Whether a keyword says nothing to a client."""
     return key in SILENT or key.startswith("x-go-")
 
 

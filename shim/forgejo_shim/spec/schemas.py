@@ -37,6 +37,7 @@ class Side:
             todo += [document.spot(part, f"{at}/allOf/{n}") for n, part in enumerate(content.get("allOf", ()))][::-1]
 
     def get(self, key: str) -> Given:
+        """What is said by a keyword."""
         return self.says.get(key, NOTHING)
 
 

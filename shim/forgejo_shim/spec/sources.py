@@ -54,6 +54,7 @@ class Caller(AuthBase):
     timeout: float = 60
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request to the server's API, and to no other."""
         if self.token and self.server and (request.url or "").startswith(f"{self.server}{API}/"):
             request.headers["Authorization"] = f"token {self.token}"
         return request

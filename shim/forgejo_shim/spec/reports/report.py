@@ -32,6 +32,7 @@ class Side:
 
     @property
     def name(self) -> str:
+        """The document's name."""
         return self.document.name
 
 
