@@ -12,6 +12,8 @@ LOWEST := .venv-lowest
 OF_LIBRARIES := $(addprefix tests/,$(addsuffix .py,proxy/test_proxy unit/test_spec_document unit/test_spec_sources unit/test_state \
 	$(addprefix library/test_,adapter client cli cli_credentials cli_messages download files library network)))
 
+OF_LINT := tests/unit/test_imports.py tests/tools/test_links.py tests/tools/test_sizes.py
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest lint conformance bench spec-check tables patches image clean
 
@@ -27,12 +29,13 @@ test: $(READY)  ## every test, and the conformance cases against the double: no 
 test-lowest: $(LOWEST)/.ready  ## the tests that touch a library, with the lowest versions that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -c tests/pytest.ini -n auto --dist loadgroup $(OF_LIBRARIES)
 
-lint: $(READY)  ## ruff, mypy (strict for shim/ and for the README's examples), and whether generated tables are up to date
+lint: $(READY)  ## ruff, mypy (strict for shim/ and the README's examples), generated tables, imports, sizes, dead links
 	@$(BIN)/ruff check --config shim/pyproject.toml $(CODE)
 	@$(BIN)/ruff format --check --config shim/pyproject.toml $(CODE)
 	@$(BIN)/mypy --config-file shim/pyproject.toml shim/forgejo_shim
 	@$(BIN)/mypy --strict -c "$$($(BIN)/python tests/examples.py)"
 	@$(BIN)/python scripts/tables --check
+	@$(BIN)/python -m pytest -c tests/pytest.ini $(OF_LINT)
 
 conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table
 	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)"
