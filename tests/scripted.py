@@ -2,7 +2,9 @@
 
 Rules
 -----
-* A script says per request (`"GET /path"`, `"api /path"`) what is answered, in order; the last answer stays.
+* A script says per request (`"GET /path"`, `"api /path"`) what is answered, never at which place of the whole. Where
+  an answer changes, `until` says what changes it: so flows may ask twice, or once, or in another order.
+* A list has the answers to one request that is tried again; its last one stays.
 * What no script knows is a failure of the test, never an empty answer.
 * Under asyncio (`waits=True`) every step yields to the loop, so a flow that works only without one is found out.
 """
@@ -132,6 +134,11 @@ def to(location: str, status: int = 303, *headers: tuple[str, str]) -> Said:
     return Said(status, (("Location", location), *headers))
 
 
+def until(event: str, before: Said, after: Said, times: int = 1) -> Callable[[Scripted], Said]:
+    """One answer until a request was made so many times, another one from then on."""
+    return lambda net: after if net.asked.count(event) >= times else before
+
+
 HIDDEN = text(404, "Not found.")
 SIGN_IN_PAGE = page(pages.sign_in("", True))
 SIGN_IN_IS_OFF = page(pages.sign_in("", False))
@@ -183,6 +190,7 @@ def log(body: bytes = b"a line\n", name: str = "build", task: int = 70, status: 
 YES = answer_json({"total_count": 0, "workflow_runs": []})
 QUESTION = "api /api/v1/repos/o/r/actions/tasks?limit=1&page=999999"
 LATEST = f"GET {RUN}/latest"
+LOG = f"GET {RUN}/1/jobs/0/attempt/1/logs"
 
 
 def script(**named: Any) -> dict[str, Any]:
@@ -205,7 +213,7 @@ def script(**named: Any) -> dict[str, Any]:
         "state1": f"POST {RUN}/1/jobs/1/attempt/1",
         "state_plain": f"POST {RUN}/1/jobs/0",
         "page": f"GET {RUN}/1/jobs/0",
-        "log": f"GET {RUN}/1/jobs/0/attempt/1/logs",
+        "log": LOG,
         "log2": f"GET {RUN}/1/jobs/0/attempt/2/logs",
         "log_of_1": f"GET {RUN}/1/jobs/1/attempt/1/logs",
         "plain_log": f"GET {RUN}/1/jobs/0/logs",
