@@ -16,7 +16,8 @@ from aiohttp import web
 from double import Fault
 from forgejo_shim import WebLogin
 from forgejo_shim.proxy.access import AccessLog
-from forgejo_shim.proxy.app import Options, Proxy
+from forgejo_shim.proxy.app import Proxy
+from forgejo_shim.proxy.options import Options
 from forgejo_shim.proxy.serve import Front
 from hand import wait
 from small import Small

@@ -13,15 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from double import pages
-from forgejo_shim.flows.net import Broken
+from forgejo_shim.errors import ShimError
+from forgejo_shim.faces.face import Reply, recognise
+from forgejo_shim.faces.forgejo import Forgejo
+from forgejo_shim.faces.forgejo_proxy import ForgejoProxy
+from forgejo_shim.flows.dispatch import Native, Request, dispatch
 from forgejo_shim.models import Headers
+from forgejo_shim.server import Server
+from forgejo_shim.transport import Broken
 
 BASE = "http://forge.example"
 RUN = "/o/r/actions/runs"
@@ -40,6 +46,14 @@ class Said:
 Lines = Mapping[str, Said | Sequence[Said] | Callable[["Scripted"], Said]]
 
 
+SWAGGER = "GET /swagger.v1.json"
+WITHOUT = Said(
+    headers=(("Content-Type", "application/json;charset=utf-8"),),
+    body=b'{"swagger": "2.0", "paths": {"/repos/{owner}/{repo}/actions/tasks": {"get": {}}}}',
+)
+"""The swagger document of a server that has no operation of ours."""
+
+
 class ScriptedAnswer:
     """A scripted answer as a flow reads it."""
 
@@ -47,6 +61,7 @@ class ScriptedAnswer:
         self.status = said.status
         self.headers = Headers(said.headers)
         self.closed = False
+        self.told = b""
         self._said, self._left, self._waits = said, said.body, waits
 
     async def read(self, size: int) -> bytes:
@@ -68,7 +83,7 @@ class Scripted:
     lines: Lines
     waits: bool = False
     base_url: str = BASE
-    called: str = BASE
+    server_name: str = BASE
     at: float = 1_000_000_000.0
     asked: list[str] = field(default_factory=list)
     sent: list[tuple[str, list[tuple[str, str]], bytes]] = field(default_factory=list)
@@ -79,16 +94,22 @@ class Scripted:
     def signing_in(self) -> Any:
         return nullcontext()
 
-    async def api(self, path: str) -> ScriptedAnswer:
-        return await self._answer(f"api {path}", [], b"")
+    async def native(self, target: str) -> ScriptedAnswer:
+        answer = await self._answer(f"native {target}".strip(), [], b"")
+        answer.told = await answer.read(1 << 16) if answer.status == 404 else b""
+        return answer
 
-    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> ScriptedAnswer:
-        return await self._answer(f"api {method} {path}", headers, body)
+    async def api(
+        self, path: str, method: str = "GET", headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> ScriptedAnswer:
+        return await self._answer(f"api {path}" if method == "GET" else f"api {method} {path}", [*headers], body)
 
-    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> ScriptedAnswer:
-        return await self._answer(f"{method} {path}", headers, body)
+    async def web(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes = b""
+    ) -> ScriptedAnswer:
+        return await self._answer(f"{method} {path}", [*headers], body)
 
-    def searching(self, repo: str, job_id: int, is_found: Callable[[], bool]) -> Any:
+    def searching(self, repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]) -> Any:
         return nullcontext({})
 
     async def sleep(self, seconds: float) -> None:
@@ -107,7 +128,7 @@ class Scripted:
         times = self.asked.count(asked)
         self.asked.append(asked)
         self.sent.append((asked, headers, body))
-        line = self.lines.get(asked)
+        line = self.lines.get(asked, WITHOUT if asked == SWAGGER else None)
         assert line is not None, f"no script says what {asked} is answered; asked so far: {self.asked}"
         if isinstance(line, Said):
             said = line
@@ -237,3 +258,28 @@ def under_asyncio(flow: Callable[[Scripted], Coroutine[Any, Any, Any]], net: Scr
         return await flow(net)
 
     return asyncio.run(main())
+
+
+async def answered(
+    net: Scripted,
+    server: Server,
+    target: str,
+    headers: Iterable[tuple[str, str]] = (),
+    *,
+    method: str = "GET",
+    allowed: set[str] | None = None,
+    writes: bool = False,
+) -> Reply:
+    """What a driver would answer to a request for `target`, a path below `/api/v1` with its query."""
+    path, _, query = target.partition("?")
+    found = recognise((ForgejoProxy(), Forgejo()), method, f"/api/v1{path}", query)
+    assert found, f"no face knows {target}"
+    face, call = found
+    request = Request(Headers(headers), set() if allowed is None else allowed, writes)
+    try:
+        value = await dispatch(net, server, call, request)  # type: ignore[arg-type]
+        if isinstance(value, Native):
+            return Reply(value.answer.status, [*value.answer.headers], value.answer)
+        return face.render(value, call)
+    except ShimError as error:
+        return face.render_error(error, net.base_url)

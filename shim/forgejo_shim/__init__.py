@@ -7,7 +7,8 @@
 from . import errors as _errors
 from .arguments import Timeout
 from .capabilities import Capabilities, Capability
-from .client import Client, Log
+from .client import Client
+from .client_log import Log
 from .download import Progress, Saved
 from .errors import (
     Ambiguous,
@@ -24,16 +25,19 @@ from .errors import (
     PageChanged,
     Refused,
     SearchLimit,
+    ServerRefusal,
     ShimError,
     TooMany,
     Unreachable,
     Unreadable,
     WebAccount,
 )
-from .flows.kept import State
 from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .requests_adapter import Backend, ShimAdapter, backend_of, mount, task_of
-from .state import MemoryState, SessionFile, SQLiteState
+from .store.memory import MemoryStore
+from .store.protocol import Store
+from .store.session_file import SessionFile
+from .store.sqlite import SQLiteStore
 
 __version__ = "0.1.0"
 __doc__ = f"{__doc__}\n{_errors.__doc__}"
@@ -49,7 +53,7 @@ __all__ = [
     "Job",
     "Log",
     "Loop",
-    "MemoryState",
+    "MemoryStore",
     "NoLog",
     "NotExecuted",
     "NotForgejo",
@@ -62,13 +66,14 @@ __all__ = [
     "Refused",
     "Repo",
     "Run",
-    "SQLiteState",
+    "SQLiteStore",
     "Saved",
     "SearchLimit",
+    "ServerRefusal",
     "SessionFile",
     "ShimAdapter",
     "ShimError",
-    "State",
+    "Store",
     "Timeout",
     "TooMany",
     "Unreachable",

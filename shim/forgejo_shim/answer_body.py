@@ -17,7 +17,8 @@ from typing import Any, cast
 import urllib3
 
 from .errors import ShimError
-from .flows.net import CHUNK, Answer, Broken, Reply, run
+from .faces.face import Reply
+from .transport import CHUNK, Answer, Broken, run
 
 Read = Callable[[int], bytes]  # the next bytes, of a download at most so many; b"" at the end
 

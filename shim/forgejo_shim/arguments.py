@@ -12,9 +12,9 @@ from collections.abc import Callable
 from operator import index
 from typing import Literal
 
-from .contract import parse_repo
 from .models import Repo, Run, WebCookie, WebCredentials, WebLogin
-from .state import SessionFile
+from .operations import parse_repo
+from .store.session_file import SessionFile
 
 Timeout = float | tuple[float, float]
 DIGITS = 18  # more than any id or number of Forgejo has

@@ -14,6 +14,7 @@ ShimError
 ├── NotNow              503  1  ask again after `retry_after` seconds
 │   └── TooMany         429  1  this caller, or all of them, have too much under way
 ├── SearchLimit         504  1  the job was searched in vain within the limit
+├── ServerRefusal        -   1  the server's own refusal, which the caller gets as it is
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
 ├── Unreachable          -   8  no answer, or it broke off
 │   └── Loop            508  8  a proxy's own address was given to it as that of the server behind
@@ -22,27 +23,36 @@ ShimError
 
 Messages are one sentence: what happened, to which object, what to do next. They never hold a credential.
 The statuses, messages and exit codes are those of the table in spec/README.md (data: spec/causes.json). Where the
-contract has a word of its own for an error, an answer's JSON has no `cause`; `contract.error_of` gives it one.
+contract has a word of its own for an error, an answer's JSON has no `cause`; `api.error_of` gives it one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class ShimError(Exception):
     """An error of the shim; `status` is HTTP's, `exit_code` the command's, `cause` a stable kebab-case id.
 
-    `is_relayed`: whether the server said so, as a shim in front of a Forgejo does; its web account is not ours then.
+    `retry_after` are the seconds to wait before asking again, if that helps. `is_relayed`: whether the server said so,
+    as a shim in front of a Forgejo does; its web account is not ours then.
     """
 
     status = 500
     exit_code = 1
+    cause = ""
+    text = ""  # the message where none is given
+    retry_after: int | None = None
     is_relayed = False
 
-    def __init__(self, message: str, *, cause: str = "", retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.cause = cause
-        self.retry_after = retry_after
+    def __init__(
+        self, message: str = "", status: int | None = None, *, cause: str = "", retry_after: int | None = None
+    ) -> None:
+        self.message = message or self.text
+        super().__init__(self.message)
+        self.status = status or self.status
+        self.cause = cause or self.cause
+        self.retry_after = retry_after or self.retry_after
 
 
 class NotThere(ShimError):
@@ -54,46 +64,33 @@ class NotThere(ShimError):
 class NoLog(NotThere):
     """The job has no log: it was skipped, or its runner has sent nothing yet."""
 
-    def __init__(
-        self, message: str = "job has no log: it was skipped, or its runner has sent nothing yet", *, cause: str = ""
-    ) -> None:
-        super().__init__(message, cause=cause)
+    text = "job has no log: it was skipped, or its runner has sent nothing yet"
 
 
 class NotExecuted(ShimError):
     """No runner has taken the job, or its rerun, yet; one that was skipped never will be (cause `job-skipped`)."""
 
     status, exit_code = 404, 6
-
-    def __init__(self, message: str = "job has not been executed yet", *, cause: str = "") -> None:
-        super().__init__(message, cause=cause)
+    text = "job has not been executed yet"
 
 
 class Expired(ShimError):
     """The log was there and has been cleaned up."""
 
     status, exit_code = 404, 7
-
-    def __init__(self, message: str = "logs have expired", *, cause: str = "") -> None:
-        super().__init__(message, cause=cause)
+    text = "logs have expired"
 
 
 class Refused(ShimError):
     """The caller's own credentials do not suffice."""
 
-    exit_code = 4
-
-    def __init__(self, message: str, status: int, *, cause: str = "") -> None:
-        super().__init__(message, cause=cause)
-        self.status = status
+    status, exit_code = 403, 4
 
 
 class BadRequest(ShimError):
     """The request itself cannot be answered: its method, or a range beyond the end."""
 
-    def __init__(self, message: str, status: int, *, cause: str) -> None:
-        super().__init__(message, cause=cause)
-        self.status = status
+    status = 400
 
 
 class Ambiguous(ShimError):
@@ -117,19 +114,13 @@ class NotPossible(ShimError):
 class PageChanged(ShimError):
     """An answer was not understood; the message names what was missing."""
 
-    status, exit_code = 502, 8
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, cause="page-changed")
+    status, exit_code, cause = 502, 8, "page-changed"
 
 
 class NotNow(ShimError):
     """Ask again after `retry_after` seconds."""
 
-    status = 503
-
-    def __init__(self, message: str, *, cause: str, retry_after: int = 5) -> None:
-        super().__init__(message, cause=cause, retry_after=retry_after)
+    status, retry_after = 503, 5
 
 
 class TooMany(NotNow):
@@ -141,55 +132,46 @@ class TooMany(NotNow):
 class SearchLimit(ShimError):
     """The job was searched for in vain within the limit."""
 
-    status = 504
+    status, cause = 504, "search-limit"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, cause="search-limit")
+
+class ServerRefusal(ShimError):
+    """The server's own refusal, or one in its form: the caller gets `status`, `headers` and `body` as they are."""
+
+    def __init__(self, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+        super().__init__(f"the server answered {status}", status)
+        self.headers = list(headers)
+        self.body = body
 
 
 class NotForgejo(ShimError):
     """The address answers, but not as a Forgejo."""
 
-    status, exit_code = 502, 8
-
-    def __init__(self, message: str, *, cause: str = "not-a-forgejo") -> None:
-        super().__init__(message, cause=cause)
+    status, exit_code, cause = 502, 8, "not-a-forgejo"
 
 
 class Unreachable(ShimError):
     """No answer, or it broke off."""
 
-    status, exit_code = 502, 8
-
-    def __init__(self, message: str, *, cause: str = "unreachable") -> None:
-        super().__init__(message, cause=cause)
+    status, exit_code, cause = 502, 8, "unreachable"
 
 
 class Loop(Unreachable):
     """A proxy's own address was given to it as that of the server behind."""
 
-    status = 508
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, cause="proxy-loop")
+    status, cause = 508, "proxy-loop"
 
 
 class Unreadable(ShimError):
     """A source of a spec check could not be loaded, or is no Swagger 2.0."""
 
-    exit_code = 8
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, cause="spec-unreadable")
+    exit_code, cause = 8, "spec-unreadable"
 
 
 class NothingMatched(ShimError):
     """No run or job fits what was asked for."""
 
-    status, exit_code = 404, 3
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, cause="nothing-matched")
+    status, exit_code, cause = 404, 3, "nothing-matched"
 
 
 def loop() -> Loop:

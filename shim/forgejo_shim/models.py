@@ -5,36 +5,44 @@ Rules: frozen; no I/O; no import of another module of this package. Names follow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+# In the order of their numbers (models/actions/status.go, 11.0.15 to 16).
+STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
+FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
 
 
-class Headers:
+class Headers(tuple[tuple[str, str], ...]):
     """HTTP headers as they came: names without regard to case, several values for one name kept apart."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = tuple(pairs)
+    __slots__ = ()
 
     def get(self, name: str, default: str = "") -> str:
         """The first value of `name`, or `default`."""
-        return next(iter(self.all(name)), default)
+        wanted = name.lower()
+        for key, value in self:
+            if key.lower() == wanted:
+                return value
+        return default
 
     def all(self, name: str) -> list[str]:
         """Every value of `name`, in order."""
-        return [value for key, value in self._pairs if key.lower() == name.lower()]
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._pairs)
+        return [value for key, value in self if key.lower() == name.lower()]
 
     def only(self, *names: str) -> list[tuple[str, str]]:
         """The pairs whose name is one of `names`."""
         wanted = {name.lower() for name in names}
-        return [(key, value) for key, value in self._pairs if key.lower() in wanted]
+        return [(key, value) for key, value in self if key.lower() in wanted]
 
     def without(self, *names: str) -> list[tuple[str, str]]:
         """The pairs whose name is none of `names`."""
         unwanted = {name.lower() for name in names}
-        return [(key, value) for key, value in self._pairs if key.lower() not in unwanted]
+        return [(key, value) for key, value in self if key.lower() not in unwanted]
+
+    def __repr__(self) -> str:  # values can be credentials
+        return f"Headers of {[key for key, _ in self]}"
 
 
 @dataclass(frozen=True)
@@ -142,15 +150,6 @@ class JobPlan:
 
 
 @dataclass(frozen=True)
-class RunEntry:
-    """One run of the API's list, as far as the search needs it: times in seconds since the epoch, 0 if unset."""
-
-    number: int
-    created: float
-    stopped: float
-
-
-@dataclass(frozen=True)
 class WebLogin:
     """The shim's web account. `totp_secret` is the base32 text shown when two-factor sign-in was set up."""
 
@@ -204,3 +203,84 @@ class Job:
     task_id: int
     run_id: int | None
     run_number: int | None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run as a flow gives it. `given` is the API's own object, {} where the web UI told; then `id`, `repo_id` and
+    `owner_id` are None. Times are RFC 3339, "" if unset."""
+
+    number: int
+    id: int | None = None
+    repo_id: int | None = None
+    owner_id: int | None = None
+    title: str | None = None
+    status: str | None = None
+    workflow: str | None = None
+    started: str = ""
+    stopped: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunJobs:
+    """The jobs of a run, by their index."""
+
+    run: RunFacts
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in short: its jobs by their index, without attempts and tasks."""
+
+    run: RunFacts
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Times:
+    """When something began and ended, in seconds since the epoch; 0 if unset or not known."""
+
+    started: int = 0
+    stopped: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an attempt (0-based `number`); `log_index` and `log_length` count lines, None if not known."""
+
+    number: int
+    name: str
+    status: str
+    times: Times
+    log_index: int | None = None
+    log_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt that a runner has taken; what is None is not known. `log_length` are lines."""
+
+    number: int | None
+    status: str
+    times: Times
+    task_id: int | None
+    log_expired: bool | None
+    log_length: int | None
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class JobDetails:
+    """A job in full. `attempts` is None where it is not known whether there were any."""
+
+    run: RunFacts
+    job: Job
+    times: Times
+    attempts: tuple[Attempt, ...] | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A rerun or a cancel that the server took."""

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from forgejo_shim.contract import FACE
+from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
 from proxied import Proxied
 from seeded import Job, Run
 from targets import Live

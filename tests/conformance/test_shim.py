@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import requests
-from forgejo_shim import MemoryState, ShimAdapter, WebCookie, WebLogin
-from forgejo_shim import requests_adapter as driver
+from forgejo_shim import MemoryStore, ShimAdapter, WebCookie, WebLogin
+from forgejo_shim.requests_transport import RequestsTransport
 from hand import plain_session
 from seeded import Job
 from targets import Live, log_path
@@ -410,7 +410,7 @@ def test_without_web_credentials(live: Live) -> None:
 def test_two_factor_sign_in(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     factor, job = live.login("factor"), build(live)
     # The code that confirmed the enrolment is used up; the next window's is accepted already.
-    monkeypatch.setattr(driver._Net, "now", lambda _, now=time.time: now() + 30)
+    monkeypatch.setattr(RequestsTransport, "now", lambda _, now=time.time: now() + 30)
     asked = Asked(live, web=factor)
     assert asked.log(job).content == job.expected()
     without = Asked(live, web=WebLogin(factor.user, factor.password))
@@ -493,8 +493,8 @@ def test_no_credential_in_answers_logs_or_state(live: Live, caplog: pytest.LogCa
     said: list[str] = []
     secrets: set[str] = set()
     for account in ("reader", "outsider", "must-change", "inactive", "prohibited"):
-        state, login = MemoryState(), live.login(account)
-        asked = Asked(live, web=login, state=state)
+        state, login = MemoryStore(), live.login(account)
+        asked = Asked(live, web=login, store=state)
         for job in (build(live), live.world.job("waits", "again")):
             response = asked.log(job)
             said += [response.text, str(response.headers)]

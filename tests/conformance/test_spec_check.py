@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from forgejo_shim.cli import main
-from forgejo_shim.contract import JOB_LOGS, RUN_JOBS, RUN_LOGS
+from forgejo_shim.operations import JOB_LOG, RUN_JOBS, RUN_LOGS
 from hand import plain_session
 from servers import available
 from targets import Live, Target
 
 # Operations more than 15.0.2 has, and how many are Actions'.
 GAINED = {"16": (15, 11), "15-patched": (4, 4), "15.0.4-patched": (4, 4)}
-LOG, OF_RUNS = {f"GET {JOB_LOGS}"}, {f"GET {RUN_JOBS}", f"GET {RUN_LOGS}"}
+LOG, OF_RUNS = {f"GET {JOB_LOG.path}"}, {f"GET {RUN_JOBS.path}", f"GET {RUN_LOGS.path}"}
 
 
 def run(home: Path, *words: str) -> tuple[int, dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import requests
 import routes
-from forgejo_shim.contract import FACE
+from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
 from seeded import Job
 from targets import Live
 

@@ -18,13 +18,16 @@ import pytest
 import requests
 from double import GeneratedLog, Job, JobSpec, Run
 from forgejo_shim import ShimAdapter
-from forgejo_shim.contract import recognise, recognise_addition
-from forgejo_shim.flows import latest, pages, parts
-from forgejo_shim.flows.answer import answer, capability
-from forgejo_shim.flows.net import Reply, run
+from forgejo_shim.faces.face import Reply
+from forgejo_shim.flows import latest
+from forgejo_shim.flows.native import capability
 from forgejo_shim.models import Headers
-from forgejo_shim.requests_adapter import _Net
+from forgejo_shim.operations import recognise
+from forgejo_shim.requests_transport import RequestsTransport
+from forgejo_shim.transport import run
+from forgejo_shim.webui import reader
 from openapi_spec_validator import OpenAPIV2SpecValidator
+from scripted import answered
 from small import Small, row
 from wire import Wire, behind
 
@@ -33,7 +36,7 @@ R = "/api/v1/repos/o/r/actions"
 ADDITIONS = json.loads((Path(__file__).parents[2] / "spec/additions.swagger.json").read_text())
 
 
-class Caller(_Net):
+class Caller(RequestsTransport):
     """The library's transport, which asks the API anything, and tells the test where it would sleep."""
 
     moments: list[Callable[[], Any]]
@@ -85,16 +88,17 @@ class Asker:
         net = Caller(self.adapter, request, {"stream": True, "timeout": 5})
         net.moments, net.slept = list(moments), self.slept
         self.slept.clear()
-        operation = recognise_addition(method, path, query) or recognise(method, path, query)
-        assert operation, path
-        made = run(answer(net, self.adapter.server, operation, Headers(headers.items()), self.allowed, writes))
-        return run(whole(made))
+        target = path.removeprefix("/api/v1") + (f"?{query}" if query else "")
+        made = answered(
+            net, self.adapter.server, target, headers.items(), method=method, allowed=self.allowed, writes=writes
+        )
+        return run(whole(run(made)))
 
     def offers(self, path: str, method: str = "GET", query: str = "") -> str:
-        operation = recognise_addition(method, path, query) or recognise(method, path, query)
-        assert operation
+        call = recognise(method, path, query)
+        assert call
         net = Caller(self.adapter, requests.Request(method, self.small.url + path).prepare(), {"timeout": 5})
-        return run(capability(net, self.adapter.server, operation)).value
+        return run(capability(net, self.adapter.server, call)).value
 
 
 async def whole(made: Reply) -> Got:
@@ -122,8 +126,7 @@ def asker(small: Small, token: str | None = "", **more: Any) -> Asker:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "HAND_OVER", 0.0)
-    monkeypatch.setattr(parts, "HAND_OVER", 0.0)
+    monkeypatch.setattr(reader, "HAND_OVER", 0.0)
 
 
 def lines(count: int, text: str = "row", first: int = 0) -> list[bytes]:
@@ -281,9 +284,9 @@ def test_the_document_is_valid_and_marks_what_is_ours() -> None:
         for method, operation in methods.items():
             assert operation["x-forgejo-shim"] is True
             filled = "/api/v1" + path.format(owner="o", repo="r", job_id=7, run_id=7)
-            found = recognise_addition(method, filled, "") or recognise(method, filled, "tail=1")
-            assert found and (found.template, found.verb) == (path, method.upper())
-            assert not recognise_addition(method, filled + "/x", "")
+            found = recognise(method, filled, "tail=1")
+            assert found and (found.operation.path, found.operation.method) == (path, method.upper())
+            assert not recognise(method, filled + "/x", "")
 
 
 # A7, A8: the latest run

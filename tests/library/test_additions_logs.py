@@ -14,11 +14,12 @@ from double import Job, Task, view
 from double.entities import Step
 from double.faces import swagger
 from double.messages import json_answer
-from forgejo_shim.contract import JOB
 from forgejo_shim.errors import ShimError
 from forgejo_shim.flows import follow as following
-from forgejo_shim.flows import pages, parts
-from forgejo_shim.flows.net import Broken
+from forgejo_shim.flows import log_parts as parts
+from forgejo_shim.operations import JOB
+from forgejo_shim.transport import Broken
+from forgejo_shim.webui import reader
 from small import LOG, Small, row
 from test_additions import R, asker, attempt, lines, stepped
 
@@ -28,8 +29,7 @@ DOWNLOAD = r"/logs(\?|$)"
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "HAND_OVER", 0.0)
-    monkeypatch.setattr(parts, "HAND_OVER", 0.0)
+    monkeypatch.setattr(reader, "HAND_OVER", 0.0)
 
 
 # A4, A5: the last lines
@@ -207,7 +207,7 @@ class Telling:
     def __init__(self, small: Small, job: Job) -> None:
         self.small, self.job = small, job
         document = swagger(small.double.face, "/api/v1")
-        document["paths"][JOB] = {"get": {"operationId": "repoGetActionJob", "responses": {}}}
+        document["paths"][JOB.path] = {"get": {"operationId": "repoGetActionJob", "responses": {}}}
         small.double.faults.hook("/swagger.v1.json$", lambda _: json_answer(200, document))
         small.double.faults.hook(r"/actions/jobs/\d+$", lambda _: json_answer(200, self.told()))
 

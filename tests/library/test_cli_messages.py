@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from command import Place
 from double.messages import json_answer
-from forgejo_shim import Client
+from forgejo_shim import Client, client_runs
 from forgejo_shim import client as client_module
+from forgejo_shim.api import run_facts
 from forgejo_shim.cli.advice import advised
 from forgejo_shim.cli.config import Credentials
 from forgejo_shim.cli.terminal import harmless_text
@@ -69,7 +70,7 @@ def test_only_what_a_skip_explains_is_explained_by_it() -> None:
 
 
 def _run(**more: Any) -> Any:
-    return client_module._run({"index_in_repo": 1, "id": 2, **more})
+    return client_runs._run(run_facts({"index_in_repo": 1, "id": 2, **more}))
 
 
 def test_a_dispatched_run_has_its_event() -> None:

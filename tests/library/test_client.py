@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from double.api import Api
 from double.messages import html, redirect
-from forgejo_shim import Client, Job, Run, WebCookie, WebLogin
-from forgejo_shim import client as client_module
+from forgejo_shim import Client, Job, Run, WebCookie, WebLogin, client_session
 from forgejo_shim.errors import (
     Expired,
     NoLog,
@@ -27,6 +26,7 @@ from forgejo_shim.errors import (
     Unreachable,
     WebAccount,
 )
+from forgejo_shim.webui.reader import Reader
 from small import LOG, Small, row
 
 # Runs and jobs
@@ -67,9 +67,8 @@ def test_pages_that_bring_nothing_new_are_no_end_of_the_list(small: Small, monke
     for _ in range(5):
         small.add({"build": row("x")})
     with small.client() as client:
-        adapter: Any = client.adapter
-        numbers = adapter.run_numbers
-        monkeypatch.setattr(adapter, "run_numbers", lambda *asked: numbers(*asked[:3]))
+        numbers = Reader.run_numbers
+        monkeypatch.setattr(Reader, "run_numbers", lambda reader, page: numbers(reader, 1))
         with pytest.raises(PageChanged):
             client.runs("o/r", 100)
     assert len(small.double.requests) < 30
@@ -289,7 +288,7 @@ def test_a_server_that_is_no_forgejo(stranger: str, how: str) -> None:
 
 
 def test_what_is_no_json_of_a_sane_size_is_not_understood(stranger: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(client_module, "JSON_LIMIT", 250_000)
+    monkeypatch.setattr(client_session, "JSON_LIMIT", 250_000)
     for how, error, says in (
         ("nested", PageChanged, "no JSON"),
         ("digits", PageChanged, "no JSON"),

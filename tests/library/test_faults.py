@@ -14,7 +14,7 @@ import requests
 from double import Double, GeneratedLog, JobSpec
 from double.messages import Request, Response, plain
 from forgejo_shim import ShimAdapter, WebLogin
-from forgejo_shim.flows import pages
+from forgejo_shim.webui import reader
 from servers import free_port
 from wire import Wire, behind
 
@@ -71,7 +71,7 @@ def site(request: pytest.FixtureRequest, sites: dict[str, Site]) -> Iterator[Sit
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "HAND_OVER", 0.001)
+    monkeypatch.setattr(reader, "HAND_OVER", 0.001)
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 from command import Place
-from forgejo_shim import files
+from forgejo_shim import SessionFile, SQLiteStore, files
 from forgejo_shim.errors import ShimError
-from forgejo_shim.state import SessionFile, SQLiteState
 from small import LOG, Small, row
 from test_cli import EVIL, SHOWN, on_terminal
 
@@ -192,7 +191,7 @@ def test_what_is_no_regular_file_keeps_nothing(kept: Place, kind: str, tmp_path:
     )
     assert code == 1 and "cannot be made" in sentence
     with pytest.raises(ShimError, match="no regular file|cannot be written"):
-        SQLiteState(path)
+        SQLiteStore(path)
     if kind != "link":  # which is not followed, but replaced
         with pytest.raises(ShimError, match="no regular file"):
             SessionFile(path).save("b", "a", {"c": "v"})
@@ -230,11 +229,11 @@ files.os = types.SimpleNamespace(**vars(os))
 vars(os).update(had)
 assert "fcntl" not in sys.modules and not hasattr(files.os, "fchmod")
 url, token, folder = sys.argv[1:]
-state = forgejo_shim.SQLiteState(folder + "/state/s.db")
+state = forgejo_shim.SQLiteStore(folder + "/state/s.db")
 session = forgejo_shim.SessionFile(folder + "/state/session.json")
 session.save("b", "a", {"c": "v"})
 assert session.load("b", "a") == {"c": "v"}
-with forgejo_shim.Client(url, token, state=state, session_file=session) as client:
+with forgejo_shim.Client(url, token, store=state, session_file=session) as client:
     for _ in range(2):
         client.save_log("o/r", 1, folder + "/x.log")
 import forgejo_shim.cli

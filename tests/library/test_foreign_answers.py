@@ -14,8 +14,8 @@ from command import Place
 from double.faults import FOREIGN
 from forgejo_shim import errors
 from forgejo_shim.models import Repo
-from forgejo_shim.web import actions
-from forgejo_shim.web_pages import read_run_list
+from forgejo_shim.webui.grammar import actions
+from forgejo_shim.webui.html import read_run_list
 from running import Running
 from small import Small, row
 

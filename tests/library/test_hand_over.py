@@ -15,8 +15,8 @@ import pytest
 import requests
 from double.messages import Request, Response
 from forgejo_shim import Client, WebLogin
-from forgejo_shim.flows import pages
-from forgejo_shim.web import rows_only
+from forgejo_shim.rows import rows_only
+from forgejo_shim.webui import reader
 from test_faults import DOWNLOAD, Site
 
 PAGE = b"<!DOCTYPE html>\n<html>\n<body>\n<h1>500</h1>\n" + b"<p>something</p>\n" * 600 + b"</body>\n</html>\n"
@@ -26,7 +26,7 @@ clause = pytest.mark.clause
 
 @pytest.fixture(params=["11", "13", "15"])
 def site(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(pages, "HAND_OVER", 0.001)
+    monkeypatch.setattr(reader, "HAND_OVER", 0.001)
     found = Site(request.param)
     yield found
     found.double.stop()

@@ -103,7 +103,7 @@ def test_a_wrong_type_is_a_type_error_before_anything_is_asked(
 def test_a_wrong_type_for_a_client() -> None:
     for wrong in (
         {"base_url": None}, {"base_url": b"http://f"}, {"token": 7}, {"token": b"secret"}, {"web": ("u", "secret")},
-        {"web": "secret"}, {"state": "state.db"}, {"session_file": "session.json"}, {"timeout": None},
+        {"web": "secret"}, {"store": "state.db"}, {"session_file": "session.json"}, {"timeout": None},
         {"timeout": "5"}, {"timeout": True}, {"timeout": (1, 2, 3)}, {"timeout": (1, "2")},
     ):  # fmt: skip
         with pytest.raises(TypeError) as caught:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 from double import Response
-from forgejo_shim import Client, MemoryState, SessionFile, ShimAdapter, backend_of, mount, task_of
+from forgejo_shim import Client, MemoryStore, SessionFile, ShimAdapter, backend_of, mount, task_of
 from forgejo_shim.errors import ShimError
 from requests.adapters import HTTPAdapter
 from small import LOG, Small, row
@@ -314,7 +314,7 @@ def test_many_threads_read_through_one_session(face: str, caplog: pytest.LogCapt
 
 @clause("S41")
 def test_many_threads_share_state_and_session_file(place: Small, tmp_path: Any) -> None:
-    session = mounted(place, state=MemoryState(), session_file=SessionFile(tmp_path / "session.json"))
+    session = mounted(place, store=MemoryStore(), session_file=SessionFile(tmp_path / "session.json"))
     before = len(place.double.requests)
     with ThreadPoolExecutor(THREADS) as pool:
         assert set(pool.map(lambda _: session.get(log_url(place)).content == LOG, range(THREADS))) == {True}

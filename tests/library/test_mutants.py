@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import test_faults
 import test_log
-from forgejo_shim.flows import joblog
-from forgejo_shim.flows.pages import Reader
+from forgejo_shim.flows import job_log
 from forgejo_shim.models import RunState
+from forgejo_shim.webui.reader import Reader
 from targets import TARGETS, DoubleServer, Live
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
@@ -21,7 +21,7 @@ Mutate = Callable[[pytest.MonkeyPatch], None]
 
 def file_name_ignored(patch: pytest.MonkeyPatch) -> None:
     """Whatever job the download's file name carries is taken for the one that was asked for."""
-    patch.setattr(joblog, "is_log_of", lambda headers, job: True)
+    patch.setattr(job_log, "is_log_of", lambda headers, job: True)
 
 
 def index_off_by_one(patch: pytest.MonkeyPatch) -> None:
@@ -50,14 +50,14 @@ def old_attempt_relayed(patch: pytest.MonkeyPatch) -> None:
 
 def kept_attempt_relayed(patch: pytest.MonkeyPatch) -> None:
     """What was the newest attempt once is believed to be it still."""
-    real, seen = Reader.shown_attempt, {}
+    real, seen = Reader.redirected_attempt, {}
 
-    async def shown_attempt(self: Reader, at: Any) -> int | None:
+    async def redirected_attempt(self: Reader, at: Any) -> int | None:
         if at not in seen:
             seen[at] = await real(self, at)
         return seen[at]
 
-    patch.setattr(Reader, "shown_attempt", shown_attempt)
+    patch.setattr(Reader, "redirected_attempt", redirected_attempt)
 
 
 @pytest.fixture(scope="module")

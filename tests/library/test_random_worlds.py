@@ -22,7 +22,7 @@ import pytest
 import requests
 import servers
 from forgejo_shim import WebLogin
-from forgejo_shim.flows import pages
+from forgejo_shim.webui import reader
 from hand import Hand
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
@@ -162,7 +162,7 @@ def read_while_acting(
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "HAND_OVER", 0.001)
+    monkeypatch.setattr(reader, "HAND_OVER", 0.001)
 
 
 @pytest.fixture(scope="module")

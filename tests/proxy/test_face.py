@@ -19,14 +19,17 @@ import requests
 from double import JobSpec, Run
 from double.messages import plain
 from forgejo_shim.capabilities import Capability, read_swagger
-from forgejo_shim.contract import FACE, JOB, JOB_LOGS, LATEST, OF_FACE, RERUN_RUN, RUN_JOBS, RUN_LOGS, recognise_face
-from forgejo_shim.proxy.swagger import MARK, NOT_WITH_FACE
+from forgejo_shim.faces.forgejo_proxy import HIDDEN, RUN, ForgejoProxy
+from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
+from forgejo_shim.operations import JOB, JOB_LOG, LATEST_RUN, RERUN_RUN, RUN_JOBS, RUN_LOGS
+from forgejo_shim.proxy.swagger import MARK
 from openapi_spec_validator import OpenAPIV2SpecValidator
 from running import Running
 from small import LOG, Small, row
 
 clause = pytest.mark.clause
 R = "/api/v1/repos/o/r/actions/runs"
+OF_FACE = RUN + "/"
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "spec/forgejo-proxy.swagger.json").read_text())
 
@@ -167,7 +170,7 @@ def test_runs_that_do_not_exist(small: Small, proxy: Running) -> None:
             found = proxy.get(f"{FACE}{R}/{number}/{what}", small.token)
             assert (found.status_code, found.json()["cause"]) == (404, "run-number-not-found"), (number, what)
     for path in (f"{R}/2", f"{R}/2/else", f"{R}/2/logs/x", f"{R}//logs"):
-        assert recognise_face("GET", FACE + path, "", everywhere=True) is None
+        assert ForgejoProxy(everywhere=True).recognise("GET", FACE + path, "") is None
         assert proxy.get(FACE + path, small.token).headers.get("X-Forgejo-Shim") is None
 
 
@@ -375,15 +378,17 @@ def test_at_the_root_it_hides_the_operations_by_run_id(small: Small) -> None:
         log = f"{R.removesuffix('runs')}jobs/{run.jobs[1].id}/logs"
         assert proxy.get(log, small.token).content == LOG
         told = read_swagger(proxy.get("/swagger.v1.json").content)
-        assert {told.of("GET", template) for template in (JOB_LOGS, JOB, LATEST)} == {Capability.PRESENT}
-        assert {told.of("GET", template) for template in NOT_WITH_FACE} == {Capability.ABSENT}
+        assert {told.of("GET", template) for template in (JOB_LOG.path, JOB.path, LATEST_RUN.path)} == {
+            Capability.PRESENT
+        }
+        assert {told.of("GET", template) for template in HIDDEN} == {Capability.ABSENT}
         assert {told.of("GET", OF_FACE + what) for what in ("logs", "jobs", "summary")} == {Capability.PRESENT}
-        assert told.of("POST", OF_FACE + "rerun") is told.of("POST", RERUN_RUN) is Capability.ABSENT
+        assert told.of("POST", OF_FACE + "rerun") is told.of("POST", RERUN_RUN.path) is Capability.ABSENT
     with fronted(small) as proxy:
         assert proxy.get(f"{R}/2/summary", small.token).headers.get("X-Forgejo-Shim") is None
         told = read_swagger(proxy.get("/swagger.v1.json").content)
         assert told.of("GET", OF_FACE + "jobs") is Capability.ABSENT
-        assert {told.of("GET", template) for template in (RUN_JOBS, RUN_LOGS)} == {
+        assert {told.of("GET", template) for template in (RUN_JOBS.path, RUN_LOGS.path)} == {
             Capability.PRESENT if small.double.face.api_runs else Capability.ABSENT
         }
 
@@ -398,7 +403,7 @@ def test_its_own_document_is_there_always(writes: bool) -> None:
         assert document["basePath"] == f"{FACE}/api/v1"
         told = {(method, path) for path, methods in document["paths"].items() for method in methods}
         reruns = {("post", OF_FACE + "rerun")}
-        reads = {("get", OF_FACE + what) for what in ("logs", "jobs", "summary")} | {("get", LATEST)}
+        reads = {("get", OF_FACE + what) for what in ("logs", "jobs", "summary")} | {("get", LATEST_RUN.path)}
         assert told == reads | (reruns if writes else set())
         assert (proxy.get(f"{FACE}/else").headers.get("X-Forgejo-Shim"), small.double.requests[-1].path) == (
             None, f"{FACE}/else",
@@ -442,6 +447,6 @@ def test_the_document_is_valid_and_its_copy_the_same() -> None:
         for method, operation in methods.items():
             assert operation["x-forgejo-shim"] is True
             filled = DOCUMENT["basePath"] + path.format(owner="o", repo="r", run_number=7)
-            found = recognise_face(method, filled, "", everywhere=False)
-            assert found and (found.template, found.verb) == (DOCUMENT["basePath"] + path, method.upper())
-            assert recognise_face(method, filled.removeprefix(FACE), "", everywhere=False) is None
+            found = ForgejoProxy().recognise(method, filled, "")
+            assert found and found.route == DOCUMENT["basePath"] + path and found.operation.method == method.upper()
+            assert ForgejoProxy().recognise(method, filled.removeprefix(FACE), "") is None

@@ -17,8 +17,9 @@ from aiohttp import web
 from command import Place
 from forgejo_shim import WebLogin
 from forgejo_shim.flows import follow as following
-from forgejo_shim.proxy.app import Options, Proxy
+from forgejo_shim.proxy.app import Proxy
 from forgejo_shim.proxy.changes import Changes
+from forgejo_shim.proxy.options import Options
 from forgejo_shim.proxy.serve import Front
 from hand import wait
 from nginx import PROGRAM, nginx

@@ -14,8 +14,8 @@ import requests
 from double import Seen
 from double.messages import Response
 from forgejo_shim import WebLogin
+from forgejo_shim.flows.rights import Rights
 from forgejo_shim.models import Headers
-from forgejo_shim.proxy.rights import Rights
 from proxied import Wire
 from running import Running, log_path
 from small import LOG, Small
@@ -127,7 +127,7 @@ def test_how_long_a_yes_is_kept() -> None:
     assert "o/r" in rights.of(headers, "")
     at[0] += 0.1
     assert "o/r" not in rights.of(headers, ""), "used or not"
-    never = Rights(0)
+    never = Rights(0, lambda: at[0])
     never.of(headers, "").add("o/r")
     assert "o/r" not in never.of(headers, "")
     assert not any(b"t" == key or b"token" in key for key in rights._until)

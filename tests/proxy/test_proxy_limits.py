@@ -19,7 +19,7 @@ from forgejo_shim.errors import NotThere, TooMany, job_not_found
 from forgejo_shim.models import Headers
 from forgejo_shim.proxy.headers import Peer
 from forgejo_shim.proxy.limits import Searches, Streams, asked_again, caller_of
-from forgejo_shim.state import MemoryState
+from forgejo_shim.store.memory import MemoryStore
 from hand import wait
 from running import Answering, Running, basic, log_path, raw, slowly
 from small import LOG, Small
@@ -98,6 +98,14 @@ def searches_at(now: list[float]) -> Searches:
     return Searches(lambda: now[0])
 
 
+async def not_yet() -> bool:
+    return False
+
+
+async def found_by_now() -> bool:
+    return True
+
+
 @pytest.mark.clause("X19")
 def test_searches_of_one_caller_and_of_all() -> None:
     async def main() -> None:
@@ -105,16 +113,16 @@ def test_searches_of_one_caller_and_of_all() -> None:
         async with AsyncExitStack() as held:
             for number in range(8):
                 who = b"%d" % (number // 2)
-                await held.enter_async_context(searches.one(who, "o/r", number, lambda: False))
+                await held.enter_async_context(searches.one(who, "o/r", number, not_yet))
                 if number == 1:
                     with pytest.raises(TooMany):
-                        await held.enter_async_context(searches.one(who, "o/r", 99, lambda: False))
+                        await held.enter_async_context(searches.one(who, "o/r", 99, not_yet))
             with pytest.raises(TooMany) as all_taken:
-                await held.enter_async_context(searches.one(b"new", "o/r", 99, lambda: False))
+                await held.enter_async_context(searches.one(b"new", "o/r", 99, not_yet))
             assert (all_taken.value.status, all_taken.value.cause) == (429, "too-many-searches")
-            async with searches.one(b"new", "o/r", 98, lambda: True):
+            async with searches.one(b"new", "o/r", 98, found_by_now):
                 pass  # somebody else has found it: no search, no place
-        async with searches.one(b"new", "o/r", 99, lambda: False):
+        async with searches.one(b"new", "o/r", 99, not_yet):
             pass
 
     asyncio.run(main())
@@ -124,7 +132,7 @@ def test_searches_of_one_caller_and_of_all() -> None:
 def test_not_found_is_kept_for_a_minute() -> None:
     async def search(searches: Searches, ran: list[int]) -> None:
         with suppress(NotThere):
-            async with searches.one(b"a", "o/r", 7, lambda: False):
+            async with searches.one(b"a", "o/r", 7, not_yet):
                 ran.append(7)
                 raise job_not_found(7)
 
@@ -141,7 +149,7 @@ def test_not_found_is_kept_for_a_minute() -> None:
 
 def forgotten(proxy: Running) -> None:
     """Nothing is known of the server any more."""
-    proxy.proxy.server.state = MemoryState()
+    proxy.proxy.server.store = MemoryStore()
     proxy.proxy.searches = Searches()
 
 

@@ -17,14 +17,14 @@ import requests
 from aiohttp import web
 from double.faults import FOREIGN
 from double.messages import Response, json_answer
-from forgejo_shim import MemoryState, WebLogin
-from forgejo_shim.contract import JOB_LOGS
+from forgejo_shim import MemoryStore, WebLogin
 from forgejo_shim.errors import NotNow, PageChanged, WebAccount
-from forgejo_shim.flows.net import run
-from forgejo_shim.flows.server import Server
-from forgejo_shim.flows.websession import WebSession
+from forgejo_shim.operations import JOB_LOG
 from forgejo_shim.proxy.access import WAITING, AccessLog
 from forgejo_shim.proxy.health import Health, _part
+from forgejo_shim.server import Server
+from forgejo_shim.transport import run
+from forgejo_shim.webui.session import WebSession
 from hand import wait
 from running import Answering, Running, log_path, raw
 from scripted import REFUSED, SIGNED_IN, Said, Scripted, text
@@ -88,7 +88,7 @@ def test_ready_signs_in_again_when_the_session_was_lost() -> None:
 @pytest.mark.parametrize("what", FOREIGN)
 def test_a_server_is_reachable_only_if_it_tells_its_version(what: str) -> None:
     net = Scripted({"api /api/v1/version": spoiled(FOREIGN[what])})
-    part = asyncio.run(_part(Health(net, Server(net.base_url, WebSession(None), MemoryState()))._upstream))
+    part = asyncio.run(_part(Health(net, Server(net.base_url, WebSession(None), MemoryStore()))._upstream))
     assert not part.ok and part.says in ("not-a-forgejo", "server-failed")
 
 
@@ -215,9 +215,9 @@ def test_a_line_for_each_request_without_what_identifies() -> None:
         found = proxy.lines(3)
         told = [(line["method"], line["path"], line["status"], line["backend"], line["operation"]) for line in found]
         assert told == [
-            ("GET", path, 200, "web", JOB_LOGS),
+            ("GET", path, 200, "web", JOB_LOG.path),
             ("GET", "/api/v1/version", 403, "pass", ""),
-            ("GET", "/api/v1/repos/o/r/actions/jobs/999/logs", 404, "web", JOB_LOGS),
+            ("GET", "/api/v1/repos/o/r/actions/jobs/999/logs", 404, "web", JOB_LOG.path),
         ]
         text = b"".join(proxy.written).decode()
         assert [word for word in (secret, "somebody", small.web.password, "127.0.0.1") if word in text] == []
@@ -298,10 +298,10 @@ def test_what_is_counted() -> None:
         proxy.get("/api/v1/version")
         proxy.lines(3)
         found = proxy.figures()
-        labels = f'backend="web",operation="{JOB_LOGS}",status="200"'
+        labels = f'backend="web",operation="{JOB_LOG.path}",status="200"'
         assert found[f"forgejo_shim_requests_total{{{labels}}}"] == 2
         assert found['forgejo_shim_requests_total{backend="pass",operation="",status="200"}'] == 1
-        assert found[f'forgejo_shim_request_seconds_count{{operation="{JOB_LOGS}"}}'] == 2
+        assert found[f'forgejo_shim_request_seconds_count{{operation="{JOB_LOG.path}"}}'] == 2
         assert found["forgejo_shim_sent_bytes_total"] > 2 * len(LOG)
         assert found["forgejo_shim_sign_ins_total"] == 1
         assert found["forgejo_shim_kept_answers_used_total"] == 1

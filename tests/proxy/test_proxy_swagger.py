@@ -12,7 +12,7 @@ import pytest
 import requests
 from aiohttp import web
 from forgejo_shim.capabilities import Capability, read_swagger
-from forgejo_shim.contract import JOB, JOB_LOGS, LATEST, LATEST_JOBS, LATEST_LOGS, RUN_JOBS, RUN_LOGS, WRITES
+from forgejo_shim.operations import JOB, JOB_LOG, LATEST_JOBS, LATEST_LOGS, LATEST_RUN, OPERATIONS, RUN_JOBS, RUN_LOGS
 from forgejo_shim.proxy.swagger import MARK, extended, own_documents
 from running import Answering, Running, log_path
 from small import LOG, Small
@@ -28,11 +28,11 @@ def test_the_swagger_document_tells_what_is_offered(face: str) -> None:
         assert found.headers["Content-Length"] == str(len(found.content))
         behind = requests.get(small.url + "/swagger.v1.json", timeout=5)
         offered, there = read_swagger(found.content), read_swagger(behind.content)
-        assert offered.of("GET", JOB_LOGS) is Capability.PRESENT
+        assert offered.of("GET", JOB_LOG.path) is Capability.PRESENT
         by_run = Capability.ABSENT if face == "11" else Capability.PRESENT
-        assert {offered.of("GET", template) for template in (RUN_JOBS, RUN_LOGS, LATEST_JOBS, LATEST_LOGS)} == {by_run}
-        assert offered.of("GET", JOB) is offered.of("GET", LATEST) is Capability.PRESENT
-        logs = found.json()["paths"][JOB_LOGS]["get"]["parameters"]
+        assert {offered.of("GET", row.path) for row in (RUN_JOBS, RUN_LOGS, LATEST_JOBS, LATEST_LOGS)} == {by_run}
+        assert offered.of("GET", JOB.path) is offered.of("GET", LATEST_RUN.path) is Capability.PRESENT
+        logs = found.json()["paths"][JOB_LOG.path]["get"]["parameters"]
         assert {"step", "tail", "follow"} == {parameter["name"] for parameter in logs if parameter.get(MARK)}
         assert there.operations is not None and offered.operations is not None
         assert there.operations <= offered.operations
@@ -52,7 +52,7 @@ def test_the_swagger_document_tells_what_is_offered(face: str) -> None:
 def test_writes_are_told_of_where_they_can_be_done(account: bool, offered: bool) -> None:
     with Small("15") as small, Running(small.url, small.web if account else None, writes=True) as proxy:
         found = read_swagger(proxy.get("/swagger.v1.json").content)
-        assert {found.of("POST", template) is Capability.PRESENT for template in WRITES} == {offered}
+        assert {found.of("POST", row.path) is Capability.PRESENT for row in OPERATIONS if row.writes} == {offered}
 
 
 def test_the_document_is_valid_and_keeps_what_was_there() -> None:

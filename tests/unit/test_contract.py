@@ -6,11 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
-from forgejo_shim import contract, web
-from forgejo_shim.contract import JOB_LOGS, RUN_JOBS, RUN_LOGS, as_caller, number, recognise
 from forgejo_shim.errors import NotNow, NotThere, PageChanged
+from forgejo_shim.faces.forgejo import error_body
 from forgejo_shim.models import Headers, Location, Repo, WebJob
-from forgejo_shim.web import Page, sort_answer
+from forgejo_shim.operations import (
+    JOB,
+    JOB_LOG,
+    RUN_JOBS,
+    RUN_LOGS,
+    Operation,
+    as_caller,
+    number,
+    question_headers,
+    recognise,
+)
+from forgejo_shim.webui.grammar import Page, is_log_of, sort_answer, task_of
+from forgejo_shim.webui.view import read_state
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from scripted import BASE, RUN, Said, log, page, state, text, to
@@ -58,17 +69,17 @@ def test_a_number_is_always_64_bits(said: str) -> None:
 
 @pytest.mark.clause("S1", "S36")
 @pytest.mark.parametrize(
-    "path, template",
+    "path, row",
     [
-        (f"{R}/jobs/7/logs", JOB_LOGS),
+        (f"{R}/jobs/7/logs", JOB_LOG),
         (f"{R}/runs/7/jobs", RUN_JOBS),
         (f"{R}/runs/7/logs", RUN_LOGS),
-        (f"{R}/jobs/x/logs", JOB_LOGS),
-        (f"{R}/jobs/7/logs//", JOB_LOGS),
-        (f"/{R.replace('/repos', '//repos')}/jobs//7/logs", JOB_LOGS),
+        (f"{R}/jobs/x/logs", JOB_LOG),
+        (f"{R}/jobs/7/logs//", JOB_LOG),
+        (f"/{R.replace('/repos', '//repos')}/jobs//7/logs", JOB_LOG),
         (f"{R}/jobs/7/logs/x", None),
-        (f"{R}/jobs//logs", None),
-        (f"{R}/jobs/7", None),
+        (f"{R}/jobs//logs", JOB),
+        (f"{R}/jobs/7", JOB),
         (f"{R}/runs/7", None),
         (f"/sub{R}/jobs/7/logs", None),
         (f"{R}/jobs/7/logs\n", None),
@@ -77,10 +88,10 @@ def test_a_number_is_always_64_bits(said: str) -> None:
         ("/o/r/actions/runs/7/jobs", None),
     ],
 )
-def test_which_requests_are_of_the_contract(path: str, template: str | None) -> None:
+def test_which_requests_are_of_an_operation(path: str, row: Operation | None) -> None:
     found = recognise("get", path, "")
-    assert (found.template if found else None) == template
-    assert found is None or (found.method, found.id) == ("GET", 0 if "/x/" in path else 7)
+    assert (found.operation if found else None) is row
+    assert found is None or (found.method, found.id) == ("GET", 7 if "7" in path else 0)
 
 
 @pytest.mark.clause("L3", "E3")
@@ -155,7 +166,7 @@ def test_the_headers_of_the_question() -> None:
         ("Host", "h"),
         ("Accept-Encoding", "gzip"),
     ]
-    assert contract.question_headers(Headers([*asks, *not_asked])) == asks
+    assert question_headers(Headers([*asks, *not_asked])) == asks
 
 
 @pytest.mark.clause("L8", "S27")
@@ -174,8 +185,8 @@ def test_where_a_renamed_repository_is(location: str, moved: str | None) -> None
 
 @pytest.mark.clause("E1")
 def test_an_error_as_forgejo_writes_it() -> None:
-    assert json.loads(contract.error_body(NotThere("é"), BASE)) == {"message": "é", "url": f"{BASE}/api/swagger"}
-    assert json.loads(contract.error_body(NotNow("m", cause="rows-moving"), BASE))["cause"] == "rows-moving"
+    assert json.loads(error_body(NotThere("é"), BASE)) == {"message": "é", "url": f"{BASE}/api/swagger"}
+    assert json.loads(error_body(NotNow("m", cause="rows-moving"), BASE))["cause"] == "rows-moving"
 
 
 ANSWERS: list[tuple[Said, Page]] = [
@@ -235,10 +246,10 @@ def test_each_meaning_has_a_row() -> None:
 @pytest.mark.parametrize("name", ["build", "té/st 漢字", 'quo"te; filename="x"', "a-1.log", "-9"])
 def test_the_task_and_the_job_in_a_file_name(name: str) -> None:
     headers = Headers(log(name=name, task=42).headers)
-    assert web.task_of(headers) == 42
-    assert web.is_log_of(headers, WebJob(1, name, "success"))
-    assert not web.is_log_of(headers, WebJob(1, name + "x", "success"))
-    assert not web.is_log_of(headers, WebJob(1, "other", "success"))
+    assert task_of(headers) == 42
+    assert is_log_of(headers, WebJob(1, name, "success"))
+    assert not is_log_of(headers, WebJob(1, name + "x", "success"))
+    assert not is_log_of(headers, WebJob(1, "other", "success"))
 
 
 @pytest.mark.clause("S12")
@@ -246,21 +257,21 @@ def test_the_task_and_the_job_in_a_file_name(name: str) -> None:
     "said", ["", "attachment", 'attachment; filename="ci-build-7.log"', "attachment; filename*=UTF-8''x.txt"]
 )
 def test_a_file_name_that_names_no_task(said: str) -> None:
-    assert web.task_of(Headers([("Content-Disposition", said)])) is None
+    assert task_of(Headers([("Content-Disposition", said)])) is None
 
 
 @pytest.mark.clause("S12", "S26")
 @pytest.mark.parametrize("run", [2, 11, 10])
 def test_the_state_of_another_run(run: int) -> None:
     with pytest.raises(PageChanged, match="another run"):
-        web.read_state(state(run=run).body, REPO, Location(1, 0))
+        read_state(state(run=run).body, REPO, Location(1, 0))
 
 
 @pytest.mark.clause("S26")
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"state": 1}', b"\xff"])
 def test_a_state_that_is_none(body: bytes) -> None:
     with pytest.raises(PageChanged):
-        web.read_state(body, REPO, Location(1, 0))
+        read_state(body, REPO, Location(1, 0))
 
 
 @pytest.mark.clause("S26")

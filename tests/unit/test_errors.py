@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 from forgejo_shim import errors
-from forgejo_shim.contract import JOB_LOGS, RUN_JOBS, error_body, error_of
+from forgejo_shim.api import error_of
 from forgejo_shim.errors import Expired, NoLog, NotExecuted, ShimError, attempt_not_found, job_not_found
+from forgejo_shim.faces.forgejo import error_body
+from forgejo_shim.operations import JOB_LOG, RUN_JOBS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "shim/forgejo_shim"
@@ -123,7 +125,7 @@ def test_what_the_contract_has_a_word_for_is_said_in_its_words(error: ShimError,
 def answers() -> Iterator[Any]:
     """Each cause as Forgejo 16 and as the shim answer it: status, body, operation."""
     for cause, row in ROWS.items():
-        template = RUN_JOBS if cause == "run-not-found" else JOB_LOGS
+        template = RUN_JOBS.path if cause == "run-not-found" else JOB_LOG.path
         own = {"cause": cause} if row.get("own") else {}
         if row["status"] is not None:
             body = json.dumps({"message": filled(row["message"]), "url": "http://f/api/swagger", **own}).encode()
@@ -146,7 +148,9 @@ def test_an_error_survives_the_way_through_an_answer() -> None:
     for kind, cause, message in RAISED:
         row = ROWS.get(cause, {})
         if row.get("own") and row["status"] is not None:
-            made = error_of(row["status"], JSON, error_body(made_of(kind, message, cause), "http://f"), "x", JOB_LOGS)
+            made = error_of(
+                row["status"], JSON, error_body(made_of(kind, message, cause), "http://f"), "x", JOB_LOG.path
+            )
             assert (type(made).__name__, made.message, made.cause) == (kind, message, cause)
 
 
@@ -166,7 +170,7 @@ def made_of(kind: str, message: str, cause: str) -> ShimError:
 )
 def test_a_401_never_repeats_what_the_server_repeats(message: str) -> None:
     error = error_of(
-        401, JSON, json.dumps({"message": message, "url": "http://f/api/swagger"}).encode(), "o/r", JOB_LOGS
+        401, JSON, json.dumps({"message": message, "url": "http://f/api/swagger"}).encode(), "o/r", JOB_LOG.path
     )
     assert error.exit_code == 4
     assert "0123456789abcdef" not in repr(error) and "Passw0rd" not in repr(error)
@@ -197,8 +201,8 @@ def test_a_401_never_repeats_what_the_server_repeats(message: str) -> None:
     ],
 )
 def test_answers_that_are_in_no_table(status: int, kind: str, body: bytes, exit_code: int) -> None:
-    assert error_of(status, kind, body, "job 7 of o/r", JOB_LOGS).exit_code == exit_code
+    assert error_of(status, kind, body, "job 7 of o/r", JOB_LOG.path).exit_code == exit_code
 
 
 def test_an_empty_500_says_that_there_is_no_log_only_where_a_log_was_asked_for() -> None:
-    assert error_of(500, JSON, b'{"message": ""}', "x", RUN_JOBS).exit_code == 8
+    assert error_of(500, JSON, b'{"message": ""}', "x", RUN_JOBS.path).exit_code == 8

@@ -9,14 +9,15 @@ from typing import Any, cast
 
 import pytest
 import scripted
-from forgejo_shim import MemoryState, WebLogin
+from forgejo_shim import MemoryStore, WebLogin
 from forgejo_shim.capabilities import Capability
-from forgejo_shim.contract import Operation, recognise
-from forgejo_shim.flows.answer import answer, capability, learn_from
-from forgejo_shim.flows.net import Reply, run
-from forgejo_shim.flows.server import Server
-from forgejo_shim.flows.websession import WebSession
+from forgejo_shim.faces.face import Reply
+from forgejo_shim.flows.native import capability, learn_from
 from forgejo_shim.models import Headers
+from forgejo_shim.operations import Call, recognise
+from forgejo_shim.server import Server
+from forgejo_shim.transport import run
+from forgejo_shim.webui.session import WebSession
 from scripted import (
     BASE,
     CODE_PAGE,
@@ -29,9 +30,13 @@ from scripted import (
     SIGN_IN_IS_OFF,
     SIGN_IN_PAGE,
     SIGNED_IN,
+    SWAGGER,
+    WITHOUT,
     Said,
     Scripted,
+    ScriptedAnswer,
     answer_json,
+    answered,
     log,
     page,
     script,
@@ -50,9 +55,7 @@ def job_log(job_id: int = 7, query: str = "", headers: tuple[tuple[str, str], ..
     """The flow that answers one request for a log."""
 
     async def flow(net: Scripted, server: Server) -> tuple[int, bytes, Headers]:
-        operation = recognise("GET", f"/api/v1/repos/o/r/actions/jobs/{job_id}/logs", query)
-        assert operation
-        return await told(await answer(net, server, operation, Headers(headers), set()))
+        return await told(await answered(net, server, f"/repos/o/r/actions/jobs/{job_id}/logs?{query}", headers))
 
     return flow
 
@@ -319,7 +322,7 @@ def without_loop(flow: Callable[[Scripted], Any], net: Scripted) -> Any:
 def check(row: Row, drive: Callable[..., Any]) -> Scripted:
     """Play one row of the table."""
     net = Scripted(row.lines)
-    server = Server(BASE, WebSession(row.web), MemoryState())
+    server = Server(BASE, WebSession(row.web), MemoryStore())
     status, body, headers = drive(lambda given: row.flow(given, server), net)
     assert status == row.status, body
     if status < 300:
@@ -357,7 +360,7 @@ def test_the_second_code_is_of_the_next_window() -> None:
 
 @pytest.mark.clause("S20")
 def test_a_refusal_is_remembered() -> None:
-    net, server = Scripted(script(login=REFUSED)), Server(BASE, WebSession(LOGIN), MemoryState())
+    net, server = Scripted(script(login=REFUSED)), Server(BASE, WebSession(LOGIN), MemoryStore())
     for _ in range(3):
         status, body, _ = run(job_log()(net, server))
         assert (status, json.loads(body)["cause"]) == (501, "web-sign-in-refused")
@@ -368,7 +371,7 @@ def test_a_refusal_is_remembered() -> None:
 def test_a_kept_place_is_proved_by_the_file_name() -> None:
     other = log(b"of another job\n", "other", 80)
     net = Scripted(script())
-    server = Server(BASE, WebSession(None), MemoryState())
+    server = Server(BASE, WebSession(None), MemoryStore())
     assert run(job_log()(net, server))[1] == run(job_log(7, "attempt=1")(net, server))[1] == b"a line\n"
     net.lines = script(log=other)
     status, body, _ = run(job_log(7, "attempt=1")(net, server))
@@ -380,7 +383,7 @@ def test_the_identity_in_a_query_goes_with_every_request_to_the_api() -> None:
     asked = "api /api/v1/repos/o/r/actions/tasks?limit=1&page=999999&token=t0ken&sudo=me"
     net = Scripted({**script(), asked: scripted.YES})
     flow = job_log(7, "token=t0ken&attempt=1&sudo=me")
-    assert run(flow(net, Server(BASE, WebSession(None), MemoryState())))[0] == 200
+    assert run(flow(net, Server(BASE, WebSession(None), MemoryStore())))[0] == 200
     assert asked in net.asked
     assert [line for line in net.asked if "t0ken" in line and not line.startswith("api ")] == []
 
@@ -388,7 +391,7 @@ def test_the_identity_in_a_query_goes_with_every_request_to_the_api() -> None:
 @pytest.mark.clause("S13")
 def test_an_old_attempt_is_never_the_latest() -> None:
     """Warm or not: the page's redirect tells the attempt, and a new one is looked up."""
-    net, server = Scripted(script()), Server(BASE, WebSession(None), MemoryState())
+    net, server = Scripted(script()), Server(BASE, WebSession(None), MemoryStore())
     assert [run(job_log()(net, server))[1] for _ in range(2)] == [b"a line\n"] * 2
     page_of_2 = to(f"{RUN}/1/jobs/0/attempt/2", 307)
     net.lines = script(state=state(attempts=(2, 1)), page=page_of_2, log2=log(b"new\n", task=71))
@@ -397,11 +400,9 @@ def test_an_old_attempt_is_never_the_latest() -> None:
 
 # --- what the server offers
 
-SWAGGER = "GET /swagger.v1.json"
 LOGS = "/repos/{owner}/{repo}/actions/jobs/{job_id}/logs"
 DOCUMENT = answer_json({"swagger": "2.0", "paths": {LOGS: {"get": {}}}})
-WITHOUT = answer_json({"swagger": "2.0", "paths": {"/repos/{owner}/{repo}/actions/tasks": {"get": {}}}})
-OPERATION = cast(Operation, recognise("GET", "/api/v1/repos/o/r/actions/jobs/7/logs", ""))
+CALL = cast(Call, recognise("GET", "/api/v1/repos/o/r/actions/jobs/7/logs", ""))
 
 
 @pytest.mark.clause("S2", "S3")
@@ -418,20 +419,27 @@ OPERATION = cast(Operation, recognise("GET", "/api/v1/repos/o/r/actions/jobs/7/l
     ],
 )
 def test_what_the_document_says(said: Said, found: Capability) -> None:
-    net, server = Scripted({SWAGGER: said}), Server(BASE, WebSession(None), MemoryState())
-    assert [run(capability(net, server, OPERATION)) for _ in range(2)] == [found] * 2
+    net, server = Scripted({SWAGGER: said}), Server(BASE, WebSession(None), MemoryStore())
+    assert [run(capability(net, server, CALL)) for _ in range(2)] == [found] * 2
     assert net.asked == [SWAGGER]
 
 
 @pytest.mark.clause("S4")
 def test_what_a_server_offers_is_kept_for_an_hour() -> None:
-    net, server = Scripted({SWAGGER: [WITHOUT, DOCUMENT]}), Server(BASE, WebSession(None), MemoryState())
+    net, server = Scripted({SWAGGER: [WITHOUT, DOCUMENT]}), Server(BASE, WebSession(None), MemoryStore())
     found = []
     for seconds in (0, 3599, 2, 3000):
         net.at += seconds
-        found.append(run(capability(net, server, OPERATION)))
+        found.append(run(capability(net, server, CALL)))
     assert found == [Capability.ABSENT, Capability.ABSENT, Capability.PRESENT, Capability.PRESENT]
     assert net.asked == [SWAGGER] * 2
+
+
+def native_answer(status: int, kind: str, body: bytes) -> ScriptedAnswer:
+    """A native answer, as far as a driver looks at it."""
+    answer = ScriptedAnswer(Said(status, (("Content-Type", kind),)), waits=False)
+    answer.told = body
+    return answer
 
 
 ABSENT_TEXT = (404, "text/plain; charset=utf-8", b"404 page not found\n")
@@ -450,15 +458,15 @@ ABSENT_TEXT = (404, "text/plain; charset=utf-8", b"404 page not found\n")
     ],
 )
 def test_what_a_native_answer_says(native: tuple[int, str, bytes], found: Capability) -> None:
-    net, server = Scripted({SWAGGER: page(status=404)}), Server(BASE, WebSession(None), MemoryState())
-    absent = run(learn_from(net, server, OPERATION, *native))
+    net, server = Scripted({SWAGGER: page(status=404)}), Server(BASE, WebSession(None), MemoryStore())
+    absent = run(learn_from(net, server, CALL, native_answer(*native)))
     assert absent is (native == ABSENT_TEXT)
-    assert run(capability(net, server, OPERATION)) is found
+    assert run(capability(net, server, CALL)) is found
 
 
 @pytest.mark.clause("S4")
 def test_an_absent_route_corrects_the_document_at_once() -> None:
-    net, server = Scripted({SWAGGER: DOCUMENT}), Server(BASE, WebSession(None), MemoryState())
-    assert run(capability(net, server, OPERATION)) is Capability.PRESENT
-    assert run(learn_from(net, server, OPERATION, *ABSENT_TEXT))
-    assert run(capability(net, server, OPERATION)) is Capability.ABSENT
+    net, server = Scripted({SWAGGER: DOCUMENT}), Server(BASE, WebSession(None), MemoryStore())
+    assert run(capability(net, server, CALL)) is Capability.PRESENT
+    assert run(learn_from(net, server, CALL, native_answer(*ABSENT_TEXT)))
+    assert run(capability(net, server, CALL)) is Capability.ABSENT

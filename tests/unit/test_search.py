@@ -10,18 +10,32 @@ from math import log2
 from typing import Any
 
 import pytest
-from forgejo_shim import MemoryState
-from forgejo_shim.contract import recognise
-from forgejo_shim.flows.answer import answer
-from forgejo_shim.flows.locate import MAX_PROBES
-from forgejo_shim.flows.net import Reply, run, whole
-from forgejo_shim.flows.server import Server
-from forgejo_shim.flows.websession import WebSession
-from forgejo_shim.models import Headers
+from forgejo_shim import MemoryStore
+from forgejo_shim.flows.find_job import MAX_PROBES
 from forgejo_shim.search import Halving
+from forgejo_shim.server import Server
+from forgejo_shim.transport import read_all, run
+from forgejo_shim.webui.session import WebSession
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from scripted import BASE, QUESTION, RUN, STAMP, YES, Said, Scripted, ScriptedAnswer, answer_json, log, state, text, to
+from scripted import (
+    BASE,
+    QUESTION,
+    RUN,
+    STAMP,
+    SWAGGER,
+    WITHOUT,
+    YES,
+    Said,
+    Scripted,
+    ScriptedAnswer,
+    answer_json,
+    answered,
+    log,
+    state,
+    text,
+    to,
+)
 
 RUNS = 10_000
 
@@ -87,6 +101,8 @@ class Forge(Scripted):
         return len([asked for asked in self.asked if asked != QUESTION])
 
     async def _answer(self, asked: str, headers: list[tuple[str, str]], body: bytes) -> ScriptedAnswer:
+        if asked == SWAGGER:
+            return ScriptedAnswer(WITHOUT, False)
         self.asked.append(asked)
         return ScriptedAnswer(self._said(asked), False)
 
@@ -124,11 +140,9 @@ class Forge(Scripted):
 def read(forge: Forge, job_id: int, server: Server | None = None, query: str = "") -> tuple[int, bytes, int]:
     """Read a job's log: status, body, and how many requests it took, the question of rights apart."""
     before = forge.counted
-    operation = recognise("GET", f"/api/v1/repos/o/r/actions/jobs/{job_id}/logs", query)
-    assert operation
-    server = server or Server(BASE, WebSession(None), MemoryState())
-    reply: Reply = run(answer(forge, server, operation, Headers(), set()))
-    body = reply.body if isinstance(reply.body, bytes) else run(whole(reply.body, 9999, "a log"))  # type: ignore[arg-type]
+    server = server or Server(BASE, WebSession(None), MemoryStore())
+    reply = run(answered(forge, server, f"/repos/o/r/actions/jobs/{job_id}/logs?{query}"))
+    body = reply.body if isinstance(reply.body, bytes) else run(read_all(reply.body, 9999, "a log"))  # type: ignore[arg-type]
     return reply.status, body.removeprefix(STAMP), forge.counted - before
 
 
@@ -144,7 +158,7 @@ def budget(more: int = 0) -> float:
 def test_cost_where_ids_rise() -> None:
     forge = Forge(rising())
     for job_id in [1, 2, 3, 3 * RUNS - 1, 3 * RUNS, *random.Random(3).sample(range(1, 3 * RUNS), 40)]:
-        server = Server(BASE, WebSession(None), MemoryState())
+        server = Server(BASE, WebSession(None), MemoryStore())
         status, body, cost = read(forge, job_id, server)
         assert (status, body) == (200, b"%d\n" % job_id)
         assert cost <= budget(), job_id

@@ -8,19 +8,27 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from forgejo_shim import MemoryState, SessionFile, SQLiteState, WebLogin
-from forgejo_shim.contract import recognise
+from forgejo_shim import MemoryStore, SessionFile, SQLiteStore, WebLogin
 from forgejo_shim.errors import ShimError
-from forgejo_shim.flows.answer import answer
-from forgejo_shim.flows.kept import Kept
-from forgejo_shim.flows.net import run
-from forgejo_shim.flows.server import Server
-from forgejo_shim.flows.websession import WebSession
-from forgejo_shim.models import Headers, Location
-from scripted import BASE, SIGNED_IN, Scripted, script
+from forgejo_shim.models import Location
+from forgejo_shim.server import Server
+from forgejo_shim.store.facts import Facts
+from forgejo_shim.store.protocol import Store
+from forgejo_shim.transport import run
+from forgejo_shim.webui.session import WebSession
+from scripted import BASE, QUESTION, SIGNED_IN, YES, Scripted, answered, script
+
+
+def put(store: Store, subject: str, key: str, value: object, ttl: float | None = None) -> None:
+    run(store.put("b", subject, {key: value}, ttl))
+
+
+def get(store: Store, subject: str, *keys: str) -> list[object]:
+    return run(store.get("b", subject, keys))
 
 
 def mode(path: Path) -> int:
@@ -32,20 +40,20 @@ def test_the_state_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "state.db"
     old = os.umask(0)
     try:
-        state = SQLiteState(path)
+        state = SQLiteStore(path)
     finally:
         os.umask(old)
-    state.put("b", "s", "k", [1, {"a": None}])
+    put(state, "s", "k", [1, {"a": None}])
     assert (mode(path), mode(path.parent)) == (0o600, 0o700)
     assert {mode(other) for other in path.parent.iterdir()} == {0o600}
-    assert state.get("b", "s", "k") == [1, {"a": None}]
+    assert get(state, "s", "k") == [[1, {"a": None}]]
     state.close()
 
 
 @pytest.mark.clause("S34")
 @pytest.mark.parametrize("shared", [0o640, 0o604, 0o620, 0o666])
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, shared: int) -> None:
-    for make in (SQLiteState, lambda path: SessionFile(path).save("b", "a", {"c": "v"})):
+    for make in (SQLiteStore, lambda path: SessionFile(path).save("b", "a", {"c": "v"})):
         path = tmp_path / f"shared-{shared:o}"
         path.touch()
         path.chmod(shared)
@@ -59,9 +67,9 @@ def test_a_link_and_a_folder_that_cannot_be_made_are_refused(tmp_path: Path) -> 
     (tmp_path / "there").touch(0o600)
     (tmp_path / "link").symlink_to(tmp_path / "there")
     with pytest.raises(ShimError):
-        SQLiteState(tmp_path / "link")
+        SQLiteStore(tmp_path / "link")
     with pytest.raises(ShimError):
-        SQLiteState(tmp_path / "there" / "below" / "state.db")
+        SQLiteStore(tmp_path / "there" / "below" / "state.db")
 
 
 @pytest.mark.clause("S34")
@@ -70,59 +78,57 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path.write_text("no database at all, but long enough to be read as one" * 9)
     path.chmod(0o600)
     with pytest.raises(ShimError, match="remove it or name another"):
-        SQLiteState(path)
+        SQLiteStore(path)
 
 
 @pytest.mark.clause("S34")
 def test_what_is_kept_outlives_the_process_and_is_shared(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    first, second = SQLiteState(path), SQLiteState(path)
-    first.put("b", "s", "k", 1)
-    assert second.get("b", "s", "k") == 1
+    first, second = SQLiteStore(path), SQLiteStore(path)
+    put(first, "s", "k", 1)
+    assert get(second, "s", "k") == [1]
     code = (
-        "import sys; from forgejo_shim import SQLiteState\n"
-        "s = SQLiteState(sys.argv[1])\n"
-        "for n in range(200): s.put('b', 'other', str(n), n)\n"
-        "print(s.get('b', 's', 'k'))"
+        "import sys; from forgejo_shim import SQLiteStore; from forgejo_shim.transport import run\n"
+        "s = SQLiteStore(sys.argv[1])\n"
+        "for n in range(200): run(s.put('b', 'other', {str(n): n}))\n"
+        "print(run(s.get('b', 's', ['k']))[0])"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     for number in range(200):
-        first.put("b", "mine", str(number), number)
+        put(first, "mine", str(number), number)
     assert process.communicate(timeout=60)[0].strip() == "1"
-    assert [second.get("b", "other", str(n)) for n in range(200)] == list(range(200))
-    assert [second.get("b", "mine", str(n)) for n in range(200)] == list(range(200))
-    second.put("b", "s", "k", None)
-    assert first.get("b", "s", "k") is None
+    for subject in ("other", "mine"):
+        assert get(second, subject, *map(str, range(200))) == list(range(200))
+    put(second, "s", "k", None)
+    assert get(first, "s", "k") == [None]
 
 
 @pytest.mark.clause("S34")
 def test_threads_share_a_state_file(tmp_path: Path) -> None:
-    def fill(state: SQLiteState, number: int) -> None:
+    def fill(store: SQLiteStore, number: int) -> None:
         for at in range(50):
-            state.put("b", str(number), str(at), at)
+            put(store, str(number), str(at), at)
 
-    state = SQLiteState(tmp_path / "state.db")
-    threads = [threading.Thread(target=fill, args=(state, n)) for n in range(4)]
+    store = SQLiteStore(tmp_path / "state.db")
+    threads = [threading.Thread(target=fill, args=(store, n)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [state.get("b", str(n), "49") for n in range(4)] == [49] * 4
+    assert [get(store, str(n), "49") for n in range(4)] == [[49]] * 4
 
 
 @pytest.mark.clause("S34", "S35")
 def test_neither_log_bytes_nor_credentials_are_kept(tmp_path: Path) -> None:
-    state = SQLiteState(tmp_path / "state.db")
+    store = SQLiteStore(tmp_path / "state.db")
     login = WebLogin("log-reader", "s3cret-word", "GEZDGNBVGY3TQOJQ")
     lines = script(login=SIGNED_IN)
-    net, server = Scripted(lines), Server(BASE, WebSession(login), state)
-    operation = recognise("GET", "/api/v1/repos/o/r/actions/jobs/7/logs", "token=t0ken-of-the-caller")
-    assert operation
-    asked = f"api {operation.question}&token=t0ken-of-the-caller"
-    net.lines = {**lines, asked: lines[f"api {operation.question}"]}
-    headers = Headers([("Authorization", "token t0ken-of-the-caller")])
-    assert run(answer(net, server, operation, headers, set())).status == 200
-    state.close()
+    net, server = Scripted(lines), Server(BASE, WebSession(login), store)
+    net.lines = {**lines, f"{QUESTION}&token=t0ken-of-the-caller": YES}
+    headers = [("Authorization", "token t0ken-of-the-caller")]
+    asked = "/repos/o/r/actions/jobs/7/logs?token=t0ken-of-the-caller"
+    assert run(answered(net, server, asked, headers)).status == 200
+    store.close()
     kept = (tmp_path / "state.db").read_bytes()
     assert b"ci.yml-build-70.log" in kept
     for secret in (b"a line", b"s3cret-word", b"GEZDGNBVGY3TQOJQ", b"t0ken-of-the-caller", b"of-the-web"):
@@ -130,17 +136,28 @@ def test_neither_log_bytes_nor_credentials_are_kept(tmp_path: Path) -> None:
 
 
 def test_memory_forgets_the_oldest() -> None:
-    state = MemoryState(limit=2)
+    store = MemoryStore(limit=2)
     for key in ("a", "b", "c"):
-        state.put("", "", key, key)
-    assert [state.get("", "", key) for key in ("a", "b", "c")] == [None, "b", "c"]
+        put(store, "", key, key)
+    assert get(store, "", "a", "b", "c") == [None, "b", "c"]
+
+
+def test_a_fact_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for store in (MemoryStore(), SQLiteStore(tmp_path / "state.db")):
+        put(store, "s", "an hour", 1, 3600.0)
+        put(store, "s", "always", 2)
+        assert get(store, "s", "an hour", "always") == [1, 2]
+        in_an_hour = time.time() + 3601
+        with monkeypatch.context() as later:
+            later.setattr("time.time", lambda: in_an_hour)  # noqa: B023
+            assert get(store, "s", "an hour", "always") == [None, 2]
 
 
 def test_kept_places_are_a_repositorys_own() -> None:
-    state = MemoryState()
-    one, other = Kept(state, "b", "o/r"), Kept(state, "b", "o/s")
-    one.put_location(7, Location(1, 2))
-    assert (one.location(7), other.location(7), Kept(state, "c", "o/r").location(7)) == (Location(1, 2), None, None)
+    store = MemoryStore()
+    one, other, elsewhere = Facts(store, "b", "o/r"), Facts(store, "b", "o/s"), Facts(store, "c", "o/r")
+    run(one.put_jobs(1, [5, 6, 7]))
+    assert [run(facts.location(7)) for facts in (one, other, elsewhere)] == [Location(1, 2), None, None]
 
 
 @pytest.mark.clause("S34", "C13")

@@ -10,10 +10,10 @@ import pytest
 from double import pages
 from forgejo_shim import WebCookie, WebLogin
 from forgejo_shim.errors import NotNow, PageChanged, WebAccount
-from forgejo_shim.flows.net import run
-from forgejo_shim.flows.totp import totp
-from forgejo_shim.flows.websession import WebSession
 from forgejo_shim.models import Headers, WebCredentials
+from forgejo_shim.transport import run
+from forgejo_shim.webui.session import WebSession
+from forgejo_shim.webui.totp import totp
 from scripted import (
     BASE,
     CODE_PAGE,

@@ -24,10 +24,10 @@ from typing import Any
 
 import click
 
+from ..address import base_url_of
 from ..errors import ShimError
 from ..files import refuse_shared
 from ..models import WebCookie, WebCredentials, WebLogin
-from ..requests_adapter import base_url_of
 
 WEB = {  # key of the file: variable of the environment
     "web_user": "FORGEJO_SHIM_WEB_USER",

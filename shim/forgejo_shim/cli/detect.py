@@ -13,16 +13,15 @@ import click
 
 from ..capabilities import Capabilities, Capability
 from ..client import Client
-from ..contract import API, JOB_LOGS, LIST_RUNS, RUN_JOBS, RUN_LOGS, tasks_path
 from ..errors import NotForgejo, NotPossible, ShimError, Unreachable
 from ..models import Repo
-from ..network import reaching
+from ..operations import API, JOB_LOG, LIST_RUNS, RUN_JOBS, RUN_LOGS, tasks_path
 from .advice import advised
 from .output import show_json, show_table
 from .settings import Settings, common
 from .target import Target, TargetType
 
-OPERATIONS = {JOB_LOGS: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run's logs"}
+OPERATIONS = {JOB_LOG: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run's logs"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ def detect(settings: Settings, target: Target | None) -> int:
     repo = target.repo if target else None
     with settings.client(target.server if target else None) as client:
         version = _try("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
-        with reaching(client.base_url):
-            known = client.adapter.capabilities(client.session, client.timeout)
+        known = client.capabilities()
         offers = list(_offers(known))
         web_is_needed = any(offer.backend != "native" for offer in offers)
         trials = [version, *_trials(client, repo, web_is_needed)]
@@ -86,14 +84,14 @@ def detect(settings: Settings, target: Target | None) -> int:
 
 def _offers(known: Capabilities) -> Iterator[Offer]:
     no_ids = known.of("GET", LIST_RUNS) is Capability.ABSENT
-    for template, name in OPERATIONS.items():
-        capability = known.of("GET", template)
+    for row, name in OPERATIONS.items():
+        capability = known.of(row.method, row.path)
         backend, why = {
             Capability.PRESENT: ("native", "the server has it"),
             Capability.ABSENT: ("web", "the server lacks it"),
             Capability.UNKNOWN: ("native, else web", "the server does not tell what it has, so it is asked first"),
         }[capability]
-        if capability is Capability.ABSENT and no_ids and template != JOB_LOGS:
+        if capability is Capability.ABSENT and no_ids and row.by_run_id:
             backend, why = "none", "the server lacks it, and its API knows no run ids; this command asks by run number"
         yield Offer(name, capability.value, backend, why)
 

@@ -20,8 +20,9 @@ import click
 from .. import __version__
 from ..environment import Way, proxy_variable
 from ..errors import ShimError
-from ..flows.websession import WebSession
-from ..state import MemoryState, SQLiteState
+from ..store.memory import MemoryStore
+from ..store.sqlite import SQLiteStore
+from ..webui.session import WebSession
 from .config import WEB
 from .output import note
 from .settings import Settings, shared
@@ -145,7 +146,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     try:
         from ..proxy import serve as proxy
         from ..proxy.access import AccessLog
-        from ..proxy.app import Options
+        from ..proxy.options import Options
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("aiohttp", "prometheus_client", "yarl"):
             raise
@@ -156,7 +157,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     options = Options(
         server,
         credentials.web,
-        state=SQLiteState(settings.state) if settings.state and not settings.no_state else MemoryState(),
+        store=SQLiteStore(settings.state) if settings.state and not settings.no_state else MemoryStore(),
         keep=given["keep"],
         idle=given["idle_timeout"],
         limit=given["limit"],

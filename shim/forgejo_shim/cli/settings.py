@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 import click
 import platformdirs
 
+from ..address import base_url_of
 from ..client import Client
 from ..environment import Way, way_to
 from ..errors import ShimError
-from ..requests_adapter import base_url_of
-from ..state import SessionFile, SQLiteState
+from ..store.session_file import SessionFile
+from ..store.sqlite import SQLiteStore
 from .config import Config, Credentials, from_environment, read_config
 
 APP = "forgejo-shim"
@@ -51,7 +52,7 @@ class Settings:
             server,
             found.token,
             web=found.web,
-            state=None if self.no_state else SQLiteState(self.state or folder / "state.sqlite3"),
+            store=None if self.no_state else SQLiteStore(self.state or folder / "state.sqlite3"),
             session_file=SessionFile(folder / "session.json") if self.keep_session else None,
             timeout=self.timeout,
             ca_file=ca_file,

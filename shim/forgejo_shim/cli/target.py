@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 import click
 
-from ..contract import parse_repo
 from ..errors import ShimError
 from ..models import Repo
+from ..operations import parse_repo
 
 RunRef = int | Literal["latest"]
 

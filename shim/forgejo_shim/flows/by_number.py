@@ -1,59 +1,108 @@
-"""Runs and jobs by run number, for servers whose API knows no run ids (Forgejo 11): what `Client` falls back to.
+"""Calls that name a run by its number or as the latest one, and a job by its index or its name, as forgejo-proxy's
+clients do: what they mean by ids, or the value that no operation by ids has.
 
-Rules: outside the contract, so nothing here answers a request of `/api`; the question of the caller's rights comes
-first all the same.
+Rules: each first asks the API as the caller: for the run, which is also the question of the caller's rights, or up to
+11, whose API knows no runs, for that alone. Then a log or a rerun is the operation by ids, which asks and proves
+everything anew; jobs and summary are told here, natively where the server has a run's jobs. A name that fits several
+jobs is refused.
 """
 
 from __future__ import annotations
 
-from ..contract import error_of, job_logs_path, recognise
-from ..errors import NotThere
-from ..models import Job, Repo
-from .answer import question
-from .net import Net
-from .pages import Reader
-from .runjobs import attempted
-from .server import Server
+from dataclasses import replace
+from typing import Any
+
+from ..api import read_jobs
+from ..capabilities import Capability
+from ..errors import Ambiguous, NotPossible, NotThere
+from ..models import Job, Location, RunFacts, RunJobs, RunSummary
+from ..operations import JOB_LOG, RERUN_JOB, RERUN_RUN, RUN_JOBS, Call, number
+from ..transport import JSON_LIMIT, read_all
+from ..webui.reader import Reader
+from .latest import latest_run
+from .native import capability
+from .rights import Allowed, refused_unless_absent, require_read
+from .run_jobs import run_jobs
+from .runs import run_numbered
+
+SHOWN = 20  # jobs that a message names
 
 
-async def run_numbers(net: Net, server: Server, repo: Repo, allowed: set[str], page: int) -> list[tuple[int, str]]:
-    """Run numbers and titles, newest first, 50 a page (1-based). Raises ShimError."""
-    return await (await _reader(net, server, repo, allowed)).run_numbers(page)
+async def by_number(reader: Reader, call: Call, caller: Allowed) -> Call | RunJobs | RunSummary:
+    """The call by ids that a call by number means, or its value. Raises ShimError."""
+    run = await _run(reader, call, caller)
+    found = await _jobs(reader, call, run)
+    operation = call.operation
+    if operation is RERUN_RUN and not call.job:
+        if not found.jobs:
+            raise _no_run(reader, run.number)
+        return replace(call.of(RERUN_RUN, run.number), run=run.number)
+    if operation in (JOB_LOG, RERUN_RUN):
+        job = _chosen(found.jobs, call.job, run.number)
+        return replace(call.of(JOB_LOG if operation is JOB_LOG else RERUN_JOB, job.id), attempt=call.attempt)
+    return found if operation is RUN_JOBS else RunSummary(found.run, found.jobs)
 
 
-async def latest_number(net: Net, server: Server, repo: Repo, allowed: set[str]) -> int | None:
-    """The number of the newest run, None if there is none. Raises ShimError."""
-    return await (await _reader(net, server, repo, allowed)).latest_number()
+async def _run(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
+    """The run as the API has it, up to 11 only what the web UI tells."""
+    if call.run == "latest":
+        return await latest_run(reader, call, caller)
+    run_number = call.run or 0
+    if run_number > 0:
+        try:
+            if run := await run_numbered(reader, run_number, call):
+                return run
+            raise _no_run(reader, run_number)
+        except NotPossible:  # 11
+            pass
+    await require_read(reader.net, call, caller)
+    if run_number < 1:  # to the web UI that is some other run
+        raise _no_run(reader, run_number)
+    return RunFacts(run_number)
 
 
-async def jobs(net: Net, server: Server, repo: Repo, allowed: set[str], run_number: int) -> list[Job]:
-    """The jobs of a run. Raises ShimError."""
-    reader = await _reader(net, server, repo, allowed)
-    if run_number < 1:
-        raise NotThere(f"run {run_number} of {repo} does not exist; run numbers start at 1", cause="run-not-found")
-    state, found = await attempted(reader, run_number)
-    return [
-        Job(
-            id=job.job.id,
-            index=index,
-            name=job.job.name,
-            status=job.job.status,
-            attempt=job.attempt(state.counts_on_request),
-            task_id=job.task,
-            run_id=None,
-            run_number=run_number,
+async def _jobs(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
+    """The run's jobs by their index, with attempts and tasks where those are asked for."""
+    if run.id is not None:
+        native = call.of(RUN_JOBS, run.id)
+        if await capability(reader.net, reader.server, native) is not Capability.ABSENT:
+            answer = await reader.api(native.path)
+            if answer.status == 200:
+                jobs = read_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
+                return RunJobs(run, tuple(_native_job(job, index, run) for index, job in enumerate(jobs)))
+            await refused_unless_absent(answer, call)
+    state = await reader.state(Location(run.number, 0))
+    if state is None:
+        if run.id is None:
+            raise _no_run(reader, run.number)
+        return RunJobs(run, ())
+    run = replace(run, status=run.status or state.status, title=state.title if run.title is None else run.title)
+    if call.operation is RUN_JOBS:
+        return await run_jobs(reader, run)
+    rows = enumerate(state.jobs)
+    return RunJobs(run, tuple(Job(job.id, n, job.name, job.status, None, 0, run.id, run.number) for n, job in rows))
+
+
+def _native_job(job: dict[str, Any], index: int, run: RunFacts) -> Job:
+    return Job(job["id"], index, job["name"], job["status"], job["attempt"], job["task_id"], run.id, run.number)
+
+
+def _no_run(reader: Reader, run_number: int) -> NotThere:
+    return NotThere(
+        f"there is no run {run_number} in {reader.repo}, or it has no jobs; its number is the one in web addresses",
+        cause="run-number-not-found",
+    )
+
+
+def _chosen(jobs: tuple[Job, ...], wanted: str, run_number: int) -> Job:
+    """The one job with this name or this index; the first if none is wanted. Raises NotThere, Ambiguous."""
+    index = number(wanted) if wanted.isascii() and wanted.isdecimal() else -1
+    found = [job for job in jobs if wanted == job.name or index == job.index] if wanted else list(jobs[:1])
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(f"{job.index} ({job.name})" for job in (found or jobs)[:SHOWN]) or "none"
+    if found:
+        raise Ambiguous(
+            f"run {run_number} has {len(found)} jobs {wanted}; name one by its index: {shown}", cause="job-ambiguous"
         )
-        for index, job in enumerate(found)
-    ]
-
-
-async def _reader(net: Net, server: Server, repo: Repo, allowed: set[str]) -> Reader:
-    operation = recognise("GET", job_logs_path(repo, 0), "")
-    if operation is None or operation.repo is None:
-        raise NotThere(f"{repo} is no name of a repository; give OWNER/REPO", cause="repository-hidden")
-    reader = Reader(net, server, repo)
-    refusal = await question(reader, operation, allowed)
-    if refusal is not None:
-        body = refusal.body if isinstance(refusal.body, bytes) else b""
-        raise error_of(refusal.status, "application/json", body, str(repo))
-    return reader
+    raise NotThere(f"run {run_number} has no job {wanted or 0}; its jobs are: {shown}", cause="job-not-in-run")

@@ -1,35 +1,36 @@
 """A running job's log as it grows, byte for byte a prefix of the final download.
 
-Rules: one task from the first byte to the last (`Log.pin`), read by `Range: bytes=N-` from where the last answer ended;
-416 means nothing new. Given out are whole rows only: a line that has not ended yet, and one that an error page may have
-run into (a log that is just being moved to storage can break off into one), is read again. A lost connection is opened
-anew at the same place, up to `LOSSES` times in a row without a new line. It ends when, with the job's status final, two
-reads one interval apart gave nothing new; whatever else goes wrong breaks it off, so that it is never taken for whole.
+Rules: one task from the first byte to the last (pinned_log.py), read by `Range: bytes=N-` from where the last answer
+ended; 416 means nothing new. Given out are whole rows only: a line that has not ended yet, and one that an error page
+may have run into (a log that is just being moved to storage can break off into one), is read again. A lost connection
+is opened anew at the same place, up to `LOSSES` times in a row without a new line. It ends when, with the job's status
+final, two reads one interval apart gave nothing new; whatever else goes wrong breaks it off, so that it is never taken
+for whole.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from ..errors import NoLog, NotForgejo, NotNow, PageChanged, Unreachable
-from ..web import ROW, is_row, part_of
-from .net import CHUNK, Answer, Broken, Net, Reply
-from .parts import TEXT, Log, Relayed
+from ..errors import NoLog, NotForgejo, NotNow, PageChanged, ServerRefusal, Unreachable
+from ..rows import ROWS, sound
+from ..transport import CHUNK, Answer, Broken, Transport
+from ..webui.grammar import part_of
+from .pinned_log import PinnedLog
 
 INTERVAL = 2.0  # seconds between two reads
 LOSSES = 5
 TWICE = 2  # reads without anything new, after the end
-ROW_HEAD = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")  # web.ROW as a pattern, for many rows at once
-ROWS = re.compile(rb"(?:" + ROW_HEAD.pattern + rb"[^\n]*\n)*")
 PAGE = b"<!DOCTYPE"  # how an error page of Forgejo's begins
 LOST = (Broken, OSError, Unreachable, NotNow, NotForgejo, PageChanged)
 
 
-async def follow(net: Net, log: Log, still_allowed: Callable[[], Awaitable[None]]) -> Reply:
-    """The answer, once the log is there. `still_allowed` raises when the caller may no longer read it.
+async def follow(
+    net: Transport, log: PinnedLog, still_allowed: Callable[[], Awaitable[None]]
+) -> tuple[AsyncIterator[bytes], Answer | None]:
+    """The rows as they come, once the log is there, and the open answer that they begin with.
 
-    Raises ShimError, Relayed.
+    `still_allowed` raises when the caller may no longer read it. Raises ShimError.
     """
     first: Answer | None = None
     try:
@@ -38,12 +39,11 @@ async def follow(net: Net, log: Log, still_allowed: Callable[[], Awaitable[None]
     except NoLog:  # taken, and no row yet
         if await log.is_over():
             raise
-    rows = _follow(net, log, still_allowed, first)
-    return Reply(200, [TEXT, ("Cache-Control", "no-store, no-transform")], rows, begun=first)
+    return _follow(net, log, still_allowed, first), first
 
 
 async def _follow(
-    net: Net, log: Log, still_allowed: Callable[[], Awaitable[None]], answer: Answer | None
+    net: Transport, log: PinnedLog, still_allowed: Callable[[], Awaitable[None]], answer: Answer | None
 ) -> AsyncIterator[bytes]:
     reading = _Reading()
     losses = quiet = 0
@@ -67,8 +67,8 @@ async def _follow(
             losses = losses + 1 if reading.at == before else 1
             if losses > LOSSES:
                 raise
-        except Relayed as refused:
-            raise Unreachable(f"the log is no longer given: the server answered {refused.reply.status}") from None
+        except ServerRefusal as refused:
+            raise Unreachable(f"the log is no longer given: the server answered {refused.status}") from None
         finally:
             if answer:
                 await answer.close()
@@ -94,7 +94,7 @@ class _Reading:
         data = b""
         while more := await answer.read(CHUNK):
             data += more
-            rows, rest = _sound(data)
+            rows, rest = sound(data)
             self.at += rows
             if rows:
                 yield data[:rows]
@@ -106,12 +106,3 @@ class _Reading:
                 self.at += len(data)
                 yield data
             self._doubted = data
-
-
-def _sound(data: bytes) -> tuple[int, bool]:
-    """How many bytes of `data` are rows that another row follows, and whether what is behind its rows may be one."""
-    found = ROWS.match(data)
-    end = found.end() if found else 0
-    if ROW_HEAD.match(data, end):
-        return end, True
-    return data.rfind(b"\n", 0, max(0, end - 1)) + 1, is_row(data[end : end + len(ROW)])

@@ -1,8 +1,8 @@
 """Rerun and cancel, in the web account's name but by the caller's right.
 
-Rules: whoever asks must be let dispatch a workflow by the API, asked as the caller each time and never kept; any other
-answer than the one that only a writer gets is relayed. Then the place is proved, and one POST is sent, never a second
-one unless the first was turned away at the door (a lost session, an old CSRF token).
+Rules: whoever asks must be let dispatch a workflow by the API, asked as the caller each time and never kept
+(rights.py). Then the place is proved, and one POST is sent, never a second one unless the first was turned away at the
+door (a lost session, an old CSRF token).
 
 Never the wrong job: a job is rerun only while every job of its run is over, since rows move only while one is not, and
 afterwards its id must still be at its index. That also keeps a rerun whole: of the jobs that need it, which run again
@@ -13,67 +13,45 @@ from __future__ import annotations
 
 import json
 
-from ..contract import CANCEL_RUN, RERUN_JOB, Operation, as_caller
 from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount
-from ..models import Location, RunState
-from ..web import FINAL, Page, rerun_path, run_path
-from .job import Viewer
-from .locate import locate
-from .net import Broken, Net, Reply, beginning, encode, is_json
-from .pages import Asked
-from .runjobs import RunFacts, refused_by
+from ..models import FINAL, Done, Location, RunState
+from ..transport import Broken
+from ..webui.asking import PageAnswer, post, trouble
+from ..webui.grammar import Page, rerun_path, run_path
+from ..webui.reader import Reader
+from .find_job import find_job
 
-YES = (400, "ref is empty")  # routers/api/v1/repo/action.go, DispatchWorkflow; seen on 11.0.15, 15.0.2 and 16
 AT_THE_DOOR = (Page.BAD_TOKEN, Page.HIDDEN, Page.SIGN_IN)
 
 
-async def write_question(net: Net, operation: Operation) -> Reply | None:
-    """Whether the caller may rerun and cancel here; None is a yes, else the API's own answer. Raises PageChanged."""
-    path = as_caller(operation.write_question, operation.query)
-    answer = await net.ask("POST", path, [("Content-Type", "application/json")], encode({"ref": ""}))
-    body = await beginning(answer)
-    if answer.status < 300:
-        raise PageChanged("the API let a workflow without a ref be dispatched; report this server's version")
-    try:
-        message = json.loads(body).get("message") if is_json(answer) else None
-    except (ValueError, AttributeError, RecursionError):
-        message = None
-    if (answer.status, message) == YES:
-        return None
-    return refused_by(answer, body, operation)
-
-
-async def write(viewer: Viewer, operation: Operation, facts: RunFacts | None) -> Reply:
-    """Do it, the question having been a yes; `facts` of the run, for an operation by run id. Raises ShimError."""
-    if operation.template == RERUN_JOB:
-        return await _rerun_job(viewer, operation.id)
-    number = facts.number if facts else 0
-    verb = "cancel" if operation.template == CANCEL_RUN else "rerun"
+async def change_run(reader: Reader, number: int, verb: str, name: str) -> Done:
+    """Rerun or cancel (`verb`) a run; `name` is what the caller called it. Raises ShimError."""
     for last in (False, True):
-        state = await viewer.state(Location(number, 0))
+        state = await reader.state(Location(number, 0))
         if state is None:
-            raise NotThere(f"run with id {operation.id}: resource does not exist")
+            raise NotThere(f"run with id {name}: resource does not exist")
         if verb == "rerun":
-            _all_over(state, f"run {operation.id}")
-        asked = await _post(viewer, run_path(viewer.repo, number, verb))
-        if last or asked.page not in AT_THE_DOOR:
+            _all_over(state, f"run {name}")
+        page = await _post(reader, run_path(reader.repo, number, verb))
+        if last or page.kind not in AT_THE_DOOR:
             break
-    return _done(viewer, asked)
+    return _done(reader, page)
 
 
-async def _rerun_job(viewer: Viewer, job_id: int) -> Reply:
+async def rerun_job(reader: Reader, job_id: int) -> Done:
+    """Rerun a job, and the jobs that need it. Raises ShimError."""
     for last in (False, True):
-        found = await locate(viewer, job_id)
-        _all_over(found.state, f"job {job_id}")
-        asked = await _post(viewer, rerun_path(viewer.repo, found.at))
-        if last or asked.page not in AT_THE_DOOR:
+        place = await find_job(reader, job_id)
+        _all_over(place.state, f"job {job_id}")
+        page = await _post(reader, rerun_path(reader.repo, place.at))
+        if last or page.kind not in AT_THE_DOOR:
             break
-    reply = _done(viewer, asked)
-    after = await viewer.state(found.at)
-    if after is None or after.index_of(job_id) != found.at.job_index:
-        raise PageChanged(f"the rows of run {found.at.run_number} in {viewer.repo} moved while job {job_id} was rerun;"
+    done = _done(reader, page)
+    after = await reader.state(place.at)
+    if after is None or after.index_of(job_id) != place.at.job_index:
+        raise PageChanged(f"the rows of run {place.at.run_number} in {reader.repo} moved while job {job_id} was rerun;"
                           " look at the run before asking again")  # fmt: skip
-    return reply
+    return done
 
 
 def _all_over(state: RunState, what: str) -> None:
@@ -86,25 +64,25 @@ def _all_over(state: RunState, what: str) -> None:
             )
 
 
-async def _post(viewer: Viewer, path: str) -> Asked:
+async def _post(reader: Reader, path: str) -> PageAnswer:
     """Send it once. Where no answer comes, nobody knows whether it was done."""
     try:
-        return await viewer.post(path, {})
+        return await post(reader, path, {})
     except (Broken, OSError, Unreachable) as error:
         raise Unreachable(
-            f"{viewer.net.called} broke off after it was asked ({type(error).__name__}), so it may have been done;"
+            f"{reader.net.server_name} broke off after it was asked ({type(error).__name__}), so it may have been done;"
             " look at the run before asking again",
             cause="write-unknown",
         ) from None
 
 
-def _done(viewer: Viewer, asked: Asked) -> Reply:
-    """204, or the error that the web UI's refusal stands for."""
-    if asked.page is Page.STATE and _says_done(asked.text):
-        return Reply(204, [], b"")
-    if asked.answer.status == 400 and b'"errorMessage"' in asked.text:
+def _done(reader: Reader, page: PageAnswer) -> Done:
+    """That it is done. Raises the error that the web UI's refusal stands for."""
+    if page.kind is Page.STATE and _says_done(page.text):
+        return Done()
+    if page.answer.status == 400 and b'"errorMessage"' in page.text:
         raise NotNow("the run or the job has just begun again; ask again when it is over", cause="not-over")
-    raise _refused(viewer, asked)
+    raise _refused(reader, page)
 
 
 def _says_done(text: bytes) -> bool:
@@ -117,11 +95,11 @@ def _says_done(text: bytes) -> bool:
     return isinstance(told, dict) and (not told or (len(told) == 1 and isinstance(told.get("redirect"), str)))
 
 
-def _refused(viewer: Viewer, asked: Asked) -> ShimError:
-    if asked.page is Page.HIDDEN and viewer.server.session.credentials:
+def _refused(reader: Reader, page: PageAnswer) -> ShimError:
+    if page.kind is Page.HIDDEN and reader.server.session.credentials:
         return WebAccount(
-            f"the shim's {viewer.server.session.account} at {viewer.net.called} cannot write to {viewer.repo};"
+            f"the shim's {reader.server.session.account} at {reader.net.server_name} cannot write to {reader.repo};"
             " give it write access",
             cause="web-account-cannot-write",
         )
-    return viewer.trouble(asked)
+    return trouble(reader, page)

@@ -12,11 +12,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
+from ..api import is_forgejos
 from ..capabilities import Capability
-from ..contract import API, JOB_LOGS, RUN_JOBS, RUN_LOGS, is_forgejos
 from ..errors import NotForgejo, ShimError, Unreachable
-from ..flows.net import Broken, Net, beginning
-from ..flows.server import Server
+from ..operations import API, CONTRACT
+from ..server import Server
+from ..transport import Broken, Transport, read_head
 
 EVERY = 5.0  # seconds for which a finding holds
 PATIENCE = 10.0  # seconds a check may take
@@ -55,7 +56,7 @@ UNKNOWN = Part(False, "not checked")
 class Health:
     """The checks of one proxy. `net` asks without a caller."""
 
-    def __init__(self, net: Net, server: Server, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, net: Transport, server: Server, now: Callable[[], float] = time.monotonic) -> None:
         self._net = net
         self._server = server
         self._now = now
@@ -81,7 +82,7 @@ class Health:
     async def reach(self) -> None:
         """Ask the server behind for its version. Raises ShimError if that is no Forgejo's answer."""
         answer = await self._net.api(f"{API}/version")
-        body = await beginning(answer)
+        body = await read_head(answer)
         if answer.status >= 500:
             raise Unreachable("the server failed", cause="server-failed")
         refused = answer.status in (401, 403) and is_forgejos(answer.status, "", body)  # where all wants a sign-in
@@ -91,7 +92,7 @@ class Health:
     async def _web_session(self) -> Part:
         session = self._server.session
         known = await self._server.capabilities(self._net)
-        if all(known.of("GET", template) is Capability.PRESENT for template in (JOB_LOGS, RUN_JOBS, RUN_LOGS)):
+        if all(known.of(row.method, row.path) is Capability.PRESENT for row in CONTRACT):
             return Part(True, "not needed")
         if session.credentials is None:
             return Part(True, "anonymous")

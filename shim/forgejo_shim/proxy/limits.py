@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -19,11 +17,11 @@ from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
 from ..errors import NotThere, ShimError, TooMany, job_not_found
-from ..flows.net import Broken
+from ..flows.rights import digest
 from ..models import Headers
+from ..transport import Broken
 from .headers import Peer
 
-_KEY = os.urandom(32)
 _NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
 RETRY, TRIES = 1.0, 60  # seconds after which a question that was not answered is put again, and how often
 
@@ -35,7 +33,7 @@ def caller_of(headers: Headers, query: str, peer: Peer) -> bytes:
     who = f"credential {secret}" if secret else f"address {peer.address}"
     if not secret and peer.listed:  # it speaks for others, and says for whom
         who = f"address {headers.get('X-Forwarded-For')} {headers.get('X-WebAuth-User')}"
-    return hashlib.blake2b(who.encode("utf-8", "surrogateescape"), key=_KEY, digest_size=16).digest()
+    return digest(who)
 
 
 def _secret(authorization: str) -> str:
@@ -98,12 +96,12 @@ class Searches:
 
     @asynccontextmanager
     async def one(
-        self, caller: bytes, repo: str, job_id: int, is_found: Callable[[], bool]
+        self, caller: bytes, repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
     ) -> AsyncIterator[dict[int, tuple[int, ...]]]:
         """Held during a search; gives what was read of the repository. Raises TooMany, NotThere."""
         what = repo, job_id
         async with self._alone.setdefault(what, asyncio.Lock()):
-            if is_found():
+            if await is_found():
                 yield {}
                 return
             if self._fresh(self._missing).get(what):

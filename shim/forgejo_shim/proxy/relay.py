@@ -19,10 +19,12 @@ import aiohttp
 from aiohttp import HttpVersion11, WSMsgType, web
 
 from ..errors import BadRequest, ShimError, Unreachable
-from ..flows.net import CHUNK, Broken, Reply
+from ..faces.face import Reply
+from ..transport import CHUNK, Broken
 from .aiohttp_inside import Outgoing
 from .headers import Pairs, Peer, end_to_end, to_upstream
-from .upstream import PIECE, Upstream, head_of, pieces
+from .upstream import PIECE, Upstream, head_of
+from .upstream_transport import pieces
 
 MARK = "X-Forgejo-Shim"  # "native" or "web", on the operations that the shim knows
 AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing is left to send

@@ -24,11 +24,13 @@ from typing import Any
 from aiohttp import web
 
 from ..errors import ShimError
-from ..flows.net import CHUNK
+from ..faces.forgejo import JSON
+from ..transport import CHUNK
 from . import aiohttp_inside
 from .access import AccessLog
 from .aiohttp_inside import LineTooLong, is_idle
-from .app import JSON, Options, Proxy
+from .app import Proxy
+from .options import Options
 
 HEAD = 75.0  # seconds; browsers and clients in front keep connections for about a minute
 LINE = 32 * 1024  # bytes of a request line, and of each header

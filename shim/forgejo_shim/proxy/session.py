@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import ShimError, Unreachable
-from ..flows.net import Net
-from ..flows.websession import WebSession
+from ..transport import Transport
+from ..webui.session import WebSession
 from .changes import Changes
 
 
@@ -16,11 +16,11 @@ class SharedSession(WebSession):
 
     changes: Changes
 
-    async def sign_in(self, net: Net, seen: int) -> None:
+    async def sign_in(self, net: Transport, seen: int) -> None:
         """As in `WebSession`; it goes on when the caller who began it has left."""
         await asyncio.shield(self._sign_in_and_tell(net, seen))
 
-    async def _sign_in_and_tell(self, net: Net, seen: int) -> None:
+    async def _sign_in_and_tell(self, net: Transport, seen: int) -> None:
         try:
             await super().sign_in(net, seen)
         except Unreachable:  # told already

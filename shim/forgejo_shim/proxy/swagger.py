@@ -19,23 +19,23 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ..contract import LATEST_JOBS, LATEST_LOGS, OF_FACE, RERUN_RUN, RUN_JOBS, RUN_LOGS
-from ..flows.net import JSON_LIMIT, Reply, whole
+from ..faces.face import Reply
+from ..faces.forgejo_proxy import HIDDEN, ONLY_HERE
 from ..models import Headers
+from ..operations import OPERATIONS, RUN
+from ..transport import JSON_LIMIT, read_all
 from .aiohttp_inside import Outgoing
 from .headers import end_to_end
 from .relay import pass_on, reply, send_whole
-from .upstream import UpstreamAnswer, head_of
+from .upstream import head_of
+from .upstream_transport import UpstreamAnswer
 
 SWAGGER = "/swagger.v1.json"
 MARK = "x-forgejo-shim"
 ACTIONS = "/repos/{owner}/{repo}/actions/"
-RUN = f"{ACTIONS}runs/{{run_id}}"  # absent up to 11, whose API knows no run ids
 DOCUMENTS = ("contract.swagger.json", "additions.swagger.json")
 FACE_DOCUMENT = "forgejo-proxy.swagger.json"
-NOT_WITH_FACE = (RUN_JOBS, RUN_LOGS, RERUN_RUN, LATEST_JOBS, LATEST_LOGS)  # its paths mean something else
-# The same of a face behind, for a proxy that has none: there these are by run id.
-ONLY_WITH_FACE = tuple(OF_FACE + what for what in ("jobs", "logs", "rerun"))
+BY_RUN_ID = {row.path for row in OPERATIONS if row.by_run_id}  # absent up to 11, whose API knows no run ids
 # Of the caller's request: what would make the answer another one than the whole document as it is now.
 WITHOUT = (
     "accept-encoding", "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
@@ -63,7 +63,7 @@ class Swagger:
         found = await ask(request, WITHOUT)
         if found.status != 200 or found.headers.get("Content-Encoding", "identity") != "identity":
             return await pass_on(request, found, idle)
-        document = await whole(UpstreamAnswer(found), JSON_LIMIT, "the server's swagger document")
+        document = await read_all(UpstreamAnswer(found), JSON_LIMIT, "the server's swagger document")
         made = self._extended(document)
         head = Headers(end_to_end(head_of(found)))
         if made is document:
@@ -117,7 +117,7 @@ def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool, face: Jso
             for path, method in _operations(own)
             if _offered(swagger["paths"], path, method, writes)
         ]
-        hidden = [swagger["paths"].pop(path, None) for path in (NOT_WITH_FACE if face else ONLY_WITH_FACE)]
+        hidden = [swagger["paths"].pop(path, None) for path in (HIDDEN if face else ONLY_HERE)]
         if face:
             added += [_add(swagger, face, path, method) for path, method in _operations(face) if _may(method, writes)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -132,7 +132,7 @@ def _operations(document: Json) -> Iterator[tuple[str, str]]:
 
 def _offered(paths: Json, path: str, method: str, writes: bool) -> bool:
     """Whether the proxy does this in front of a server with these paths."""
-    if ("{run_id}" in path or path in (LATEST_JOBS, LATEST_LOGS)) and "get" not in paths.get(RUN, {}):
+    if path in BY_RUN_ID and "get" not in paths.get(RUN, {}):
         return False
     return _may(method, writes)
 

@@ -1,4 +1,4 @@
-"""The server behind the proxy: requests to it, and the transport that flows are given (flows/net.py).
+"""The server behind the proxy: requests to it.
 
 Rules: paths and queries are sent as they came, byte for byte; nothing is decoded, followed, retried or kept in a jar. A
 connection that fails is a ShimError that says so, and one that breaks off later is Broken. At most `limit` requests are
@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
-from ..contract import question_headers
 from ..environment import Way
 from ..errors import NotNow, Unreachable, loop
-from ..flows.net import CHUNK, Answer, Broken
-from ..models import Headers
+from ..transport import CHUNK
 from .aiohttp_inside import Request, limit_silence
 from .changes import Changes, reason, to_stderr
 
@@ -161,7 +157,7 @@ class Upstream:
             raise self._lost(error) from None
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close the connections."""
         self._heads.close()
         await self._session.close()
 
@@ -211,87 +207,3 @@ def spelled_alike(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def head_of(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """An answer's headers as they came, in order, several of a name too."""
     return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in answer.raw_headers]
-
-
-class UpstreamAnswer:
-    """An open answer in the form that flows read."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.response = response
-        self.status = response.status
-        self.headers = Headers(head_of(response))
-
-    async def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end; Broken if the connection fails."""
-        try:
-            return await self.response.content.read(size)
-        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
-            raise Broken(f"{type(error).__name__} while the answer was read") from error
-
-    async def close(self) -> None:
-        """Give the connection up, for another request if all was read."""
-        if self.response.content.at_eof():
-            self.response.release()
-        else:
-            self.response.close()
-
-
-Searching = Callable[[str, int, Callable[[], bool]], AbstractAsyncContextManager[dict[int, tuple[int, ...]]]]
-
-
-class UpstreamNet:
-    """The transport of one caller's flow."""
-
-    def __init__(
-        self,
-        upstream: Upstream,
-        signing_in: AbstractAsyncContextManager[Any],
-        caller: Iterable[tuple[str, str]],
-        searching: Searching = lambda *_: nullcontext({}),
-        base_url: str = "",
-    ) -> None:
-        self._searching = searching
-        self.base_url = base_url
-        self.called = BEHIND
-        self.signing_in = signing_in
-        self._upstream = upstream
-        self._caller = question_headers(Headers(caller))
-
-    async def api(self, path: str) -> Answer:
-        """As in `Net`."""
-        return UpstreamAnswer(await self._upstream.open("GET", path, self._caller))
-
-    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
-        """As in `Net`."""
-        return UpstreamAnswer(await self._upstream.open(method, path, [*self._caller, *headers], body or None))
-
-    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
-        """As in `Net`."""
-        return UpstreamAnswer(await self._upstream.open(method, path, headers, body or None))
-
-    def searching(
-        self, repo: str, job_id: int, is_found: Callable[[], bool]
-    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
-        """As in `Net`."""
-        return self._searching(repo, job_id, is_found)
-
-    async def sleep(self, seconds: float) -> None:
-        """As in `Net`."""
-        await asyncio.sleep(seconds)
-
-    async def aside(self, work: Callable[[], T]) -> T:
-        """As in `Net`."""
-        return await asyncio.to_thread(work)
-
-    def now(self) -> float:
-        """As in `Net`."""
-        return time.time()
-
-
-async def pieces(answer: Answer) -> AsyncIterator[bytes]:
-    """The rest of an answer's body, then closed."""
-    try:
-        while part := await answer.read(PIECE):
-            yield part
-    finally:
-        await answer.close()

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..contract import API
+from ..operations import API
 from . import spelling
 from .change import Change
 from .document import NO_CREDENTIALS, Document, Operation

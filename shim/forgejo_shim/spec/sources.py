@@ -25,12 +25,12 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import requests
 from requests.auth import AuthBase
 
-from ..client import REDIRECTS
-from ..contract import API
+from ..address import base_url_of
+from ..client_session import REDIRECTS
 from ..environment import Session
 from ..errors import ShimError, Unreadable
 from ..network import reaching
-from ..requests_adapter import base_url_of
+from ..operations import API
 from .document import Beside, Document, parse
 from .shape import NotSwagger
 

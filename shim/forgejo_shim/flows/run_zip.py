@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
-from ..web import rows_only
-from .joblog import OpenLog, open_log
-from .net import CHUNK, Broken
-from .pages import Reader
-from .runjobs import Attempted, RunFacts, attempted
-from .taken import attempts_taken
+from ..models import RunFacts
+from ..rows import rows_only
+from ..transport import CHUNK, Broken
+from ..webui.reader import Reader
+from .attempts_taken import attempts_taken
+from .job_log import OpenLog, open_log
+from .run_jobs import JobRow, read_rows
 
 HELD_BACK = 128 * 1024  # bytes; a row has up to 64 KiB, the error page after a broken log 10 KiB (recorded)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the entries have no time, as in 16; this is the least that a zip can say
@@ -59,31 +60,44 @@ class _Pipe:
         return data
 
 
-async def entries(reader: Reader, facts: RunFacts) -> list[Entry]:
+@dataclass
+class Archive:
+    """The zip of a run's logs; `chunks` are made as they are read."""
+
+    run: RunFacts
+    chunks: AsyncIterator[bytes]
+
+
+async def run_zip(reader: Reader, run: RunFacts) -> Archive:
+    """The zip of a run's logs. Raises NotPossible (501) if a name would have to be guessed."""
+    return Archive(run, _write_zip(reader, await _entries(reader, run)))
+
+
+async def _entries(reader: Reader, run: RunFacts) -> list[Entry]:
     """What the zip will hold. Raises NotPossible (501) if a name would have to be guessed."""
-    state, jobs = await attempted(reader, facts.number)
+    state, rows = await read_rows(reader, run.number)
     taken: dict[int, int] | None = None
     found: list[Entry] = []
-    for job in jobs:
-        attempt = job.attempt(state.counts_on_request)
+    for row in rows:
+        attempt = row.attempt(state.counts_on_request)
         if attempt is None:
             if taken is None:
-                taken = await attempts_taken(reader, facts.number, state) or {}
-            attempt = _counted(job, taken, facts)
-        found.append(Entry(job.job.id, _stem(job.job.name, job.job.id), attempt, job.task, job.has_task))
+                taken = await attempts_taken(reader, run.number, state) or {}
+            attempt = _counted(row, taken, run)
+        found.append(Entry(row.job.id, _stem(row.job.name, row.job.id), attempt, row.task, row.has_task))
     return found
 
 
-def _counted(job: Attempted, taken: dict[int, int], facts: RunFacts) -> int:
+def _counted(row: JobRow, taken: dict[int, int], run: RunFacts) -> int:
     """The attempt of a row that does not tell: from the attempts that were taken, 0 if there was none."""
-    count = job.shown if (job.shown or 0) > 1 else taken.get(job.job.id)
+    count = row.redirected if (row.redirected or 0) > 1 else taken.get(row.job.id)
     if count is None:
         raise NotPossible(
-            f"the attempt of job {job.job.id} in run {facts.id} cannot be known on this server, and the zip's names"
+            f"the attempt of job {row.job.id} in run {run.id} cannot be known on this server, and the zip's names"
             " would have to be guessed; read its jobs' logs one by one",
             cause="zip-attempt-unknown",
         )
-    return count if job.has_task or count == 0 else count + 1  # a waiting rerun is named by its new number
+    return count if row.has_task or count == 0 else count + 1  # a waiting rerun is named by its new number
 
 
 def _stem(name: str, job_id: int) -> str:
@@ -91,7 +105,7 @@ def _stem(name: str, job_id: int) -> str:
     return f"{cleaned}-{job_id}"
 
 
-async def write_zip(reader: Reader, facts: RunFacts, found: list[Entry]) -> AsyncIterator[bytes]:
+async def _write_zip(reader: Reader, found: list[Entry]) -> AsyncIterator[bytes]:
     """The zip's bytes in chunks."""
     pipe = _Pipe()
     archive = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
@@ -134,7 +148,7 @@ async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, en
 async def _open(reader: Reader, entry: Entry) -> OpenLog | str:
     """The job's log, or why there is none in 16's words."""
     try:
-        opened = await open_log(reader, entry.job_id, None, [])
+        opened = await open_log(reader, entry.job_id, None)
     except NotExecuted as error:
         return error.message
     except Expired:

@@ -12,7 +12,7 @@ import re
 from enum import Enum, auto
 from html import unescape
 
-from .errors import PageChanged
+from ..errors import PageChanged
 
 
 class SignIn(Enum):

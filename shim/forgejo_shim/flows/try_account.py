@@ -6,12 +6,12 @@ Rules: nothing but what reading a log would ask as well; a sign-in is tried once
 from __future__ import annotations
 
 from ..models import Repo
-from .net import Net
-from .pages import Reader
-from .server import Server
+from ..server import Server
+from ..transport import Transport
+from ..webui.reader import Reader
 
 
-async def try_web(net: Net, server: Server, repo: Repo | None) -> None:
+async def try_account(net: Transport, server: Server, repo: Repo | None) -> None:
     """Sign in, if there is an account, and look at the runs of `repo`, if one is given. Raises ShimError."""
     session = server.session
     if session.credentials and not (session.generation and await session.is_signed_in(net)):

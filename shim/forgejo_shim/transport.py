@@ -1,22 +1,22 @@
-"""The transport that a flow is given: what it may ask of the world.
+"""The seam between flows and drivers: what a flow may ask of the world.
 
 Rules: two sides that never mix. `api` carries the caller's own credentials and goes to `/api` only; `web` carries
 nothing but the headers that the flow gives (the shim's own session). Neither follows a redirect, and both know one
-origin only: paths are given, never URLs.
+origin only: paths are given, never URLs. `native` is the caller's own request, which goes on as it came.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from ..errors import PageChanged
-from ..models import Headers
+from .errors import PageChanged
+from .models import Headers
 
 T = TypeVar("T")
+Pairs = Iterable[tuple[str, str]]
 
 ERROR_LIMIT = 64 * 1024  # bytes of an answer's text that are looked at
 JSON_LIMIT = 32 * 1024 * 1024  # bytes of a JSON answer; a page of runs can be several MB (`event_payload`)
@@ -31,7 +31,11 @@ class Answer(Protocol):
     """An answer whose head has come and whose body is open."""
 
     status: int
-    headers: Headers
+
+    @property
+    def headers(self) -> Headers:
+        """Its headers as they came."""
+        ...
 
     async def read(self, size: int) -> bytes:
         """At most `size` further bytes of the body as sent; b"" at its end. Raises Broken if it was cut short."""
@@ -42,7 +46,16 @@ class Answer(Protocol):
         ...
 
 
-class Net(Protocol):
+class Native(Answer, Protocol):
+    """The server's own answer to the caller's request, which a driver hands on untouched.
+
+    `told` is the beginning of a 404 in plain text, decoded, which tells whether the route exists; else b"".
+    """
+
+    told: bytes
+
+
+class Transport(Protocol):
     """The world as one request's flow may touch it."""
 
     @property
@@ -51,7 +64,7 @@ class Net(Protocol):
         ...
 
     @property
-    def called(self) -> str:
+    def server_name(self) -> str:
         """What messages call the server: its address, or less where callers are not to know it."""
         ...
 
@@ -60,20 +73,20 @@ class Net(Protocol):
         """Held while the web session signs in."""
         ...
 
-    async def api(self, path: str) -> Answer:
-        """GET `path` (below the base URL, with its query) as the caller."""
+    async def native(self, target: str) -> Native:
+        """Send the caller's request on as it came; to the path and query `target` unless that is ""."""
         ...
 
-    async def ask(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
-        """Send a request to the API as the caller, as `api` does, with more headers and a body."""
+    async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
+        """Ask `path` (below the base URL, with its query) as the caller, with these headers besides the caller's."""
         ...
 
-    async def web(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
+    async def web(self, method: str, path: str, headers: Pairs, body: bytes = b"") -> Answer:
         """Send a request to the web UI with these headers only."""
         ...
 
     def searching(
-        self, repo: str, job_id: int, is_found: Callable[[], bool]
+        self, repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
     ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
         """Held while a job is searched for; gives the job ids of runs (by number) that searches here read lately.
 
@@ -94,23 +107,7 @@ class Net(Protocol):
         ...
 
 
-@dataclass
-class Reply:
-    """What the caller gets: an error's bytes, an open download as it is, or chunks made as they are read.
-
-    `task` is the task id that a log was proved to be of, `cause` that of an error of the shim's own. `begun` is an
-    answer that chunks are made from and that is open already: chunks that nobody ever begins to read do not close it.
-    """
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes | Answer | AsyncIterator[bytes]
-    task: int | None = None
-    cause: str = ""
-    begun: Answer | None = None
-
-
-class Started:
+class Resumed:
     """An open answer of which the first bytes were read already; they come first when it is read on."""
 
     def __init__(self, answer: Answer, start: bytes) -> None:
@@ -131,7 +128,7 @@ class Started:
         await self.answer.close()
 
 
-async def whole(answer: Answer, limit: int, what: str) -> bytes:
+async def read_all(answer: Answer, limit: int, what: str) -> bytes:
     """The rest of a body of at most `limit` bytes. Raises PageChanged if it is longer."""
     parts, size = [], 0
     try:
@@ -145,7 +142,7 @@ async def whole(answer: Answer, limit: int, what: str) -> bytes:
     return b"".join(parts)
 
 
-async def beginning(answer: Answer, limit: int = ERROR_LIMIT) -> bytes:
+async def read_head(answer: Answer, limit: int = ERROR_LIMIT) -> bytes:
     """The first bytes of a body, then closed."""
     parts, size = [], 0
     try:

@@ -20,9 +20,9 @@ from urllib.parse import urlencode
 
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..models import Headers, WebCookie, WebCredentials, WebLogin
-from ..web import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
-from ..web_pages import SignIn, is_settings, is_suspended, sort_sign_in
-from .net import Answer, Net, beginning, retry_after
+from ..transport import Answer, Pairs, Transport, read_head, retry_after
+from .grammar import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
+from .html import SignIn, is_settings, is_suspended, sort_sign_in
 from .totp import PERIOD, totp
 
 CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
@@ -66,14 +66,25 @@ class WebSession:
         return "web account of the given cookie" if self.credentials else "anonymous web session"
 
     async def send(
-        self, net: Net, method: str, path: str, headers: list[tuple[str, str]] | None = None, body: bytes = b""
+        self, net: Transport, method: str, path: str, headers: Pairs = (), body: bytes = b"", *, signs_in: bool = True
     ) -> Answer:
-        """Send one request in this session, signed in first if credentials were given."""
-        if self.credentials and not self.generation:
+        """Send one request in this session; with `signs_in`, signed in first if credentials were given."""
+        if signs_in and self.credentials and not self.generation:
             await self.sign_in(net, seen=0)
-        return await self._send(net, method, path, headers or [], body)
+        sent = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers]
+        if self.cookies:
+            sent.append(("Cookie", "; ".join([f"{name}={value}" for name, value in list(self.cookies.items())])))
+        if method == "POST" and self.has_token:
+            sent.append(("X-Csrf-Token", self.cookies[CSRF_COOKIE]))
+        answer = await net.web(method, path, sent, body)
+        for name, value in _set_cookies(answer.headers).items():
+            if value:
+                self.cookies[name] = value
+            else:
+                self.cookies.pop(name, None)
+        return answer
 
-    async def sign_in(self, net: Net, seen: int) -> None:
+    async def sign_in(self, net: Transport, seen: int) -> None:
         """Sign in, unless another flow has done so since generation `seen`. Raises WebAccount, with the cause."""
         async with net.signing_in:
             if self._refusal and net.now() < self._until:
@@ -106,13 +117,13 @@ class WebSession:
             self._until = now + seconds
             error.retry_after = ceil(seconds)
 
-    async def is_signed_in(self, net: Net) -> bool:
+    async def is_signed_in(self, net: Transport) -> bool:
         """Whether the server still knows the session: it shows the account's settings, or sends to its sign-in page.
 
         Raises PageChanged if it does neither, NotNow if it is busy.
         """
-        answer = await self._send(net, "GET", SETTINGS, [], b"")
-        body = await beginning(answer)
+        answer = await self.send(net, "GET", SETTINGS, signs_in=False)
+        body = await read_head(answer)
         target = path_of(answer.headers.get("Location"))
         if answer.status == 303 and target.endswith(LOGIN):
             return False
@@ -120,17 +131,17 @@ class WebSession:
             return True
         if answer.status == 200 and (is_settings(body) or is_suspended(body)):
             return True
-        raise _not_understood(answer, f"{net.called} answered whether the shim's {self.account} is signed in")
+        raise _not_understood(answer, f"{net.server_name} answered whether the shim's {self.account} is signed in")
 
-    async def shows_sign_in(self, net: Net) -> bool:
+    async def shows_sign_in(self, net: Transport) -> bool:
         """Whether the server's sign-in page is Forgejo's own."""
-        answer = await self._send(net, "GET", LOGIN, [], b"")
-        return sort_sign_in(await beginning(answer)) in (SignIn.FORM, SignIn.OFF)
+        answer = await self.send(net, "GET", LOGIN, signs_in=False)
+        return sort_sign_in(await read_head(answer)) in (SignIn.FORM, SignIn.OFF)
 
-    async def renew_token(self, net: Net, path: str) -> None:
+    async def renew_token(self, net: Transport, path: str) -> None:
         """Have the server set a new CSRF token cookie (up to 13, every page does)."""
         self.cookies.pop(CSRF_COOKIE, None)
-        answer = await self._send(net, "GET", path, [], b"")
+        answer = await self.send(net, "GET", path, signs_in=False)
         await answer.close()
 
     @property
@@ -138,29 +149,12 @@ class WebSession:
         """Whether the server uses CSRF tokens and has given one."""
         return CSRF_COOKIE in self.cookies
 
-    async def _send(self, net: Net, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
-        sent = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers]
-        if self.cookies:
-            sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in list(self.cookies.items()))))
-        if method == "POST" and self.has_token:
-            sent.append(("X-Csrf-Token", self.cookies[CSRF_COOKIE]))
-        answer = await net.web(method, path, sent, body)
-        self._absorb(answer.headers)
-        return answer
-
-    def _absorb(self, headers: Headers) -> None:
-        for name, value in _set_cookies(headers).items():
-            if value:
-                self.cookies[name] = value
-            else:
-                self.cookies.pop(name, None)
-
-    async def _sign_in(self, net: Net) -> None:
+    async def _sign_in(self, net: Transport) -> None:
         if isinstance(self.credentials, WebCookie):
             return await self._follow_remember_cookie(net)
         if self.credentials is None:
             raise WebAccount(
-                f"the web UI of {net.called} wants a sign-in to show this; give the shim a web account",
+                f"the web UI of {net.server_name} wants a sign-in to show this; give the shim a web account",
                 cause="web-credentials-needed",
             )
         self.cookies = {}  # a jar that is signed in already would not look at the password
@@ -173,63 +167,63 @@ class WebSession:
             return await self._be_in(net, answer)
         raise await self._refused(net, answer, body)
 
-    async def _be_in(self, net: Net, answer: Answer) -> None:
+    async def _be_in(self, net: Transport, answer: Answer) -> None:
         """Raise PageChanged unless the redirect is that of a sign-in, or the session is known to the server."""
         if LANGUAGE_COOKIE not in _set_cookies(answer.headers) and not await self.is_signed_in(net):
-            raise _not_understood(answer, f"{net.called} answered the sign-in")
+            raise _not_understood(answer, f"{net.server_name} answered the sign-in")
 
-    async def _refused(self, net: Net, answer: Answer, body: bytes) -> ShimError:
+    async def _refused(self, net: Transport, answer: Answer, body: bytes) -> ShimError:
         """The error that an answer to name and password stands for."""
         page = sort_sign_in(body) if answer.status == 200 else SignIn.FOREIGN
         if page is SignIn.REFUSED:
             again = "until Retry-After is over" if self._backs_off else "in this session"
             return WebAccount(
-                f"{net.called} refused the sign-in of the shim's {self.account}; check its name and password"
+                f"{net.server_name} refused the sign-in of the shim's {self.account}; check its name and password"
                 f" (not tried again {again}, so that the account is not locked)",
                 cause="web-sign-in-refused",
             )
         if page is SignIn.CAPTCHA:
             return WebAccount(
-                f"{net.called} wants a CAPTCHA solved at each sign-in; give the shim a session cookie instead",
+                f"{net.server_name} wants a CAPTCHA solved at each sign-in; give the shim a session cookie instead",
                 cause="web-captcha-needed",
             )
         if page is SignIn.SUSPENDED:
             return self._inactive(net)
         if answer.status == 403 and await self._is_off(net):
             return WebAccount(
-                f"{net.called} has its sign-in by password switched off; give the shim a session cookie instead",
+                f"{net.server_name} has its sign-in by password switched off; give the shim a session cookie instead",
                 cause="web-sign-in-disabled",
             )
-        return _not_understood(answer, f"{net.called} answered the sign-in")
+        return _not_understood(answer, f"{net.server_name} answered the sign-in")
 
-    def _inactive(self, net: Net) -> WebAccount:
+    def _inactive(self, net: Transport) -> WebAccount:
         return WebAccount(
-            f"the shim's {self.account} at {net.called} is suspended or not activated;"
+            f"the shim's {self.account} at {net.server_name} is suspended or not activated;"
             " let an administrator activate it",
             cause="web-account-inactive",
         )
 
-    async def _is_off(self, net: Net) -> bool:
+    async def _is_off(self, net: Transport) -> bool:
         """Whether the sign-in page has no form for a password."""
-        answer = await self._send(net, "GET", LOGIN, [], b"")
-        page = sort_sign_in(await beginning(answer))
+        answer = await self.send(net, "GET", LOGIN, signs_in=False)
+        page = sort_sign_in(await read_head(answer))
         return answer.status == 200 and page is SignIn.OFF
 
-    async def _follow_remember_cookie(self, net: Net) -> None:
-        answer = await self._send(net, "GET", LOGIN, [], b"")  # signs in by a remember cookie, if there is one
-        page = sort_sign_in(await beginning(answer))
+    async def _follow_remember_cookie(self, net: Transport) -> None:
+        answer = await self.send(net, "GET", LOGIN, signs_in=False)  # signs in by a remember cookie, if there is one
+        page = sort_sign_in(await read_head(answer))
         if answer.status == 303:
             return await self._be_in(net, answer)
         if answer.status == 200 and page is SignIn.SUSPENDED:
             raise self._inactive(net)
         if answer.status == 200 and page in (SignIn.FORM, SignIn.OFF):
             raise WebAccount(
-                f"{net.called} no longer knows the given web cookie; sign in with a browser and give a new one",
+                f"{net.server_name} no longer knows the given web cookie; sign in with a browser and give a new one",
                 cause="web-sign-in-refused",
             )
-        raise _not_understood(answer, f"{net.called} answered the web cookie")
+        raise _not_understood(answer, f"{net.server_name} answered the web cookie")
 
-    async def _second_factor(self, net: Net, login: WebLogin) -> None:
+    async def _second_factor(self, net: Transport, login: WebLogin) -> None:
         if not login.totp_secret:
             raise await self._factor_needed(net)
         for try_again in (True, False):
@@ -239,29 +233,29 @@ class WebSession:
             if answer.status == 303 and not target.endswith((LOGIN, TWO_FACTOR)):
                 return await self._be_in(net, answer)
             if answer.status != 200 or sort_sign_in(body) is not SignIn.CODE_REFUSED:
-                raise _not_understood(answer, f"{net.called} answered the two-factor code")
+                raise _not_understood(answer, f"{net.server_name} answered the two-factor code")
             if try_again:
                 await net.sleep(PERIOD - net.now() % PERIOD + 0.5)
         raise WebAccount(
-            f"{net.called} refused two codes of the shim's {self.account}; check the TOTP secret and the clock",
+            f"{net.server_name} refused two codes of the shim's {self.account}; check the TOTP secret and the clock",
             cause="web-two-factor-refused",
         )
 
-    async def _factor_needed(self, net: Net) -> ShimError:
+    async def _factor_needed(self, net: Transport) -> ShimError:
         """The error for an account without a secret that was sent to the page for a code, if it is Forgejo's."""
-        answer = await self._send(net, "GET", TWO_FACTOR, [], b"")
-        page = sort_sign_in(await beginning(answer))
+        answer = await self.send(net, "GET", TWO_FACTOR, signs_in=False)
+        page = sort_sign_in(await read_head(answer))
         if answer.status == 200 and page is SignIn.CODE:
             return WebAccount(
                 f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
                 cause="web-two-factor-needed",
             )
-        return _not_understood(answer, f"{net.called} answered the two-factor sign-in")
+        return _not_understood(answer, f"{net.server_name} answered the two-factor sign-in")
 
-    async def _post_form(self, net: Net, path: str, form: dict[str, str]) -> tuple[Answer, bytes]:
+    async def _post_form(self, net: Transport, path: str, form: dict[str, str]) -> tuple[Answer, bytes]:
         headers = [("Content-Type", "application/x-www-form-urlencoded")]
-        answer = await self._send(net, "POST", path, headers, urlencode(form).encode())
-        return answer, await beginning(answer)
+        answer = await self.send(net, "POST", path, headers, urlencode(form).encode(), signs_in=False)
+        return answer, await read_head(answer)
 
 
 def _not_understood(answer: Answer, what: str) -> ShimError:
@@ -279,7 +273,9 @@ def _not_understood(answer: Answer, what: str) -> ShimError:
 def _set_cookies(headers: Headers) -> dict[str, str]:
     """The cookies that an answer sets; "" for one that it removes."""
     found: dict[str, str] = {}
-    for line in headers.all("Set-Cookie"):
+    for key, line in headers:
+        if key.lower() != "set-cookie":
+            continue
         jar: SimpleCookie = SimpleCookie()
         try:
             jar.load(line)

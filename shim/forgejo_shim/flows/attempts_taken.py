@@ -6,20 +6,29 @@ only, so a name that two jobs of the run share tells nothing. "Not known" is Non
 
 from __future__ import annotations
 
-from ..contract import runs_path, tasks_path
+from ..api import read_tasks
+from ..errors import PageChanged, ShimError
 from ..models import RunState
-from ..web import read_run_numbered, read_tasks, seconds
-from .net import JSON_LIMIT, whole
-from .pages import Reader
+from ..operations import tasks_path
+from ..times import seconds
+from ..transport import JSON_LIMIT, read_all
+from ..webui.reader import Reader
+from .runs import run_numbered
 
 MAX_PAGES = 20  # pages of 50 tasks
 
 
 async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> dict[int, int] | None:
     """The attempts taken so far of each job (by id) whose name is its own in the run; None if that can't be known."""
-    created = await _created(reader, run_number)
-    if created is None:
+    try:
+        run = await run_numbered(reader, run_number)
+    except PageChanged:
+        raise
+    except ShimError:
         return None
+    if run is None:
+        return None
+    created = seconds(run.given["created"])
     names = [job.name for job in state.jobs]
     taken = {job.id: 0 for job in state.jobs if names.count(job.name) == 1}
     by_name = {job.name: job.id for job in state.jobs if job.id in taken}
@@ -29,7 +38,7 @@ async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> di
         if answer.status != 200:
             await answer.close()
             return None
-        tasks, total = read_tasks(await whole(answer, JSON_LIMIT, "a page of the API's tasks"))
+        tasks, total = read_tasks(await read_all(answer, JSON_LIMIT, "a page of the API's tasks"))
         read += len(tasks)
         for task in tasks:
             if task["run_number"] == run_number and task["name"] in by_name:
@@ -39,12 +48,3 @@ async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> di
         if not tasks:
             return None
     return None
-
-
-async def _created(reader: Reader, run_number: int) -> float | None:
-    answer = await reader.api(runs_path(reader.repo, run_number=run_number, page=1, limit=1))
-    if answer.status != 200:
-        await answer.close()
-        return None
-    run = read_run_numbered(await whole(answer, JSON_LIMIT, "the API's run"), run_number)
-    return seconds(run["created"]) if run else None

@@ -1,0 +1,104 @@
+"""The runs of a repository for `Client`: from the API, and where that knows none (Forgejo 11) from the web UI."""
+
+from __future__ import annotations
+
+from .api import error_of, read_first_runs, read_run_numbered, read_runs
+from .client_session import ClientSession
+from .errors import NotPossible, PageChanged, ServerRefusal
+from .flows.rights import Caller, require_read
+from .models import Repo, Run, RunFacts
+from .newest import newest
+from .operations import LIST_RUNS, job_log_path, recognise, runs_path
+from .requests_adapter import ShimAdapter, run_as
+from .transport import Transport
+from .webui.grammar import actions
+from .webui.reader import Reader
+
+PAGE = 50  # runs a page, Forgejo's maximum
+
+Titles = list[tuple[int, str]]
+
+
+class ClientRuns:
+    """Reads runs by the API's list, else by the web UI's."""
+
+    def __init__(self, asking: ClientSession, adapter: ShimAdapter) -> None:
+        self._asking = asking
+        self._adapter = adapter
+
+    def newest(self, repo: Repo, limit: int) -> list[Run]:
+        """The newest `limit` runs, newest first. Raises ShimError."""
+        try:
+            return self._of_api(repo, limit)
+        except NotPossible as error:
+            if error.cause != "operation-absent":
+                raise
+            return self._of_web(repo, limit)
+
+    def numbered(self, repo: Repo, number: int) -> Run | None:
+        """The run of that number, None if there is none. Raises ShimError."""
+        try:
+            body = self._asking.body(runs_path(repo, run_number=number), f"run {number} of {repo}", LIST_RUNS)
+        except NotPossible as error:
+            if error.cause != "operation-absent":
+                raise
+            return self._numbered_of_web(repo, number)
+        run = read_run_numbered(body, number)
+        return _run(run) if run else None
+
+    def _of_api(self, repo: Repo, limit: int) -> list[Run]:
+        walk = newest(limit)
+        page = next(walk)
+        try:
+            while True:
+                path = runs_path(repo, page=page, limit=min(PAGE, max(1, limit)))
+                body = self._asking.body(path, f"the runs of {repo}", LIST_RUNS)
+                page = walk.send(read_first_runs(body) if page == 1 else read_runs(body))
+        except StopIteration as end:
+            found = end.value
+        if not found.is_certain:
+            wanted = min(limit, found.total)
+            raise PageChanged(f"the list of the runs of {repo} is not complete: {found.seen} of {wanted}; ask again")
+        return [_run(run) for run in found.runs]
+
+    def _of_web(self, repo: Repo, limit: int) -> list[Run]:
+        found: dict[int, str] = {}
+        page = 1
+        while len(found) < limit and (titles := self._titles(repo, page)):
+            known = len(found)
+            found.update(titles)
+            if len(found) == known:
+                raise PageChanged(f"page {page} of the runs of {repo} shows those of the pages before; ask again")
+            page += 1
+        return [self._run_of_web(repo, number, found[number]) for number in sorted(found, reverse=True)[:limit]]
+
+    def _numbered_of_web(self, repo: Repo, number: int) -> Run | None:
+        latest = max((known for known, _ in self._titles(repo, 1)), default=0)
+        if not 1 <= number <= latest:
+            return None
+        titles = dict(self._titles(repo, (latest - number) // PAGE + 1))
+        return self._run_of_web(repo, number, titles.get(number, ""))
+
+    def _titles(self, repo: Repo, page: int) -> Titles:
+        """Run numbers and titles of a page (1-based) of the web UI's list, the caller's rights having been asked."""
+        call = recognise("GET", job_log_path(repo, 0), "")
+        assert call
+
+        async def read(net: Transport, caller: Caller) -> Titles:
+            await require_read(net, call, caller)
+            return await Reader(net, self._adapter.server, repo).run_numbers(page)
+
+        try:
+            return run_as(self._asking.session, self._asking.timeout, self._adapter, read)
+        except ServerRefusal as refused:
+            raise error_of(refused.status, "application/json", refused.body, str(repo)) from None
+
+    def _run_of_web(self, repo: Repo, number: int, title: str) -> Run:
+        url = f"{self._asking.base_url}{actions(repo)}/runs/{number}"
+        return Run(number=number, id=None, title=title, status="unknown", event="", workflow="", url=url)
+
+
+def _run(run: RunFacts) -> Run:
+    text = {key: str(run.given.get(key) or "") for key in ("title", "status", "event", "workflow_id", "html_url")}
+    event = text["event"] or str(run.given.get("trigger_event") or "")  # a dispatched run has no other (on 15.0.2)
+    return Run(run.number, run.id, text["title"], text["status"], event, text["workflow_id"], text["html_url"])

@@ -1,0 +1,146 @@
+"""Forgejo 16's `/api/v1`, with the shim's additions: status, headers, JSON and messages as 16 gives them.
+
+Rules: what the web does not tell is null (`needs`, `runs_on`), "" (`handle`), 0 (`task_id`) or left out; never guessed.
+Beyond the contract, an error's `cause` says why.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ServerRefusal, ShimError
+from ..flows.dispatch import Native, Relayed, Value
+from ..flows.job_log import OpenLog
+from ..flows.log_parts import TEXT, LogPart
+from ..flows.run_zip import Archive
+from ..models import Attempt, Done, Job, JobDetails, RunFacts, RunJobs, RunSummary, Step, Times
+from ..operations import Call, recognise
+from ..times import moment
+from ..transport import encode
+from .face import Reply
+
+# Taken over from the web's download; nothing else, above all no Set-Cookie (every version sets cookies there).
+OF_DOWNLOAD = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "Date")
+OF_NATIVE = ("Content-Type", "Content-Length", "Content-Disposition", "Date")
+JSON = ("Content-Type", "application/json;charset=utf-8")
+GROWS = ("Cache-Control", "no-store, no-transform")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Forgejo:
+    """The face; `writes`: whether rerun and cancel are its, too."""
+
+    writes: bool = True
+
+    def recognise(self, method: str, path: str, query: str) -> Call | None:
+        """The operation of the contract, or the addition, that a request asks for."""
+        call = recognise(method, path, query)
+        return None if call and call.operation.writes and not self.writes else call
+
+    def render(self, value: Value, call: Call) -> Reply:
+        """The value as 16 gives it."""
+        match value:
+            case RunFacts():
+                return reply_json(value.given or _run_of_web(value))
+            case RunJobs():
+                return reply_json([job_json(job, value.run) for job in value.jobs])
+            case JobDetails():
+                return reply_json(_details(value))
+            case _:
+                return render_stream(value)
+
+    def render_error(self, error: ShimError, base_url: str) -> Reply:
+        """The error in 16's form."""
+        if isinstance(error, ServerRefusal):
+            return Reply(error.status, error.headers, error.body)
+        if type(error) is ShimError:
+            raise error
+        more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
+        return Reply(error.status, [JSON, *more], error_body(error, base_url), cause=error.cause)
+
+
+def render_stream(value: Value) -> Reply:
+    """A value that has one form for all faces: a log, a zip, nothing."""
+    match value:
+        case OpenLog():
+            return Reply(value.answer.status, value.answer.headers.only(*OF_DOWNLOAD), value.answer, value.task)
+        case LogPart():
+            size = [("Content-Length", str(value.size))] if value.size is not None else []
+            return Reply(200, [TEXT, *size, *([GROWS] if value.grows else [])], value.lines, begun=value.begun)
+        case Archive():
+            name = f'attachment; filename="run-{value.run.id}-logs.zip"'
+            headers = [("Content-Type", "application/zip"), ("Content-Disposition", name)]
+            return Reply(200, headers, value.chunks)
+        case Relayed():
+            return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
+        case Done():
+            return Reply(204, [], b"")
+        case Native() | RunFacts() | RunJobs() | RunSummary() | JobDetails():
+            raise TypeError(f"{type(value).__name__} is written by its face")
+
+
+def reply_json(value: object) -> Reply:
+    """A 200 of JSON."""
+    return Reply(200, [JSON], encode(value))
+
+
+def error_body(error: ShimError, base_url: str) -> bytes:
+    """The JSON of an error: Forgejo's `message` and `url`, and `cause` where the contract has no word for it."""
+    body = {"message": error.message, "url": f"{base_url}/api/swagger"}
+    if error.cause:
+        body["cause"] = error.cause
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def job_json(job: Job, run: RunFacts) -> Json:
+    """One job in the operation's own schema; ids of a run that has none are left out."""
+    told: Json = {
+        "id": job.id,
+        "run_id": run.id,
+        "repo_id": run.repo_id,
+        "owner_id": run.owner_id,
+        "name": job.name,
+        "needs": None,
+        "runs_on": None,
+        "handle": "",
+        "task_id": job.task_id,
+        "status": job.status,
+        "attempt": job.attempt,
+    }
+    return {key: value for key, value in told.items() if value is not None or key in ("needs", "runs_on")}
+
+
+def _run_of_web(run: RunFacts) -> Json:
+    told = {"index_in_repo": run.number, "title": run.title, "status": run.status}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _details(details: JobDetails) -> Json:
+    told = job_json(details.job, details.run) | {"run_number": details.run.number} | times_json(details.times)
+    if details.attempts is not None:
+        told["attempts"] = [_attempt(attempt) for attempt in details.attempts]
+    return told
+
+
+def _attempt(attempt: Attempt) -> Json:
+    told: Json = {"number": attempt.number, "task_id": attempt.task_id, "status": attempt.status}
+    told |= times_json(attempt.times)
+    told |= {"log_expired": attempt.log_expired, "log_length": attempt.log_length}
+    told["steps"] = [_step(step) for step in attempt.steps] or None
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _step(step: Step) -> Json:
+    told: Json = {"number": step.number, "name": step.name, "status": step.status} | times_json(step.times)
+    told |= {"log_index": step.log_index, "log_length": step.log_length}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def times_json(times: Times) -> dict[str, str]:
+    """`started` and `stopped`; what is unset or unknown is left out."""
+    both = {"started": times.started, "stopped": times.stopped}
+    return {name: moment(at) for name, at in both.items() if at > 0}

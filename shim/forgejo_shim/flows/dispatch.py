@@ -1,0 +1,153 @@
+"""What is done with one call, whatever driver carries it and whatever face it came by.
+
+1. A run named by its number is found first (by_number.py): the call goes on by ids.
+2. Is the operation native here? By capability, per operation. If that is unknown (swagger off), the caller's request is
+   sent on, and its answer tells.
+3. Native: on, untouched. A native 404 is an answer, never a reason to read the web UI. A part of a log and the latest
+   run are ours on every server; they read through the native operations, as the caller, where there are any.
+4. Else the question of the caller's rights is put to the API as the caller; anything but a yes is the answer.
+5. The place is found and proved, and the value is made. Whatever goes wrong is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..capabilities import Capability
+from ..errors import NotPossible, NotThere, ServerRefusal
+from ..models import Done, Headers, JobDetails, RunFacts, RunJobs, RunSummary
+from ..operations import (
+    CANCEL_RUN,
+    JOB,
+    LATEST_JOBS,
+    LATEST_RUN,
+    OF_LATEST,
+    RERUN_JOB,
+    RUN_JOBS,
+    RUN_LOGS,
+    Call,
+)
+from ..server import Server
+from ..transport import Answer, Transport
+from ..transport import Native as NativeAnswer
+from ..webui.reader import Reader
+from .by_number import by_number
+from .job_details import job_details
+from .job_log import OpenLog, open_log
+from .latest import latest_of_api, latest_run
+from .log_parts import LogPart, log_part
+from .native import capability, learn_from
+from .rights import Allowed, refuse_signatures, refused_unless_absent, require_read, require_write, run_of
+from .run_jobs import run_jobs
+from .run_zip import Archive, run_zip
+from .writes import change_run, rerun_job
+
+
+@dataclass
+class Native:
+    """The server's own answer to the caller's request, to be handed on untouched."""
+
+    answer: NativeAnswer
+
+
+@dataclass
+class Relayed:
+    """The open 200 of a native operation that the shim asked in the caller's name."""
+
+    answer: Answer
+
+
+Value = Native | Relayed | RunFacts | RunJobs | RunSummary | JobDetails | OpenLog | LogPart | Archive | Done
+
+
+@dataclass
+class Request:
+    """Who calls, with what, and how far it may go: `headers` are the caller's, `writes` whether rerun and cancel are
+    offered at all; `from_web` is called before anything is made from the web UI, and may raise."""
+
+    headers: Headers
+    caller: Allowed
+    writes: bool = False
+    from_web: Callable[[], object] = lambda: None
+
+
+async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
+    """The answer to a call as a value. Raises ShimError."""
+    asked = call
+    if call.run is not None:
+        found = await _by_ids(net, server, call, request)
+        if not isinstance(found, Call):
+            return found
+        call = found
+    has = await capability(net, server, call)
+    if has is Capability.PRESENT or (has is Capability.UNKNOWN and call.is_by_method):
+        native = await net.native("" if call is asked and not call.root else call.target)
+        if not await learn_from(net, server, call, native):
+            return Native(native)
+        await native.close()
+    if call is asked:
+        request.from_web()
+    if not call.is_by_method:
+        raise ServerRefusal(405, [("Allow", call.operation.method)])  # as 16 does, HEAD included
+    refuse_signatures(request.headers)
+    if call.repo is None:
+        ask_write = request.writes and call.operation.writes
+        await (require_write(net, call) if ask_write else require_read(net, call, request.caller))
+        raise NotThere("The target couldn't be found.")
+    reader = Reader(net, server, call.repo, call.query)
+    if call.operation in OF_LATEST:
+        return await _latest(reader, call, request.caller)
+    if call.parts:
+        return await log_part(reader, call, request.caller)
+    if call.operation.writes:
+        return await _write(reader, call, request)
+    if call.operation in (RUN_JOBS, RUN_LOGS):
+        run = await run_of(reader, call, request.caller)
+        return await (run_jobs(reader, run) if call.operation is RUN_JOBS else run_zip(reader, run))
+    await require_read(net, call, request.caller)
+    if call.operation is JOB:
+        return await job_details(reader, call)
+    ranges = [] if request.headers.get("If-Range") else request.headers.only("Range")
+    return await open_log(reader, call.id, call.attempt, ranges)
+
+
+async def _by_ids(net: Transport, server: Server, call: Call, request: Request) -> Call | RunJobs | RunSummary:
+    """The call by ids, or its value; one that is refused anyhow, whatever the job, is left as it is."""
+    if not call.is_by_method or call.repo is None:
+        return call
+    request.from_web()
+    refuse_signatures(request.headers)
+    return await by_number(Reader(net, server, call.repo, call.query), call, request.caller)
+
+
+async def _latest(reader: Reader, call: Call, caller: Allowed) -> Value:
+    """The latest run, or its jobs or logs as the operation by its id gives them, natively where the server has it."""
+    if call.operation is LATEST_RUN:
+        return await latest_run(reader, call, caller)
+    try:
+        run_id = (await latest_of_api(reader, call)).id or 0
+    except NotPossible:  # 11, whose API knows no runs: asking for one by its id says so
+        run_id = 0
+    wanted = call.of(RUN_JOBS if call.operation is LATEST_JOBS else RUN_LOGS, run_id)
+    if run_id and await capability(reader.net, reader.server, wanted) is not Capability.ABSENT:
+        answer = await reader.api(wanted.path)
+        if answer.status == 200:
+            return Relayed(answer)
+        await refused_unless_absent(answer, call)
+    run = await run_of(reader, wanted, caller)
+    return await (run_jobs(reader, run) if wanted.operation is RUN_JOBS else run_zip(reader, run))
+
+
+async def _write(reader: Reader, call: Call, request: Request) -> Done:
+    if not request.writes:
+        await require_read(reader.net, call, request.caller)
+        raise NotPossible(
+            "this shim reruns and cancels nothing; whoever runs it can switch that on, with --allow-writes",
+            cause="writes-off",
+        )
+    await require_write(reader.net, call)
+    if call.operation is RERUN_JOB:
+        return await rerun_job(reader, call.id)
+    number = call.run if isinstance(call.run, int) else (await run_of(reader, call, request.caller)).number
+    return await change_run(reader, number, "cancel" if call.operation is CANCEL_RUN else "rerun", str(call.id))

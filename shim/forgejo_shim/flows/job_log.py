@@ -1,0 +1,204 @@
+"""Opening the log of one attempt of one job, with the proof that it is that one.
+
+Rules: bytes flow only if the job's id was seen at the place they are read from. First proof: state, download opened,
+state again, and both list the id at the same index. For an hour from then on the download's file name is the proof:
+the task id in it belongs to one attempt of one job (an hour, since a server restored from a backup gives ids anew).
+Without `attempt` the log is the latest attempt's, asked for anew each time. Costs: 1 request warm where the attempt is
+given or the route has none, 2 where the latest is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import (
+    Expired,
+    NoLog,
+    NotExecuted,
+    NotNow,
+    NotPossible,
+    PageChanged,
+    ShimError,
+    attempt_not_found,
+)
+from ..transport import Answer, Pairs
+from ..webui.asking import PageAnswer
+from ..webui.grammar import Page, file_name, is_log_of
+from ..webui.reader import Reader
+from .attempts_taken import attempts_taken
+from .find_job import Place, find_job, look
+
+TRIES = 3  # how often a place that moves while it is read is looked for again
+
+
+@dataclass
+class OpenLog:
+    """A proven log: the open download, its task id, and its attempt (None where the server does not tell)."""
+
+    answer: Answer
+    task: int
+    attempt: int | None
+
+
+async def open_log(reader: Reader, job_id: int, attempt: int | None, ranges: Pairs = ()) -> OpenLog:
+    """Open a job's log; `attempt` None for the latest. Raises ShimError with the cause that 16 would give.
+
+    Of the caller's conditions, `ranges` alone goes to the download: with `If-Match` it never ends, and
+    `If-Modified-Since` it ignores.
+    """
+    if warm := await _warm(reader, job_id, attempt, ranges):
+        return warm
+    for _ in range(TRIES):
+        place = await find_job(reader, job_id)
+        if opened := await prove(reader, place, attempt, ranges):
+            return opened
+    raise NotNow(
+        f"the jobs of run {place.at.run_number} in {reader.repo} change too fast to tell job {job_id}'s log for"
+        " certain; try again",
+        cause="rows-moving",
+    )
+
+
+async def _warm(reader: Reader, job_id: int, attempt: int | None, ranges: Pairs) -> OpenLog | None:
+    """The log at the kept place, if its file name is the one that was proved to be this attempt's; else None."""
+    at = await reader.facts.location(job_id)
+    by_attempt = reader.server.dialect.download_has_attempt
+    if at is None or (attempt is not None and not by_attempt):
+        return None
+    asks_latest = attempt is None and by_attempt
+    wanted = await reader.facts.latest(job_id) if asks_latest else attempt
+    if asks_latest and wanted is None:
+        return None
+    proved = await reader.file_of(job_id, wanted)
+    if proved is None:
+        return None
+    try:
+        page = await reader.download(at, wanted, ranges)
+    except ShimError:
+        return None  # the cold path finds out why, and says so
+    try:
+        fits = page.kind is Page.LOG and file_name(page.answer.headers) == proved
+        # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
+        if fits and (not asks_latest or await reader.redirected_attempt(at) == wanted):
+            return OpenLog(page.answer, page.task, wanted)
+    except ShimError:
+        pass
+    except BaseException:
+        await page.answer.close()
+        raise
+    await page.answer.close()
+    return None
+
+
+async def prove(reader: Reader, place: Place, attempt: int | None, ranges: Pairs) -> OpenLog | None:
+    """Open the log of a job just located, and prove it; None if its row moved meanwhile. Raises ShimError."""
+    wanted = await _wanted(reader, place, attempt)
+    page = await reader.download(place.at, wanted, ranges)
+    try:
+        moved = page.kind in (Page.NO_RUN, Page.NO_JOBS) or (page.kind is Page.NO_ATTEMPT and attempt is None)
+        if moved or not await _still_there(reader, place, attempt):
+            await page.answer.close()
+            return None
+        if page.kind is Page.NOT_STARTED and attempt is not None:
+            raise await _waiting(reader, place, attempt)
+        return await _read(reader, place, attempt, wanted, page)
+    except BaseException:
+        await page.answer.close()
+        raise
+
+
+async def _wanted(reader: Reader, place: Place, attempt: int | None) -> int | None:
+    """The attempt to ask the download for: the one given, else the newest; None where there are no attempts."""
+    state, job = place.state, place.job
+    if attempt is not None and attempt < 1:
+        raise attempt_not_found(job.id, attempt)
+    if not state.has_attempts:
+        if attempt is not None:
+            raise _not_provable(place, attempt, "its web UI does not number attempts")
+        return None
+    if state.attempts is None:
+        if attempt is None:
+            raise NotExecuted
+        raise await _waiting(reader, place, attempt)
+    if attempt is None:
+        return state.newest or 1
+    if attempt not in [number for number, _ in state.attempts]:
+        raise attempt_not_found(job.id, attempt)
+    return attempt
+
+
+async def _still_there(reader: Reader, place: Place, attempt: int | None) -> bool:
+    """Whether the row is where it was, now that the download is open, and its newest attempt is what it was."""
+    latest_only = _latest_only(reader, place)
+    if reader.server.dialect.needs_token and not (latest_only and attempt is not None):
+        return True  # up to 13, rows do not move
+    again = await look(reader, place.job.id, place.at)
+    if again is None or again.at != place.at:
+        return False
+    return (attempt is not None and not latest_only) or again.state.newest == place.state.newest
+
+
+def _latest_only(reader: Reader, place: Place) -> bool:
+    """Whether attempts are numbered but the download's route has none (13.0.0 to 13.0.3)."""
+    return place.state.has_attempts and reader.server.dialect.download_has_attempt is False
+
+
+async def _read(reader: Reader, place: Place, attempt: int | None, wanted: int | None, page: PageAnswer) -> OpenLog:
+    """The proven log. Raises ShimError if there is none."""
+    job = place.job
+    if attempt is not None and _latest_only(reader, place) and attempt != place.state.newest:
+        raise _not_provable(place, attempt, "its web UI offers the latest attempt's log only")
+    if page.kind is Page.EXPIRED:
+        raise Expired
+    if page.kind is Page.NO_FILE:
+        raise NoLog
+    if page.kind is Page.SPOILED:
+        raise NotNow(f"the log of job {job.id} is just being moved to storage; try again", cause="upstream-busy")
+    if page.kind is Page.NO_ATTEMPT:
+        raise attempt_not_found(job.id, wanted or 0)
+    if page.kind is Page.NOT_STARTED:
+        raise NotExecuted
+    if not is_log_of(page.answer.headers, job):
+        raise PageChanged(f"the download of job {job.id} ({job.name!a}) in {reader.repo} names another job; try again")
+    number = wanted if reader.server.dialect.download_has_attempt or attempt is not None else None
+    await reader.proved(job.id, number, page.answer.headers, is_latest=attempt is None)
+    return OpenLog(page.answer, page.task, number)
+
+
+async def _waiting(reader: Reader, place: Place, attempt: int) -> ShimError:
+    """Why a given attempt of a job that no runner has now is refused: the web UI then refuses every attempt."""
+    job = place.job
+    if not await _was_taken(reader, place, attempt):
+        return attempt_not_found(job.id, attempt)
+    if job.status in ("waiting", "blocked", "running"):
+        return rerun_waits(job.id, attempt)
+    return _not_provable(place, attempt, "its web UI no longer offers the logs of a job whose rerun never started")
+
+
+def rerun_waits(job_id: int, attempt: int | None) -> NotNow:
+    """The error for an attempt that the web UI shows no more, or not yet, while a rerun waits."""
+    return NotNow(
+        f"attempt {attempt} of job {job_id} cannot be read while its rerun waits for a runner; try again later",
+        cause="rerun-waits",
+        retry_after=10,
+    )
+
+
+async def _was_taken(reader: Reader, place: Place, attempt: int) -> bool:
+    """Whether a runner ever took this attempt. The counter is raised on a rerun's request from 15 on, up to 14 when a
+    runner takes the job, and a row that was never taken shows 1 as well (trap 6). In doubt: yes."""
+    told = await reader.redirected_attempt(place.at) or 1
+    if place.state.counts_on_request:
+        return attempt < told
+    if attempt > 1 or told > 1:
+        return attempt <= told and told > 1
+    taken = await attempts_taken(reader, place.at.run_number, place.state)
+    return taken is None or taken.get(place.job.id, attempt) >= attempt
+
+
+def _not_provable(place: Place, attempt: int, why: str) -> NotPossible:
+    return NotPossible(
+        f"attempt {attempt} of job {place.job.id} cannot be had from this server: {why}; leave the attempt out for"
+        " the latest log",
+        cause="attempt-not-provable",
+    )

@@ -1,0 +1,191 @@
+"""The lines of one step of a job, cut out of its log as the server tells, or as a view of the web UI counts them.
+
+Rules: the log's line before the step and the step's last one are held against the view's, so that a log that is not
+divided as its steps are counted is an error. A view counts a step's lines by giving those behind a cursor: it is asked
+with a cursor that no step can reach, and nearer ones only where that was too near, so that a view gives little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..errors import NotExecuted, NotThere, PageChanged
+from ..models import FINAL, Location, View
+from ..rows import is_line, line_feed
+from ..transport import CHUNK, Answer, Broken
+from ..webui.grammar import part_of
+from ..webui.reader import Reader
+from .find_job import find_job
+from .job_log import rerun_waits
+from .pinned_log import NativeLog, PinnedLog, another_log
+
+ROW_MIN = 29  # bytes of the shortest row: its time, a space, a line feed
+FEW = 4096  # lines that may as well be given as counted
+NEARER = 100_000  # lines at most by which a cursor goes nearer at once, and so that a view gives
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The lines of a step in a log: how many come before it, how many it has, and, where a view told, the line before
+    it and its own last one, to hold the log against. `is_over`: there will be no more."""
+
+    first: int
+    count: int
+    before: tuple[float, str] | None = None
+    last: tuple[float, str] | None = None
+    is_over: bool = True
+
+
+async def log_step(
+    reader: Reader, job_id: int, log: PinnedLog, wanted: int
+) -> tuple[bytes | AsyncIterator[bytes], Answer | None]:
+    """The lines of one step (0-based), and the open answer that they come from."""
+    answer: Answer | None = None
+    if isinstance(log, NativeLog):
+        found = await _planned(reader, job_id, log, wanted)
+    else:
+        answer, found = await _seen(reader, job_id, log, wanted)
+    try:
+        answer = answer or await log.open("")
+        if answer.status != 200:
+            raise PageChanged("a part of a log was asked for, and another came; try again")
+        row, rest = await _skip(answer, found.first) if found.count else (b"", b"")
+        if found.count and found.before and not is_line(row, found.before):
+            raise PageChanged(f"the log of job {job_id} is not divided as its steps are counted")
+    except BaseException:
+        if answer:
+            await answer.close()
+        raise
+    if not found.count:
+        await answer.close()
+        return b"", None
+    return _lines(answer, rest, found), answer
+
+
+async def _planned(reader: Reader, job_id: int, log: NativeLog, wanted: int) -> Slice:
+    """The step as the server tells it, or, where it has no such operation, as its web UI counts it."""
+    if not log.tells_job:
+        place = await find_job(reader, job_id)
+        if log.attempt is None and place.job.status in ("waiting", "blocked"):
+            raise NotExecuted
+        if log.attempt is None:
+            log.attempt = place.state.newest
+        return await _counted(reader, job_id, place.at, log.attempt, wanted, await _size(log))
+    plan = await log.plan()
+    if log.attempt is None and not plan.task_id:
+        raise NotExecuted
+    if log.attempt is None:
+        log.attempt = plan.attempt
+    status, steps = plan.attempts.get(log.attempt, ("", ()))
+    if not steps:
+        await (await log.open("bytes=0-0")).close()  # its refusal says more
+    if wanted >= len(steps):
+        raise _no_step(job_id, wanted, len(steps))
+    return Slice(*steps[wanted], is_over=status in FINAL)
+
+
+async def _seen(reader: Reader, job_id: int, log: PinnedLog, wanted: int) -> tuple[Answer, Slice]:
+    """The open download and the step as a view of the same attempt counts it."""
+    answer = await log.open("")
+    try:
+        at, attempt = await reader.facts.location(job_id), log.attempt
+        if at is None:
+            raise another_log(job_id)
+        if attempt is None and reader.server.dialect.view_has_attempt:
+            attempt = await reader.redirected_attempt(at)
+        size = int(answer.headers.get("Content-Length") or 0)
+        found = await _counted(reader, job_id, at, attempt, wanted, size)
+        if not reader.server.dialect.download_has_attempt:  # the current attempt's alone: still the same one
+            await (await log.open("bytes=0-0")).close()
+        return answer, found
+    except BaseException:
+        await answer.close()
+        raise
+
+
+async def _size(log: PinnedLog) -> int:
+    answer = await log.open("bytes=0-0")
+    await answer.close()
+    part = part_of(answer.headers)
+    return part[2] if part else 0
+
+
+async def _counted(reader: Reader, job_id: int, at: Location, attempt: int | None, wanted: int, size: int) -> Slice:
+    lengths: dict[int, int] = {}
+    view = await _view(reader, job_id, at, attempt, {})
+    if not view.steps:
+        raise rerun_waits(job_id, attempt)
+    if wanted >= len(view.steps):
+        raise _no_step(job_id, wanted, len(view.steps))
+    most = size // ROW_MIN + 1  # lines that the log can have
+    cursor = most if most > FEW else 0
+    while missing := [n for n in range(wanted + 1) if n not in lengths]:
+        view = await _view(reader, job_id, at, attempt, dict.fromkeys(missing, cursor))
+        lengths |= {n: view.lines[n].count for n in missing if view.lines[n].lines or not cursor}
+        cursor = min(max(cursor * 7 // 8, cursor - NEARER), most - sum(lengths.values()))
+        cursor = cursor if cursor > FEW else 0
+    before = max((n for n in range(wanted) if lengths[n]), default=None)
+    ends = {n: lengths[n] - 1 for n in (before, wanted) if n is not None and lengths[n]}
+    view = await _view(reader, job_id, at, attempt, ends)
+    lasts = {n: view.lines[n].lines[0] for n in ends if view.lines[n].lines}
+    return Slice(
+        sum(lengths[n] for n in range(wanted)),
+        lengths[wanted],
+        None if before is None else lasts.get(before),
+        lasts.get(wanted),
+        view.steps[wanted].status in FINAL,
+    )
+
+
+async def _view(reader: Reader, job_id: int, at: Location, attempt: int | None, cursors: dict[int, int]) -> View:
+    """A view with every step that was asked for; an expired log's steps are left out."""
+    view = await reader.view(job_id, at, attempt, cursors)
+    if view is None:
+        raise another_log(job_id)
+    if cursors.keys() - view.lines.keys():
+        raise PageChanged(f"the view of job {job_id} lacks the lines of a step that it lists")
+    return view
+
+
+async def _skip(answer: Answer, count: int) -> tuple[bytes, bytes]:
+    """Read past `count` lines: the last of them, and what was read behind it."""
+    data = b""
+    while (inside := data.count(b"\n")) < count or not count:
+        if not count:
+            return b"", data
+        kept = data.rfind(b"\n") + 1
+        count, data = count - inside, data[kept:]
+        more = await answer.read(CHUNK)
+        if not more:
+            raise PageChanged("a log has fewer lines than its steps together; try again")
+        data += more
+    end = line_feed(data, count)
+    return data[data.rfind(b"\n", 0, end) + 1 : end + 1], data[end + 1 :]
+
+
+async def _lines(answer: Answer, data: bytes, wanted: Slice) -> AsyncIterator[bytes]:
+    """The step's lines. Raises Broken if the log ends before they do, or its last line is another."""
+    count = wanted.count
+    try:
+        while (inside := data.count(b"\n")) < count:
+            end = data.rfind(b"\n") + 1
+            if end:
+                yield data[:end]
+            count, data = count - inside, data[end:]
+            more = await answer.read(CHUNK)
+            if not more and wanted.is_over:
+                raise Broken("the log ends before its step does")
+            if not more:
+                return
+            data += more
+        end = line_feed(data, count)
+        if wanted.last and not is_line(data[data.rfind(b"\n", 0, end) + 1 : end + 1], wanted.last):
+            raise Broken("the step ends with another line than its view shows")
+        yield data[: end + 1]
+    finally:
+        await answer.close()
+
+
+def _no_step(job_id: int, wanted: int, count: int) -> NotThere:
+    return NotThere(f"job {job_id} has no step {wanted}; its steps are 0 to {count - 1}", cause="step-not-found")

@@ -1,0 +1,178 @@
+"""A job's log to be read in several pieces, all of one task: on the web UI, or by the server's own operation.
+
+Rules: on the web each answer is proved by its file name (job_log.py); natively the attempt is named in every request,
+and a job has one task for each. The current attempt's number is told by the job, or by its run's jobs, read as the
+caller; a file's time or length proves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..api import error_of, read_job, read_jobs
+from ..capabilities import Capability
+from ..errors import NoLog, NotExecuted, NotNow, ServerRefusal
+from ..models import FINAL, JobPlan, Location, RunState, WebJob
+from ..operations import JOB, JOB_LOG, RUN_JOBS, Call, job_log_path, job_path, run_jobs_path
+from ..transport import JSON_LIMIT, Answer, read_all, read_head
+from ..webui.reader import Reader
+from .find_job import find_job
+from .job_log import open_log
+from .runs import page_of_runs, run_numbered
+
+
+class PinnedLog(Protocol):
+    """A log to be read in several pieces, all of one task from `pin` on. `attempt` is its number, None if not known."""
+
+    attempt: int | None
+
+    async def open(self, ranges: str) -> Answer:
+        """The log, or the bytes of it that `Range` names: 200, 206 or 416. Raises ShimError."""
+        ...
+
+    async def pin(self) -> None:
+        """Hold every later `open` to one task."""
+        ...
+
+    async def is_over(self) -> bool:
+        """Whether the pinned attempt has its final status."""
+        ...
+
+
+async def pinned_log(reader: Reader, call: Call) -> WebLog | NativeLog:
+    """The job's log as it can be read here: natively, if what pins it is native too, else from the web UI."""
+    known = await reader.server.capabilities(reader.net)
+    has = {row: known.of(row.method, row.path) is Capability.PRESENT for row in (JOB_LOG, RUN_JOBS, JOB)}
+    if has[JOB_LOG] and (has[RUN_JOBS] or has[JOB]):
+        return NativeLog(reader, call, tells_job=has[JOB])
+    return WebLog(reader, call.id, call.attempt)
+
+
+class WebLog:
+    """A log of the web UI. It is pinned by its first `open`, whose task every later one must have."""
+
+    def __init__(self, reader: Reader, job_id: int, attempt: int | None) -> None:
+        self.attempt = attempt
+        self._reader = reader
+        self._job_id = job_id
+        self._task: int | None = None
+
+    async def open(self, ranges: str) -> Answer:
+        """As in `PinnedLog`."""
+        opened = await open_log(self._reader, self._job_id, self.attempt, [("Range", ranges)] if ranges else [])
+        if self._task not in (None, opened.task):
+            await opened.answer.close()
+            raise another_log(self._job_id)
+        self._task, self.attempt = opened.task, opened.attempt or self.attempt
+        return opened.answer
+
+    async def pin(self) -> None:
+        """Nothing to do: see above."""
+
+    async def is_over(self) -> bool:
+        """As in `PinnedLog`."""
+        place = await find_job(self._reader, self._job_id)
+        told = dict(place.state.attempts or ()).get(self.attempt or 0)
+        if told is None and place.state.has_attempts and place.state.attempts is None:
+            return True  # a rerun waits: a job is run again only when it is over
+        return (told or place.job.status) in FINAL
+
+
+class NativeLog:
+    """A log of the server's own operation, asked as the caller. Only a named attempt is always the same task.
+
+    `tells_job`: whether the server has the operation of a job in full; else its run's jobs tell of it.
+    """
+
+    def __init__(self, reader: Reader, call: Call, *, tells_job: bool) -> None:
+        self.attempt = call.attempt
+        self.tells_job = tells_job
+        self._reader = reader
+        self._job_id = call.id
+        self._runs = NativeRuns(reader, call)
+
+    async def open(self, ranges: str) -> Answer:
+        """As in `PinnedLog`."""
+        path = job_log_path(self._reader.repo, self._job_id, self.attempt)
+        headers = [("Range", ranges)] if ranges else []
+        answer = await self._reader.api(path, headers=headers)
+        if answer.status == 500:
+            await answer.close()
+            await self._reader.hand_over()  # just moved to storage, perhaps
+            answer = await self._reader.api(path, headers=headers)
+        if answer.status in (200, 206, 416):
+            return answer
+        raise await _refused(answer, f"the log of job {self._job_id}")
+
+    async def pin(self) -> None:
+        """As in `PinnedLog`."""
+        if self.attempt is None:
+            plan = await self.plan()
+            if not plan.task_id:
+                raise NotExecuted
+            self.attempt = plan.attempt
+
+    async def is_over(self) -> bool:
+        """As in `PinnedLog`."""
+        plan = await self.plan()
+        return plan.attempt != self.attempt or plan.status in FINAL
+
+    async def plan(self) -> JobPlan:
+        """The job's current attempt and status, read anew. Raises NotThere, SearchLimit, ServerRefusal."""
+        if self.tells_job:
+            answer = await self._reader.api(job_path(self._reader.repo, self._job_id))
+            if answer.status != 200:
+                raise await _refused(answer, f"job {self._job_id}")
+            return read_job(await read_all(answer, JSON_LIMIT, "the API's job"))
+        await find_job(self._reader, self._job_id, self._runs)
+        return self._runs.plans[self._job_id]
+
+
+class NativeRuns:
+    """Runs and their jobs of the API, read as the caller, so that a job is found without the web UI. `plans` are those
+    of the jobs that were read, by their ids."""
+
+    def __init__(self, reader: Reader, call: Call) -> None:
+        self.plans: dict[int, JobPlan] = {}
+        self._reader = reader
+        self._call = call
+        self._ids: dict[int, int | None] = {}
+
+    async def latest_number(self) -> int | None:
+        """As in `Runs`."""
+        runs, _ = await page_of_runs(self._reader, 1, self._call, limit=1)  # newest first from 15 on
+        return runs[0].number if runs else None
+
+    async def state(self, at: Location) -> RunState | None:
+        """As in `Runs`."""
+        number = at.run_number
+        if number not in self._ids:
+            run = await run_numbered(self._reader, number, self._call)
+            self._ids[number] = run.id if run else None
+        run_id = self._ids[number]
+        if run_id is None:
+            return None
+        answer = await self._reader.api(run_jobs_path(self._reader.repo, run_id))
+        if answer.status != 200:
+            raise await _refused(answer, f"the jobs of run {number}")
+        jobs = read_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
+        self.plans |= {job["id"]: JobPlan(job["attempt"], job["task_id"], job["status"], {}) for job in jobs}
+        await self._reader.facts.put_jobs(number, [job["id"] for job in jobs])
+        rows = tuple(WebJob(job["id"], job["name"], job["status"]) for job in jobs)
+        return RunState(rows, None, has_attempts=True, counts_on_request=True) if rows else None
+
+
+async def _refused(answer: Answer, what: str) -> Exception:
+    """What to raise for an answer of the API: a refusal is the caller's as it is, a failure is the shim's to tell."""
+    body, kind = await read_head(answer), answer.headers.get("Content-Type")
+    error = error_of(answer.status, kind, body, what, JOB_LOG.path)
+    if isinstance(error, NoLog):
+        return NoLog()
+    if answer.status < 500 and answer.status != 429:
+        return ServerRefusal(answer.status, answer.headers.only("Content-Type"), body)
+    return error
+
+
+def another_log(job_id: int) -> NotNow:
+    """The error for a log that is another one's than when its reading began."""
+    return NotNow(f"job {job_id} changed while its log was read; try again", cause="rows-moving")

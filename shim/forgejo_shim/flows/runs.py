@@ -1,0 +1,69 @@
+"""Runs as the API lists them, read as the caller: the one of a number, or page by page.
+
+Rules: whatever the API answers but a 200 is raised: NotPossible (`operation-absent`) where it has no such list (11),
+for a call the API's own refusal, else the error that it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+
+from ..api import error_of, is_absent_route, read_first_runs, read_run_numbered, read_runs
+from ..errors import NotPossible
+from ..models import RunFacts
+from ..newest import Newest, Page
+from ..operations import Call, runs_path
+from ..transport import JSON_LIMIT, read_all, read_head
+from ..webui.reader import Reader
+
+
+async def read_api(reader: Reader, path: str, what: str, call: Call | None = None) -> bytes:
+    """The API's 200 to `path`, asked as the caller; `what` names it in errors. Raises as above."""
+    answer = await reader.api(path)
+    if answer.status == 200:
+        return await read_all(answer, JSON_LIMIT, what)
+    body, kind = await read_head(answer), answer.headers.get("Content-Type")
+    if call and not is_absent_route(answer.status, kind, body):
+        raise call.refusal(answer.status, answer.headers, body)
+    raise error_of(answer.status, kind, body, what)
+
+
+async def run_numbered(reader: Reader, number: int, call: Call | None = None) -> RunFacts | None:
+    """The run of that number; None if there is none."""
+    path = runs_path(reader.repo, run_number=number, page=1, limit=1)
+    return read_run_numbered(await read_api(reader, path, f"run {number} of {reader.repo}", call), number)
+
+
+async def page_of_runs(reader: Reader, page: int, call: Call | None = None, **filters: object) -> Page:
+    """A page (1-based, 50 runs) of the API's list, and the count of all runs."""
+    path = runs_path(reader.repo, **{"page": page, "limit": 50, **filters})
+    body = await read_api(reader, path, f"page {page} of the runs of {reader.repo}", call)
+    return read_first_runs(body) if page == 1 else read_runs(body)
+
+
+async def read_pages(walk: Generator[int, Page, Newest], read: Callable[[int], Awaitable[Page]]) -> Newest:
+    """Read the pages that a walk asks for."""
+    try:
+        page = next(walk)
+        while True:
+            page = walk.send(await read(page))
+    except StopIteration as end:
+        found: Newest = end.value
+        return found
+
+
+async def pages_towards_older(reader: Reader, last: int, latest: int) -> AsyncIterator[list[RunFacts]]:
+    """Pages from the one that should hold run `last` down to run 1's, then any that are left; none where the API has
+    no list of runs."""
+    try:
+        first, _ = await page_of_runs(reader, 1)
+    except NotPossible:
+        return
+    yield first
+    size = max(1, len(first))
+    pages = -(-latest // size)
+    falling = len(first) < 2 or first[0].number > first[-1].number
+    start = (latest - last) // size + 1 if falling else -(-last // size)
+    for page in range(start, pages + 1) if falling else range(start, 0, -1):
+        if page != 1:
+            yield (await page_of_runs(reader, page))[0]

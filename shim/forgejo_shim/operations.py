@@ -1,0 +1,289 @@
+"""The operations of the shim, one row each, and a call of one: which operation, for whose repository, with what.
+
+Rules: pure; the only place that knows the paths below `/api/v1` that are ours. No version numbers: what a server has,
+its swagger says. Numbers are read as Forgejo reads them (a text that is no number is 0, Go's `strconv.ParseInt` with
+its error dropped), because 16's answers depend on it. A path is read as Forgejo's router reads it (router.py); an
+operation's own path is the plain one, however it was spelled. How a client asks for an operation is a face's to know.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import quote, unquote, urlencode
+
+from .errors import ServerRefusal, ShimError
+from .models import Headers, Repo
+from .router import first_values, parameters, routed
+
+API = "/api/v1"
+REPO = "/repos/{owner}/{repo}"
+RUN = REPO + "/actions/runs/{run_id}"  # a run by its id (12 and later)
+LIST_RUNS = REPO + "/actions/runs"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row: how it is asked for, and what of it is the shim's own.
+
+    `path` is that of the swagger document, below `/api/v1`. `is_added`: no Forgejo has it. `writes`: it changes
+    something. `parts` are parameters of its query that the shim adds; `by_run_id`: the API must know run ids.
+    """
+
+    method: str
+    path: str
+    is_added: bool = True
+    writes: bool = False
+    by_run_id: bool = False
+    parts: tuple[str, ...] = ()
+
+
+JOB_LOG = Operation("GET", REPO + "/actions/jobs/{job_id}/logs", is_added=False, parts=("step", "tail", "follow"))
+RUN_JOBS = Operation("GET", RUN + "/jobs", is_added=False, by_run_id=True)
+RUN_LOGS = Operation("GET", RUN + "/logs", is_added=False, by_run_id=True)
+LATEST_RUN = Operation("GET", REPO + "/actions/runs/latest")
+LATEST_JOBS = Operation("GET", LATEST_RUN.path + "/jobs", by_run_id=True)
+LATEST_LOGS = Operation("GET", LATEST_RUN.path + "/logs", by_run_id=True)
+JOB = Operation("GET", REPO + "/actions/jobs/{job_id}")
+RERUN_JOB = Operation("POST", JOB.path + "/rerun", writes=True)
+RERUN_RUN = Operation("POST", RUN + "/rerun", writes=True, by_run_id=True)
+CANCEL_RUN = Operation("POST", RUN + "/cancel", writes=True, by_run_id=True)  # 16 has it
+RUN_SUMMARY = Operation("GET", RUN)  # told by faces only
+
+OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS)
+# In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.
+OPERATIONS = (*OF_LATEST, JOB, RERUN_JOB, RERUN_RUN, CANCEL_RUN, JOB_LOG, RUN_JOBS, RUN_LOGS)
+CONTRACT = tuple(row for row in OPERATIONS if not row.is_added)
+
+_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
+_INT = re.compile(r"[+-]?[0-9]+\Z")
+_FALSE = ("0", "f", "F", "false", "False", "FALSE")  # Go's strconv.ParseBool
+
+# Query parameters that decide who the caller is (Forgejo 11-16: services/auth, routers/api/shared).
+_IDENTITY_QUERY = ("token", "access_token", "sudo")
+# Headers of the caller that belong to the request itself, not to the question whether it may be asked.
+_NOT_FOR_THE_QUESTION = (
+    "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+    "content-length", "content-type", "content-encoding", "transfer-encoding", "accept-encoding", "expect",
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade", "host",
+    "cookie",
+)  # fmt: skip
+
+RunName = int | Literal["latest"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of an operation.
+
+    `method` and the names of the repository are as sent, `id` is that of the job or the run, `tail` what stands behind
+    the repository in the path. Where a client names a run by its number or as the latest one, `run` says so, and `job`
+    is a job's name or index in it ("": the first); `by_number` finds their ids. `route` is what it is called in logs
+    and figures, `root` what stands in front of `/api/v1`. `ranges` are the headers that ask for a part of an answer.
+    """
+
+    operation: Operation
+    method: str
+    owner_segment: str
+    repo_segment: str
+    id: int
+    attempt: int | None
+    query: str
+    tail: str
+    route: str = ""
+    root: str = ""
+    run: RunName | None = None
+    job: str = ""
+    ranges: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+
+    @property
+    def is_by_method(self) -> bool:
+        """Whether it is asked for with the operation's own method."""
+        return self.method == self.operation.method
+
+    @property
+    def repo(self) -> Repo | None:
+        """The repository, decoded once; None if no repository of Forgejo can have such a name."""
+        owner, name = unquote(self.owner_segment), unquote(self.repo_segment)
+        return Repo(owner, name) if is_repository(owner, name) else None
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Which part of a log is asked for: `step`, `tail` and `follow` as sent; {} for the whole log, once."""
+        asked = first_values(self.query) if self.operation.parts and self.run is None else {}
+        found = {name: asked[name] for name in self.operation.parts if name in asked}
+        return {name: value for name, value in found.items() if name != "follow" or value not in _FALSE}
+
+    @property
+    def is_always_ours(self) -> bool:
+        """Whether no Forgejo has this, even if it answers: a part of a log with all of it, the latest run with 404."""
+        return self.operation in OF_LATEST or bool(self.parts)
+
+    @property
+    def question(self) -> str:
+        """Path and query of the question whether the caller may read Actions here.
+
+        `tasks` has the same permission middleware as `runs` in every version from 8 on, and page 999999 of it is an
+        answer of 37 bytes (recorded on 11.0.15 to 16).
+        """
+        return f"{self._repo_path}/actions/tasks?limit=1&page=999999"
+
+    @property
+    def write_question(self) -> str:
+        """Path of the question whether the caller may rerun and cancel here: a dispatch without a ref.
+
+        Who may write is told `ref is empty` (400) before any workflow is looked for, so nothing is ever started; with a
+        ref, who is no administrator is told an empty text for every failure (seen on 11.0.15, 15.0.2 and 16).
+        """
+        return f"{self._repo_path}/actions/workflows/none.yml/dispatches"
+
+    @property
+    def path(self) -> str:
+        """The operation's own path."""
+        return self._repo_path + self.tail
+
+    @property
+    def target(self) -> str:
+        """Its path with its query."""
+        return self.path + (f"?{self.query}" if self.query else "")
+
+    def of(self, operation: Operation, number: int) -> Call:
+        """A call of another operation, on a job or a run of the same repository by its id, for the same caller."""
+        tail = re.sub(r"\{\w+\}", str(number), operation.path.removeprefix(REPO))
+        return replace(self, operation=operation, id=number, attempt=None, tail=tail, root="", run=None, job="")
+
+    def moved(self, location: str) -> str | None:
+        """This call below the repository that a redirect of the question points to, or None if it does not."""
+        found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)/actions/", location)
+        if not found:
+            return None
+        return location[: found.start()] + self.root + found[1] + self.tail + (f"?{self.query}" if self.query else "")
+
+    def refusal(self, status: int, headers: Headers, body: bytes) -> ServerRefusal:
+        """The API's own answer to a question as that to this call: the redirect of a renamed repository is turned into
+        one to the operation."""
+        kept = headers.without("Set-Cookie", "Content-Length", "Connection", "Transfer-Encoding", "Location")
+        if location := headers.get("Location"):
+            kept.append(("Location", self.moved(location) or location))
+        return ServerRefusal(status, kept, body)
+
+    @property
+    def _repo_path(self) -> str:
+        return f"{API}/repos/{self.repo or f'{self.owner_segment}/{self.repo_segment}'}"
+
+
+def matcher(path: str) -> re.Pattern[str]:
+    """A pattern for the paths that a path of the swagger document stands for."""
+    return re.compile(re.escape(API) + re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/?#]+)", re.escape(path)) + r"\Z")
+
+
+Rows = tuple[tuple[Operation, re.Pattern[str]], ...]
+ROWS: Rows = tuple((row, matcher(row.path)) for row in OPERATIONS)
+
+
+def recognise(method: str, path: str, query: str) -> Call | None:
+    """The operation that `method path?query` asks for, or None. `path` is below the base URL.
+
+    A path that is asked with another method than its operations have is a call of the first of them.
+    """
+    path, method = routed(path), method.upper()
+    for row, pattern in ROWS:
+        if found := pattern.match(path):
+            same = (other for other in OPERATIONS if other.path == row.path and other.method == method)
+            return called(next(same, row), method, found, query)
+    return None
+
+
+def called(operation: Operation, method: str, found: re.Match[str], query: str) -> Call:
+    """The call that a matched path is."""
+    parts = found.groupdict()
+    return Call(
+        operation=operation,
+        method=method,
+        owner_segment=parts["owner"],
+        repo_segment=parts["repo"],
+        id=number(unquote(parts.get("job_id") or parts.get("run_id") or "")),
+        attempt=_attempt(query),
+        query=query,
+        tail=found.string[found.end("repo") :],
+        route=operation.path,
+    )
+
+
+def number(text: str) -> int:
+    """A number as Forgejo reads it from a path or a query: 0 if it is none, kept within 64 bits."""
+    if not _INT.match(text):
+        return 0
+    if len(text.lstrip("+-0")) > 19:  # beyond 64 bits, however long
+        return -(2**63) if text.startswith("-") else 2**63 - 1
+    return max(-(2**63), min(2**63 - 1, int(text)))
+
+
+def _attempt(query: str) -> int | None:
+    values = [value for key, value in parameters(query) if key == "attempt"]
+    return number(values[0]) if values and values[0] else None
+
+
+def as_caller(path: str, query: str) -> str:
+    """`path` with those parameters of the caller's query that decide who the caller is."""
+    identity = urlencode([(key, value) for key, value in parameters(query) if key in _IDENTITY_QUERY])
+    return path + ("&" if "?" in path else "?") * bool(identity) + identity
+
+
+def question_headers(headers: Headers) -> list[tuple[str, str]]:
+    """The caller's headers as they go with the question: who asks, not what for. Never to a web route."""
+    return headers.without(*_NOT_FOR_THE_QUESTION)
+
+
+def is_repository(owner: str, name: str) -> bool:
+    """Whether a repository of Forgejo can be called so."""
+    return bool(_NAME.match(owner) and _NAME.match(name)) and not name.lower().endswith(".git")
+
+
+def parse_repo(text: str) -> Repo:
+    """`OWNER/REPO` as a repository. Raises ShimError if no repository of Forgejo can have such a name."""
+    owner, _, name = text.partition("/")
+    if not is_repository(owner, name):
+        shown = "that" if "@" in text else ascii(text)  # it may be an address with a password
+        raise ShimError(f"{shown} is no name of a repository; give OWNER/REPO", cause="usage")
+    return Repo(owner, name)
+
+
+def job_log_path(
+    repo: Repo, job_id: int, attempt: int | None = None, *, step: int | None = None, tail: int | None = None
+) -> str:
+    """Path and query of a job's log, or of its lines of one step, or of its last lines."""
+    given = {"attempt": attempt, "step": step, "tail": tail}
+    query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    return f"{job_path(repo, job_id)}/logs" + (f"?{query}" if query else "")
+
+
+def job_path(repo: Repo, job_id: int) -> str:
+    """Path of one job in full, an addition of the shim."""
+    return f"{_actions(repo)}/jobs/{job_id}"
+
+
+def run_path(repo: Repo, run_id: int) -> str:
+    """Path of one run (Forgejo 12 and later)."""
+    return f"{_actions(repo)}/runs/{run_id}"
+
+
+def run_jobs_path(repo: Repo, run_id: int) -> str:
+    """Path of a run's jobs."""
+    return run_path(repo, run_id) + "/jobs"
+
+
+def runs_path(repo: Repo, **query: object) -> str:
+    """Path and query of the API's list of runs (Forgejo 12 and later)."""
+    text = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in query.items())
+    return f"{_actions(repo)}/runs" + (f"?{text}" if text else "")
+
+
+def tasks_path(repo: Repo, page: int) -> str:
+    """Path and query of a page of the API's tasks, newest first (Forgejo 8 and later)."""
+    return f"{_actions(repo)}/tasks?limit=50&page={page}"
+
+
+def _actions(repo: Repo) -> str:
+    return f"{API}/repos/{quote(repo.owner, safe='')}/{quote(repo.name, safe='')}/actions"

@@ -1,0 +1,34 @@
+"""How a proxy shall behave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..environment import Way
+from ..models import WebCredentials
+from ..store.memory import MemoryStore
+from ..store.protocol import Store
+from .changes import to_stderr
+from .headers import Network
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `serve` was told; times in seconds."""
+
+    upstream: str
+    web: WebCredentials | None = None
+    store: Store = field(default_factory=MemoryStore)
+    keep: float = 30.0
+    idle: float = 600.0
+    limit: int = 512
+    streams: int = 100
+    trusted: tuple[Network, ...] = ()
+    identity: frozenset[str] = frozenset()
+    writes: bool = False
+    own_is_apart: bool = False  # `/-/shim/…` is served at another address
+    face: bool = False  # forgejo-proxy's routes stand below `/api/v1` too
+    version: str = ""
+    way: Way = field(default_factory=Way)
+    say: Callable[[str], None] = to_stderr  # tells the operator

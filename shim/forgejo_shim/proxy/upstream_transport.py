@@ -1,0 +1,120 @@
+"""The transport of one caller's flow over aiohttp (transport.py): the server behind, as flows read it.
+
+Rules: the caller's headers go to `/api` only, the flow's own to the web UI only. An answer that breaks off is Broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, TypeVar
+
+import aiohttp
+
+from ..models import Headers
+from ..operations import question_headers
+from ..transport import Answer, Broken, Native, Pairs
+from .upstream import BEHIND, PIECE, Upstream, head_of
+
+T = TypeVar("T")
+
+
+class UpstreamAnswer:
+    """An open answer in the form that flows read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.status = response.status
+        self.headers = Headers(head_of(response))
+
+    async def read(self, size: int) -> bytes:
+        """As in `Answer`."""
+        try:
+            return await self.response.content.read(size)
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+            raise Broken(f"{type(error).__name__} while the answer was read") from error
+
+    async def close(self) -> None:
+        """As in `Answer`."""
+        if self.response.content.at_eof():
+            self.response.release()
+        else:
+            self.response.close()
+
+
+class NativeUpstream(UpstreamAnswer):
+    """The server's own answer to the caller's request; of a 404 in plain text, all was read."""
+
+    def __init__(self, response: aiohttp.ClientResponse, told: bytes) -> None:
+        super().__init__(response)
+        self.told = told
+
+
+IsFound = Callable[[], Awaitable[object]]
+Searching = Callable[[str, int, IsFound], AbstractAsyncContextManager[dict[int, tuple[int, ...]]]]
+Passing = Callable[[str], Awaitable[aiohttp.ClientResponse]]
+
+
+class UpstreamTransport:
+    """The transport of one caller's flow; `passing` sends the caller's own request on."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        signing_in: AbstractAsyncContextManager[Any],
+        caller: Iterable[tuple[str, str]],
+        searching: Searching = lambda *_: nullcontext({}),
+        base_url: str = "",
+        passing: Passing | None = None,
+    ) -> None:
+        self._searching = searching
+        self._passing = passing
+        self.base_url = base_url
+        self.server_name = BEHIND
+        self.signing_in = signing_in
+        self._upstream = upstream
+        self._caller = question_headers(Headers(caller))
+
+    async def native(self, target: str) -> Native:
+        """As in `Transport`."""
+        assert self._passing
+        response = await self._passing(target)
+        is_text = response.headers.get("Content-Type", "").startswith("text/plain")
+        return NativeUpstream(response, await response.read() if response.status == 404 and is_text else b"")
+
+    async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
+        """As in `Transport`."""
+        return UpstreamAnswer(await self._upstream.open(method, path, [*self._caller, *headers], body or None))
+
+    async def web(self, method: str, path: str, headers: Pairs, body: bytes = b"") -> Answer:
+        """As in `Transport`."""
+        return UpstreamAnswer(await self._upstream.open(method, path, headers, body or None))
+
+    def searching(
+        self, repo: str, job_id: int, is_found: IsFound
+    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
+        """As in `Transport`."""
+        return self._searching(repo, job_id, is_found)
+
+    async def sleep(self, seconds: float) -> None:
+        """As in `Transport`."""
+        await asyncio.sleep(seconds)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """As in `Transport`."""
+        return await asyncio.to_thread(work)
+
+    def now(self) -> float:
+        """As in `Transport`."""
+        return time.time()
+
+
+async def pieces(answer: Answer) -> AsyncIterator[bytes]:
+    """The rest of an answer's body, then closed."""
+    try:
+        while part := await answer.read(PIECE):
+            yield part
+    finally:
+        await answer.close()

@@ -1,0 +1,180 @@
+"""The transport of flows over `requests` (transport.py): the wrapped adapter, and the caller's own request.
+
+Rules: the caller's headers go to `/api` of the base URL only, the flow's own to the web UI of the same base URL only;
+verify, certificates, proxies and time-outs of the call hold for every request that it causes. It never waits elsewhere.
+What the network raises is raised as of the caller's own request (network.py).
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from .answer_body import received
+from .faces.face import Reply
+from .models import Headers
+from .network import broken_body, from_flow
+from .operations import question_headers
+from .transport import ERROR_LIMIT, Answer, Broken, Native, Pairs, Resumed, run
+
+T = TypeVar("T")
+
+
+class Wrapped(Protocol):
+    """The adapter that requests go through, `inner`, and how many did; `signing_in` is held by whoever signs in."""
+
+    base_url: str
+    inner: BaseAdapter
+    signing_in: threading.Lock
+    sent: int
+
+
+class RequestsTransport:
+    """The transport of one request's flow; `how` are the other arguments of the call that causes it."""
+
+    def __init__(self, wrapped: Wrapped, request: requests.PreparedRequest, how: dict[str, Any]) -> None:
+        self.base_url = self.server_name = wrapped.base_url
+        self.signing_in = _Lock(wrapped.signing_in)
+        self._wrapped = wrapped
+        self._request = request
+        self._how = how
+        self._caller = question_headers(headers_of(request))
+
+    async def native(self, target: str) -> Native:
+        """As in `Transport`."""
+        request = self._request
+        if target:
+            request = request.copy()
+            request.url = self.base_url + target
+        self._wrapped.sent += 1
+        response = self._wrapped.inner.send(request, **self._how)
+        is_text = response.headers.get("Content-Type", "").startswith("text/plain")
+        told = _look_at(response) if response.status_code == 404 and is_text else b""
+        return NativeResponse(response.raw, response.status_code, told, response)
+
+    async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
+        """As in `Transport`."""
+        return await self.web(method, path, [*self._caller, *headers], body)
+
+    async def web(self, method: str, path: str, headers: Pairs, body: bytes = b"") -> Answer:
+        """As in `Transport`."""
+        request = requests.PreparedRequest()
+        request.prepare_method(method)
+        request.url = self.base_url + path
+        request.headers = CaseInsensitiveDict(headers)
+        request.headers["Cache-Control"] = "no-cache, no-store"  # a cache below: a right is asked for, never kept
+        request.prepare_body(body or None, None)
+        try:
+            self._wrapped.sent += 1
+            response = self._wrapped.inner.send(request, **self._how)
+            return OpenResponse(response.raw, response.status_code)
+        except requests.RequestException as error:
+            lost = Lost(from_flow(error, self._request))
+        raise lost
+
+    def searching(
+        self, repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
+    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
+        """As in `Transport`."""
+        return nullcontext({})
+
+    async def sleep(self, seconds: float) -> None:
+        """As in `Transport`."""
+        time.sleep(seconds)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """As in `Transport`."""
+        return work()
+
+    def now(self) -> float:
+        """As in `Transport`."""
+        return time.time()
+
+
+class Lost(Broken):
+    """A request of a flow that the network did not carry, in the form that flows know; `error` is what callers know."""
+
+    def __init__(self, error: requests.RequestException) -> None:
+        super().__init__(type(error).__name__)
+        self.error = self.__cause__ = error
+
+
+def as_requests(broken: Broken, request: requests.PreparedRequest | None) -> requests.RequestException:
+    """What `requests` raises where a flow raises Broken."""
+    return broken.error if isinstance(broken, Lost) else broken_body(broken, request)
+
+
+class _Lock(AbstractAsyncContextManager[None]):
+    """A thread's lock in the form that flows use."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@dataclass(eq=False)
+class OpenResponse:
+    """An open response of the wrapped adapter, in the form that flows read."""
+
+    raw: Any
+    status: int
+
+    @cached_property
+    def headers(self) -> Headers:
+        """The headers as they came."""
+        return Headers(self.raw.headers.items())
+
+    async def read(self, size: int) -> bytes:
+        """As in `Answer`."""
+        try:
+            data: bytes = self.raw.read(size)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Broken(f"{type(error).__name__} while the answer was read") from error
+        return data
+
+    async def close(self) -> None:
+        """As in `Answer`."""
+        self.raw.close()
+        self.raw.release_conn()
+
+
+@dataclass(eq=False)
+class NativeResponse(OpenResponse):
+    """The server's own answer to the caller's request, `response`."""
+
+    told: bytes
+    response: requests.Response
+
+
+def _look_at(response: requests.Response) -> bytes:
+    """The beginning of a body, decoded; the body can then be read as if nobody had looked at it. Raises Broken."""
+    answer, headers = OpenResponse(response.raw, response.status_code), response.raw.headers
+    start = run(answer.read(ERROR_LIMIT))
+    reply = Reply(response.status_code, list(headers.items()), Resumed(answer, start))
+    response.raw = received(reply, response.request.method or "", response.request.path_url)
+    try:
+        return urllib3.HTTPResponse(io.BytesIO(start), headers, preload_content=False).read(decode_content=True)
+    except urllib3.exceptions.DecodeError:
+        return start
+
+
+def headers_of(request: requests.PreparedRequest) -> Headers:
+    """A request's headers as texts."""
+    return Headers((name, value.decode("latin-1") if isinstance(value, bytes) else value)
+                   for name, value in request.headers.items())  # fmt: skip

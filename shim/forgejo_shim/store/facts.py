@@ -1,0 +1,56 @@
+"""What the flows keep between requests, and by which names.
+
+Rules: kept facts are hints: whatever is read by them is proved again (a location by the job's id, a download by its
+file name). What a job's location is good for is its run; its index can change. Believed for an hour: a download's file
+name, the capabilities and the dialect of a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..models import Location
+from .protocol import Store
+
+SERVER = ""  # the subject of what is kept of the server itself
+CURRENT = 0  # in place of an attempt: "the job's current one, its number perhaps unknown"
+LIFE = 3600.0  # seconds for which capabilities, dialect and file names are believed
+
+
+class Facts:
+    """What is kept of one repository, under the names that the flows use."""
+
+    def __init__(self, store: Store, base: str, repo_key: str) -> None:
+        self._store = store
+        self._where = (base, repo_key)
+
+    async def location(self, job_id: int) -> Location | None:
+        """Where the job was last seen; its run is certain, its index a hint."""
+        (value,) = await self._store.get(*self._where, [f"job {job_id}"])
+        return Location(*value) if value else None
+
+    async def put_jobs(self, run_number: int, job_ids: Sequence[int]) -> None:
+        """Note where the jobs of a run are, in the order of their indexes."""
+        places = {f"job {job_id}": [run_number, index] for index, job_id in enumerate(job_ids)}
+        known = await self._store.get(*self._where, list(places))
+        new = {key: at for (key, at), kept in zip(places.items(), known, strict=True) if kept != at}
+        if new:
+            await self._store.put(*self._where, new)
+
+    async def file(self, job_id: int, attempt: int, now: float) -> str | None:
+        """The file name that the download of an attempt was proved to have, within the last hour."""
+        (value,) = await self._store.get(*self._where, [f"file {job_id} {attempt}"])
+        return value[0] if value and 0 <= now - value[1] < LIFE else None
+
+    async def put_file(self, job_id: int, attempt: int | None, name: str, now: float, *, is_latest: bool) -> None:
+        """Note the file name of an attempt (None: its number is not known), now that its place was proved."""
+        keys = {f"file {job_id} {number}" for number in (CURRENT, attempt or CURRENT)}
+        await self._store.put(*self._where, dict.fromkeys(keys, [name, now]), LIFE)
+        if is_latest and attempt and await self.latest(job_id) != attempt:
+            await self._store.put(*self._where, {f"latest {job_id}": attempt})
+
+    async def latest(self, job_id: int) -> int | None:
+        """The attempt that was the job's latest when it was last read."""
+        value: int | None
+        (value,) = await self._store.get(*self._where, [f"latest {job_id}"])
+        return value

@@ -1,0 +1,34 @@
+"""A store for as long as the process lives."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any
+
+
+class MemoryStore:
+    """Holds at most `limit` values; the oldest are forgotten first."""
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._values: dict[tuple[str, str, str], tuple[float, Any]] = {}
+        self._limit = limit
+        self._lock = threading.Lock()
+
+    async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
+        """As in `Store`."""
+        found = [self._values.get((base, subject, key)) for key in keys]
+        return [kept[1] if kept and kept[0] > time.time() else None for kept in found]
+
+    async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
+        """As in `Store`."""
+        until = inf if ttl is None else time.time() + ttl
+        with self._lock:
+            for key, value in values.items():
+                self._values.pop((base, subject, key), None)
+                if value is not None:
+                    self._values[base, subject, key] = until, value
+            while len(self._values) > self._limit:
+                del self._values[next(iter(self._values))]

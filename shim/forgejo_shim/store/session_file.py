@@ -1,0 +1,45 @@
+"""The web session's cookies between processes: no fact, so it is kept only where asked for, in a file of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from ..files import locked, private_file, refuse_shared
+
+
+class SessionFile:
+    """A JSON file of mode 0600, one entry a server and account."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def load(self, base: str, account: str) -> dict[str, str]:
+        """The cookies kept for `account` at `base`, or none."""
+        if not self.path.exists():
+            return {}
+        with locked(self.path):
+            cookies = self._read().get(f"{account} {base}")
+        if not isinstance(cookies, dict):
+            return {}
+        return {name: value for name, value in cookies.items() if re.fullmatch(r"[\x20-\x7e]+", f"{name}{value}")}
+
+    def save(self, base: str, account: str, cookies: dict[str, str]) -> None:
+        """Keep `cookies` in place of what was kept for `account` at `base`."""
+        with locked(self.path):
+            entries = self._read()
+            entries[f"{account} {base}"] = cookies
+            unfinished = private_file(self.path.with_name(f"{self.path.name}.{os.getpid()}"))
+            unfinished.write_text(json.dumps(entries))
+            unfinished.replace(self.path)
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        if self.path.exists():
+            refuse_shared(self.path)
+        try:
+            entries = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return entries if isinstance(entries, dict) else {}

@@ -1,0 +1,85 @@
+"""A store in one SQLite file, which several processes may share: mode 0600, its folder 0700."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from ..errors import ShimError
+from ..files import private_file
+
+TABLE = "kept_2"  # another number for values of another shape
+
+
+class SQLiteStore:
+    """Facts in the file at `path`. Raises ShimError if it cannot be used; later failures are facts that are not kept.
+
+    It reads and writes in the thread that asks; beside an event loop it is asked in another one (proxy/beside.py).
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = private_file(Path(path))
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10, isolation_level=None)
+            self._db.execute("pragma synchronous = off")
+            self._db.execute(
+                f"create table if not exists {TABLE} (base text, subject text, key text, value text, until real,"
+                " primary key (base, subject, key)) without rowid"
+            )
+            self._db.execute(f"delete from {TABLE} where until <= ?", (time.time(),))
+        except sqlite3.OperationalError as error:
+            raise ShimError(f"the state file {self.path} is in use or out of reach ({error}); try again") from None
+        except sqlite3.Error as error:
+            raise ShimError(f"the state file {self.path} cannot be used ({error}); remove it or name another") from None
+
+    async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
+        """As in `Store`."""
+        places = ", ".join("?" * len(keys))
+        rows = self._execute(
+            f"select key, value from {TABLE} where base = ? and subject = ? and until > ? and key in ({places})",
+            [(base, subject, time.time(), *keys)],
+        )
+        found = dict(rows)
+        return [_value(found.get(key)) for key in keys]
+
+    async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
+        """As in `Store`."""
+        until = inf if ttl is None else time.time() + ttl
+        gone = [(base, subject, key) for key, value in values.items() if value is None]
+        kept = [(base, subject, key, json.dumps(value), until) for key, value in values.items() if value is not None]
+        self._execute(f"delete from {TABLE} where base = ? and subject = ? and key = ?", gone)
+        self._execute(f"replace into {TABLE} values (?, ?, ?, ?, ?)", kept)
+
+    def _execute(self, statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[str, str]]:
+        """Execute a statement for each of `rows`, all of them or none."""
+        found: list[tuple[str, str]] = []
+        with self._lock:
+            try:
+                self._db.execute("begin")
+                for values in rows:
+                    found += self._db.execute(statement, values).fetchall()
+                self._db.execute("commit")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):
+                    self._db.execute("rollback")
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _value(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,31 @@
+"""Times as Forgejo writes them: in the API, in the rows of a log, on its pages.
+
+Rules: pure; what is no time is 0 or None, never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+
+def seconds(text: str) -> float:
+    """An API time in seconds since the epoch, 0 if unset (Forgejo gives the epoch itself, or the year 1)."""
+    try:
+        return max(0.0, datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def duration(text: str) -> int | None:
+    """Whole seconds of a duration as Go prints it, `1h2m3s` or `-5s`; None if it is none."""
+    found = re.fullmatch(r"(-?)(?:(\d{1,9})h)?(?:(\d{1,9})m)?(\d{1,9})s", text)
+    if not found:
+        return None
+    total = int(found[2] or 0) * 3600 + int(found[3] or 0) * 60 + int(found[4])
+    return -total if found[1] else total
+
+
+def moment(at: int) -> str:
+    """Seconds since the epoch in RFC 3339, as the API writes them."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"

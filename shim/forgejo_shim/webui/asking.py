@@ -1,0 +1,134 @@
+"""Asking for a page of the web UI: in the dialect that the server knows, in a session that it knows, and once more
+where one of them was wrong; and the error that a page stands for when nothing better can be made of it.
+
+Rules: as in reader.py. A page that changes something is posted once, never repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ..errors import NotNow, PageChanged, ShimError, WebAccount
+from ..models import Repo
+from ..server import Server
+from ..transport import JSON_LIMIT, Answer, Pairs, Transport, encode, read_all, read_head, retry_after
+from .grammar import Page, actions, sort_answer, task_of
+
+
+@dataclass
+class PageAnswer:
+    """An answer and what it means. `text` is its body, unless it is a log: then the body is still open."""
+
+    kind: Page
+    answer: Answer
+    text: bytes
+    path: str
+
+    @property
+    def task(self) -> int:
+        """The task id in a download's file name; 0 if there is none."""
+        return task_of(self.answer.headers) or 0
+
+
+class Asker(Protocol):
+    """Who asks: for which repository, at which server."""
+
+    net: Transport
+    server: Server
+    repo: Repo
+
+
+async def ask(who: Asker, method: str, paths: Sequence[str], value: object = None, headers: Pairs = ()) -> PageAnswer:
+    """Ask the first of `paths` that is not hidden, with `value` as JSON; in a renewed session if that was lost."""
+    session = who.server.session
+    seen = session.generation or 1  # 0: the first request signs in
+    page = await _first_shown(who, method, paths, value, headers)
+    if session.credentials is None:
+        if page.kind is Page.SIGN_IN and not await session.shows_sign_in(who.net):
+            return replace(page, kind=Page.STRANGE)
+        return page
+    foreign = page.answer.status == 404 and page.kind is Page.STRANGE  # not Forgejo's own, which says nothing
+    if not foreign and page.kind not in (Page.HIDDEN, Page.SIGN_IN, Page.BAD_TOKEN):
+        return page
+    if page.kind in (Page.HIDDEN, Page.STRANGE) and await session.is_signed_in(who.net):
+        return page  # a renewed session would not help; a token that is refused twice is another session's
+    await session.sign_in(who.net, seen)
+    page = await _first_shown(who, method, paths, value, headers)
+    if page.kind not in (Page.HIDDEN, Page.SIGN_IN):
+        return page
+    if await session.is_signed_in(who.net):
+        return page if page.kind is Page.HIDDEN else replace(page, kind=Page.STRANGE)
+    return replace(page, kind=Page.SIGN_IN)
+
+
+async def _first_shown(who: Asker, method: str, paths: Sequence[str], value: object, headers: Pairs) -> PageAnswer:
+    """The first answer that is no 404, else the last one; but a 404 that is not Forgejo's own before all others."""
+    foreign = None
+    for path in paths:
+        page = await _send(who, method, path, value, headers)
+        if page.kind is Page.BAD_TOKEN:
+            await who.server.session.renew_token(who.net, f"{actions(who.repo)}/runs/latest")
+            page = await _send(who, method, path, value, headers)
+        if page.answer.status != 404 or page.kind not in (Page.HIDDEN, Page.STRANGE):
+            return page
+        if page.kind is Page.STRANGE:
+            foreign = page
+    return foreign or page
+
+
+async def post(who: Asker, path: str, value: object) -> PageAnswer:
+    """One POST of JSON in the web session, never repeated."""
+    return await _send(who, "POST", path, value)
+
+
+async def _send(who: Asker, method: str, path: str, value: object, headers: Pairs = ()) -> PageAnswer:
+    body = b"" if method == "GET" else encode(value)
+    if body:
+        headers = [*headers, ("Content-Type", "application/json")]  # another type: no lines, no error (trap 17)
+    answer = await who.server.session.send(who.net, method, path, headers, body)
+    if answer.status in (200, 206, 416) and task_of(answer.headers) is not None:
+        return PageAnswer(Page.LOG, answer, b"", path)
+    if answer.status == 200:
+        text = await read_all(answer, JSON_LIMIT, f"a page of {who.repo}")
+    else:
+        text = await read_head(answer)
+    return PageAnswer(sort_answer(answer.status, answer.headers, text, who.repo), answer, text, path)
+
+
+def trouble(who: Asker, page: PageAnswer) -> ShimError:
+    """The error that a page stands for when nothing better can be made of it."""
+    session, where = who.server.session, who.net.server_name
+    if page.kind in (Page.HIDDEN, Page.SIGN_IN) and session.credentials is None:
+        return WebAccount(
+            f"the web UI of {where} does not show {who.repo} without a sign-in; give the shim a web account",
+            cause="web-credentials-needed",
+        )
+    account = f"the shim's {session.account} at {where}"
+    causes = {
+        Page.HIDDEN: ("web-account-cannot-read", f"{account} cannot read {who.repo}; add it as a reader"),
+        Page.SIGN_IN: ("web-sign-in-refused", f"{account} is signed out again at once; check it in a browser"),
+        Page.CHANGE_PASSWORD: ("web-must-change-password", f"{account} must change its password; do so in a browser"),
+        Page.ENROL_TWO_FACTOR: (
+            "web-two-factor-needed",
+            f"{account} must set up two-factor sign-in; do so in a browser",
+        ),
+        Page.INACTIVE: (
+            "web-account-inactive",
+            f"{account} is suspended or not activated; let an administrator activate it",
+        ),
+    }
+    if page.kind in causes:
+        cause, message = causes[page.kind]
+        return WebAccount(message, cause=cause)
+    if page.kind is Page.MOVED:
+        return NotNow(f"{who.repo} has just been renamed; ask for its new name", cause="renamed")
+    if page.kind is Page.BUSY:
+        return NotNow(f"{where} answered {page.answer.status}; try later", cause="upstream-busy",
+                      retry_after=retry_after(page.answer.headers))  # fmt: skip
+    kind = page.answer.headers.get("Content-Type", "no type")
+    return PageChanged(
+        f"{where} answered {page.path} with {page.answer.status} ({kind}), which was not understood; try again,"
+        " and if it stays so report the server's version"
+    )

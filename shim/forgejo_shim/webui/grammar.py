@@ -1,0 +1,213 @@
+"""The grammar of the web UI in its dialects: how each page is asked for, and what each answer means.
+
+Rules: pure; the only place that knows a web route or a plain text of the web UI (html.py knows its HTML, view.py its
+JSON). Every answer is sorted into one `Page` by a sign of Forgejo's own; what has none is `STRANGE`, never a "no" or
+an empty log. Dialects are recognised from answers, not from versions:
+
+    dialect      view POST              download                CSRF token
+    up to 12     jobs/{j}               jobs/{j}/logs           needed
+    13.0.0-13.0.3  jobs/{j}/attempt/{n}   jobs/{j}/logs           needed
+    13.0.4-13    jobs/{j}/attempt/{n}   jobs/{j}/attempt/{n}/logs   needed
+    14, 15, 16   jobs/{j}/attempt/{n}   jobs/{j}/attempt/{n}/logs   none
+
+The texts matched here are those that Forgejo hard-codes in English (routers/web/repo/actions/view.go, 11.0.15 to 16);
+texts that follow the account's language are never matched.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from ..models import STATUSES, Headers, Location, Repo, WebJob
+from .html import is_suspended
+
+EMPTY_VIEW: dict[str, list[object]] = {"logCursors": []}  # asks for the state alone
+
+LOGIN = "/user/login"
+TWO_FACTOR = "/user/two_factor"
+SETTINGS = "/user/settings"
+CHANGE_PASSWORD = SETTINGS + "/change_password"
+SECURITY = SETTINGS + "/security"
+
+
+class Page(Enum):
+    """What an answer of a web route means."""
+
+    STATE = auto()  # the view POST's JSON
+    LOG = auto()  # a download, or the 416 of one: the file name tells the task
+    REDIRECT = auto()  # to another page of the same run
+    NO_RUN = auto()  # no run has this number
+    NO_JOBS = auto()  # the run has no job rows
+    NOT_STARTED = auto()  # no runner has the job now
+    EXPIRED = auto()  # the log has been cleaned up
+    NO_FILE = auto()  # the task has no log file
+    SPOILED = auto()  # headers of a log, and something else in its place
+    NO_ATTEMPT = auto()  # the job has no such attempt
+    HIDDEN = auto()  # no such route, no such repository, or not for this account: the web says "Not found." for all
+    SIGN_IN = auto()  # sent to the sign-in page
+    CHANGE_PASSWORD = auto()  # the account must change its password first
+    ENROL_TWO_FACTOR = auto()  # the account must set up two-factor first
+    BAD_TOKEN = auto()  # the CSRF token is missing, old, or another session's
+    MOVED = auto()  # the repository has another name
+    INACTIVE = auto()  # the account is suspended, or has not been activated
+    BUSY = auto()  # 429 or 503
+    STRANGE = auto()  # anything else
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What has been seen of this server's web UI; None where nothing has been seen yet."""
+
+    view_has_attempt: bool | None = None
+    download_has_attempt: bool | None = None
+    needs_token: bool | None = None
+
+
+# Where an answer sends to, by the end of the path, and what that means.
+_SENT_TO = (
+    (LOGIN, Page.SIGN_IN),
+    (TWO_FACTOR, Page.SIGN_IN),
+    (CHANGE_PASSWORD, Page.CHANGE_PASSWORD),
+    (SECURITY, Page.ENROL_TWO_FACTOR),
+)
+
+
+def actions(repo: Repo) -> str:
+    """Path of a repository's Actions pages."""
+    return f"/{quote(repo.owner, safe='')}/{quote(repo.name, safe='')}/actions"
+
+
+def job_page(repo: Repo, at: Location) -> str:
+    """Path of a job's page; from 13 it redirects to the page of its latest attempt."""
+    return f"{actions(repo)}/runs/{at.run_number}/jobs/{at.job_index}"
+
+
+def view_path(repo: Repo, at: Location, attempt: int | None) -> str:
+    """Path of the state POST; `attempt` None for the dialects up to 12."""
+    return job_page(repo, at) + ("" if attempt is None else f"/attempt/{attempt}")
+
+
+def download_path(repo: Repo, at: Location, attempt: int | None) -> str:
+    """Path of the log download; `attempt` None for the dialects up to 13.0.3."""
+    return view_path(repo, at, attempt) + "/logs"
+
+
+def rerun_path(repo: Repo, at: Location) -> str:
+    """Path that runs a job again, together with the jobs that need it (routers/web/web.go, 11.0.15 to 16)."""
+    return job_page(repo, at) + "/rerun"
+
+
+def run_path(repo: Repo, run_number: int, verb: str) -> str:
+    """Path that does something to a whole run: `rerun` or `cancel`."""
+    return f"{actions(repo)}/runs/{run_number}/{verb}"
+
+
+def latest_path(repo: Repo, workflow: str, branch: str, event: str) -> str:
+    """Path that redirects to a workflow's latest run on a branch; event "" for any (404 if there is none)."""
+    query = urlencode({"branch": branch, **({"event": event} if event else {})})
+    return f"{actions(repo)}/workflows/{quote(workflow, safe='')}/runs/latest?{query}"
+
+
+def list_path(repo: Repo, workflow: str, status: str) -> str:
+    """Path of the newest runs of a workflow, of a status, or both ("" for any): 50 of them, as HTML."""
+    query = {"workflow": workflow, "status": str(STATUSES.index(status)) if status else "", "page": "1", "limit": "50"}
+    return f"{actions(repo)}?{urlencode({key: value for key, value in query.items() if value})}"
+
+
+def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
+    """What an answer to a page of `repo` means. `body` holds its first bytes, none for a download's 2xx or 416."""
+    kind = headers.get("Content-Type").lower()
+    if status in (301, 302, 303, 307, 308):
+        location = headers.get("Location")
+        target = path_of(location)
+        for suffix, page in _SENT_TO:
+            if target.endswith(suffix):
+                return page
+        if re.search(re.escape(actions(repo)) + r"/runs/\d{1,18}(/|\Z)", target, re.IGNORECASE):
+            return Page.REDIRECT
+        return Page.MOVED if _is_of_another(location, repo) else Page.STRANGE
+    if status in (429, 503):
+        return Page.BUSY
+    if status in (200, 206, 416) and task_of(headers) is not None:
+        return Page.LOG
+    if status == 200 and kind.startswith("application/json"):
+        return Page.STATE
+    if status == 200 and is_suspended(body):
+        return Page.INACTIVE
+    return _sort_text(status, kind, body)
+
+
+def _is_of_another(location: str, repo: Repo) -> bool:
+    """Whether a redirect is to the Actions of a repository of another name, as that of a renamed one is: a path without
+    an origin (services/context/repo.go, RedirectToRepo, 11.0.15 to 16)."""
+    found = re.search(r"/([^/]+)/([^/]+)/actions(?:/|\Z)", path_of(location))
+    if not found or not location.startswith("/") or location.startswith("//"):
+        return False
+    return f"{unquote(found[1])}/{unquote(found[2])}".lower() != repo.key
+
+
+def _sort_text(status: int, kind: str, body: bytes) -> Page:
+    text = body.decode("utf-8", "replace").strip() if kind.startswith("text/plain") else ""
+    if status == 404 and text.startswith("run with index "):
+        return Page.NO_RUN
+    if status == 404 and text == "Not Found":  # http.Error without a text; a missing route says "Not found."
+        return Page.NO_JOBS
+    if status == 404 and text == "job is not started":
+        return Page.NOT_STARTED
+    if status == 404 and text == "logs have been cleaned up":
+        return Page.EXPIRED
+    if status == 404 and text == "Not found.":  # context.NotFound for whoever accepts more than HTML
+        return Page.HIDDEN
+    if status == 400 and text == "Invalid CSRF token.":
+        return Page.BAD_TOKEN
+    if status == 500 and re.match(r"task with job_id \d+ and attempt -?\d+: resource does not exist", text):
+        return Page.NO_ATTEMPT
+    if status == 500 and re.search(r"file does not exist|no such file|key does not exist", text):
+        return Page.NO_FILE
+    return Page.STRANGE
+
+
+def path_of(location: str) -> str:
+    """The path of a redirect. Run and job pages redirect to ROOT_URL, so the origin is never followed."""
+    try:
+        return urlsplit(location).path
+    except ValueError:
+        return ""
+
+
+def attempt_of(location: str) -> int | None:
+    """The attempt in the redirect of a job's page (Forgejo 13 and later)."""
+    found = re.search(r"/actions/runs/\d+/jobs/\d+/attempt/(\d{1,18})\Z", path_of(location))
+    return int(found[1]) if found else None
+
+
+def run_number_of(location: str) -> int | None:
+    """The run number in the redirect of `runs/latest`."""
+    found = re.search(r"/actions/runs/(\d{1,18})(/|\Z)", path_of(location))
+    return int(found[1]) if found else None
+
+
+def task_of(headers: Headers) -> int | None:
+    """The task id in a download's file name, `{workflow}-{job name}-{task id}.log`; None if there is no such name."""
+    found = re.search(r"filename\*=UTF-8''[^;\s]*-(\d{1,18})\.log(?:[;\s]|\Z)", headers.get("Content-Disposition"))
+    return int(found[1]) if found else None
+
+
+def file_name(headers: Headers) -> str:
+    """The file name of a download, from `filename*`; the plain `filename` holds raw UTF-8 and quotes."""
+    found = re.search(r"filename\*=UTF-8''([^;\s]+)", headers.get("Content-Disposition"))
+    return unquote(found[1]) if found else ""
+
+
+def part_of(headers: Headers) -> tuple[int, int, int] | None:
+    """First byte, last byte and size in the Content-Range of a single part; None if there is none."""
+    found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", headers.get("Content-Range"))
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def is_log_of(headers: Headers, job: WebJob) -> bool:
+    """Whether a download's file name carries the job's name (traps 1 and 10)."""
+    return f"-{job.name}-{task_of(headers)}.log" in file_name(headers)

@@ -1,0 +1,178 @@
+"""Reading the web UI's Actions pages in whichever dialect answers.
+
+Rules: an answer is used only for what it says it is. What the web hides (it answers 404 alike for a missing route, a
+lost session and a missing right) is asked for in the other dialect, then with a session signed in anew, once, and is
+then an error that says which of them it was; it is never taken for "no such job". None of them is said without a sign:
+the 404 is Forgejo's own, and the server says whether the session is signed in. What each answer is, asking.py says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import PageChanged, attempt_not_found
+from ..models import Headers, Location, Repo, RunState, View
+from ..operations import as_caller
+from ..rows import ROW, may_begin
+from ..server import Server
+from ..store.facts import CURRENT, Facts
+from ..transport import Answer, Broken, Pairs, Resumed, Transport
+from .asking import PageAnswer, ask, post, trouble
+from .grammar import (
+    EMPTY_VIEW,
+    Page,
+    actions,
+    attempt_of,
+    download_path,
+    file_name,
+    job_page,
+    run_number_of,
+    view_path,
+)
+from .html import is_run_page, read_run_list
+from .view import read_state, read_view
+
+HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)
+OF_A_LOG = frozenset({
+    Page.LOG, Page.SPOILED, Page.NO_FILE, Page.NOT_STARTED, Page.EXPIRED, Page.NO_ATTEMPT, Page.NO_RUN, Page.NO_JOBS,
+})  # fmt: skip
+
+
+class Reader:
+    """The Actions of one repository, read for one request: its pages in the shim's session, the API as the caller."""
+
+    def __init__(self, net: Transport, server: Server, repo: Repo, query: str = "") -> None:
+        self.net = net
+        self.server = server
+        self.repo = repo
+        self.facts = Facts(server.store, server.base_url, repo.key)
+        self._query = query
+
+    async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
+        """Ask a path of the API as the caller: its headers, and what its query says of who it is."""
+        return await self.net.api(as_caller(path, self._query), method, headers, body)
+
+    async def file_of(self, job_id: int, attempt: int | None) -> str | None:
+        """The file name that was proved to be this attempt's; None for the job's latest one read."""
+        return await self.facts.file(job_id, CURRENT if attempt is None else attempt, self.net.now())
+
+    async def proved(self, job_id: int, attempt: int | None, headers: Headers, *, is_latest: bool) -> None:
+        """Keep a download's file name as that of `attempt` (None: not known), now that its place was proved."""
+        await self.facts.put_file(job_id, attempt, file_name(headers), self.net.now(), is_latest=is_latest)
+
+    async def page(self, path: str) -> PageAnswer:
+        """A page as it is, once more in a renewed session if that was lost."""
+        return await ask(self, "GET", [path])
+
+    async def latest_number(self) -> int | None:
+        """The number of the newest run; None if there is none (`runs/latest` redirects to it, in every version)."""
+        page = await self.page(f"{actions(self.repo)}/runs/latest")
+        if page.kind is Page.REDIRECT:
+            return run_number_of(page.answer.headers.get("Location"))
+        if page.kind is Page.HIDDEN:  # said of a repository without runs, too
+            return max((number for number, _ in await self.run_numbers(1)), default=None)
+        raise trouble(self, page)
+
+    async def run_numbers(self, page: int) -> list[tuple[int, str]]:
+        """Numbers and titles on a page (1-based, 50 runs each) of the web UI's list of runs, newest first."""
+        return await self.run_list(f"{actions(self.repo)}?page={page}&limit=50")
+
+    async def run_list(self, path: str) -> list[tuple[int, str]]:
+        """Numbers and titles in a page of the list of runs. Raises ShimError if it is none."""
+        page = await self.page(path)
+        if page.answer.status != 200 or page.kind is not Page.STRANGE:
+            raise trouble(self, page)
+        return read_run_list(page.text, actions(self.repo), f"the list of the runs of {self.repo}")
+
+    async def state(self, at: Location) -> RunState | None:
+        """What the web UI says of a run, with the job at `at` as the current one; None if there is no run or no row."""
+        by_attempt, plain = view_path(self.repo, at, 1), view_path(self.repo, at, None)
+        paths = [plain, by_attempt] if self.server.dialect.view_has_attempt is False else [by_attempt, plain]
+        page = await ask(self, "POST", paths, EMPTY_VIEW)
+        if page.kind is Page.NO_ATTEMPT:
+            attempt = await self.redirected_attempt(at) or 1
+            page = await ask(self, "POST", [view_path(self.repo, at, attempt)], EMPTY_VIEW)
+        if page.kind in (Page.NO_RUN, Page.NO_JOBS):
+            return None
+        if page.kind is not Page.STATE:
+            raise trouble(self, page)
+        state = read_state(page.text, self.repo, at)
+        await self.server.learn_dialect(view_has_attempt=state.has_attempts, needs_token=self.server.session.has_token)
+        await self.facts.put_jobs(at.run_number, [job.id for job in state.jobs])
+        return state
+
+    async def redirected_attempt(self, at: Location) -> int | None:
+        """The attempt that the job's page redirects to: the row's attempt, 0 shown as 1. None up to 12, or if the
+        redirect is to another job than the one at `at` (trap 1)."""
+        path = job_page(self.repo, at)
+        page = await ask(self, "GET", [path])
+        if page.kind is Page.REDIRECT:
+            location = page.answer.headers.get("Location")
+            return attempt_of(location) if path.lower() + "/attempt/" in location.lower() else None
+        if page.kind in (Page.NO_RUN, Page.NO_JOBS) or (page.answer.status == 200 and is_run_page(page.text)):
+            return None
+        raise trouble(self, page)
+
+    async def view(self, job_id: int, at: Location, attempt: int | None, cursors: dict[int, int]) -> View | None:
+        """The steps of an attempt (None up to 12, whose views show the current one), and their lines from the cursors
+        on. None if the job is not at `at`. Raises ShimError."""
+        path = view_path(self.repo, at, attempt if self.server.dialect.view_has_attempt else None)
+        body = {"logCursors": [{"step": step, "cursor": at, "expanded": True} for step, at in cursors.items()]}
+        page = await post(self, path, body)
+        if page.kind in (Page.BAD_TOKEN, Page.HIDDEN, Page.SIGN_IN):
+            if await self.state(at) is None:  # which renews the session and the CSRF token
+                return None
+            page = await post(self, path, body)
+        if page.kind in (Page.NO_RUN, Page.NO_JOBS):
+            return None
+        if page.kind is Page.NO_ATTEMPT:
+            raise attempt_not_found(job_id, attempt or 0)
+        if page.kind is not Page.STATE:
+            raise trouble(self, page)
+        view = read_view(page.text, self.repo, at)
+        return view if view.state.index_of(job_id) == at.job_index else None
+
+    async def hand_over(self) -> None:
+        """Wait until a log that is just moving to storage is there."""
+        await self.net.sleep(HAND_OVER)
+
+    async def download(self, at: Location, attempt: int | None, headers: Pairs, *, patient: bool = True) -> PageAnswer:
+        """Open the log of `attempt` at `at`. Up to 13.0.3 the route has no attempt and gives the current task's log.
+
+        `patient` asks once more for a log that has no file, or does not begin like one: it may just be handed over.
+        The page is one of `OF_A_LOG`; anything else is raised.
+        """
+        by_attempt, plain = download_path(self.repo, at, attempt), download_path(self.repo, at, None)
+        paths = [plain] if attempt is None else [by_attempt, plain]
+        if attempt is not None and self.server.dialect.download_has_attempt is False:
+            paths.reverse()
+        sent = [("Cache-Control", "no-cache"), *headers]  # a running log may be cached for 300 s (trap 31)
+        page = await _begun(await ask(self, "GET", paths, headers=sent), last=False)
+        if patient and page.kind in (Page.NO_FILE, Page.SPOILED):
+            await self.hand_over()
+            page = await _begun(await ask(self, "GET", [page.path], headers=sent), last=True)
+        if page.kind not in OF_A_LOG:
+            raise trouble(self, page)
+        if page.kind is Page.LOG and page.answer.headers.get("Content-Encoding", "identity") != "identity":
+            await page.answer.close()
+            raise PageChanged(f"{self.net.server_name} compressed a log although identity was asked for")
+        if attempt is not None:
+            await self.server.learn_dialect(download_has_attempt=page.path == by_attempt)
+        return page
+
+
+async def _begun(page: PageAnswer, *, last: bool) -> PageAnswer:
+    """The same, of a log with its first bytes read: SPOILED if they cannot be a log's, or (but for the `last` time,
+    when Broken is raised) if there are none."""
+    if page.kind is not Page.LOG or page.answer.status == 416:
+        return page
+    try:
+        start = await page.answer.read(len(ROW))
+        if may_begin(start, page.answer.headers):
+            return replace(page, answer=Resumed(page.answer, start))
+    except Broken:
+        if last:
+            await page.answer.close()
+            raise
+    await page.answer.close()
+    return replace(page, kind=Page.SPOILED)
