@@ -1,14 +1,13 @@
-"""How a server is reached, as the environment says: which certificates are trusted, and through which proxy.
+"""How to connect to a server: which certificates to trust, and which proxy to use, as the environment says.
 
-The typed client, the command (both on `requests`) and the proxy (aiohttp) obey the same:
+`Client`, the command (both on `requests`) and the proxy (aiohttp) follow the same rules:
 
 - Certificates: the first that is given of `ca_file` (an argument), FORGEJO_SHIM_CA_FILE, `ca_file` of the config file,
-  REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR; else those that `requests` brings (certifi). Each
-  stands alone: what it names is trusted in the place of the others, and not beside them.
-- Proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in both spellings, read by `requests` for all.
+  REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR; if none is given, those of `requests` (certifi).
+  Only that one is used; they are not combined.
+- Proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in both spellings, as `requests` reads them.
 
-Rules: nothing is taken from a .netrc file. Messages name variables, never the value of a proxy's, which may hold a
-password.
+Rules: a .netrc file is never read. Messages name a proxy's variable, never its value, which may contain a password.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 
 @dataclass(frozen=True)
 class Way:
-    """The way to one server: a file or folder of trusted certificates (None: certifi's) and the proxy's address."""
+    """How to connect to a server: a file or folder of trusted certificates (None: certifi's), a proxy's address."""
 
     ca: str | None = None
     proxy: str | None = field(default=None, repr=False)
 
     def tls(self) -> ssl.SSLContext:
-        """TLS as `requests` has it, for others."""
+        """A TLS context with the settings of `requests`, for other libraries."""
         context = create_urllib3_context()
         context.set_alpn_protocols(["http/1.1"])
         _load(context, self.ca or DEFAULT_CA_BUNDLE_PATH)
@@ -46,20 +45,20 @@ class Way:
 
 
 def way_to(base_url: str, ca_file: str | None = None) -> Way:
-    """The way to the server at `base_url`; `ca_file` is the config file's. Raises Unreachable if it cannot be used."""
+    """How to connect to `base_url`; `ca_file` is the config file's. Raises Unreachable if that cannot be used."""
     proxy = _proxy_to(base_url)
     is_needed = any(address.lower().startswith("https:") for address in (base_url, proxy or ""))
     return Way(_trusted(ca_file) if is_needed else None, proxy)
 
 
 class Session(requests.Session):
-    """A session that trusts the certificates of `way_to`, or of `ca_file` alone if that is given."""
+    """A session that trusts the certificates of `way_to`, or only those of `ca_file` if it is given."""
 
     __attrs__ = [*requests.Session.__attrs__, "_ca"]  # what copies and pickles keep
 
     def __init__(self, base_url: str, ca_file: str | None = None) -> None:
         super().__init__()
-        self._ca = _usable("ca_file", ca_file) if ca_file else way_to(base_url).ca
+        self._ca = _check_ca("ca_file", ca_file) if ca_file else way_to(base_url).ca
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """As requests has it, with our certificates where the caller names none."""
@@ -68,32 +67,32 @@ class Session(requests.Session):
 
 
 def _trusted(ca_file: str | None) -> str | None:
-    for name, path in _named(ca_file):
+    for name, path in _ca_sources(ca_file):
         if path:
-            return _usable(name, path)
+            return _check_ca(name, path)
     return None
 
 
-def _named(ca_file: str | None) -> Iterator[tuple[str, str | None]]:
+def _ca_sources(ca_file: str | None) -> Iterator[tuple[str, str | None]]:
     yield CA_FILE, os.environ.get(CA_FILE)
     yield "ca_file of the config file", ca_file
     for name in CA_VARIABLES:
         yield name, os.environ.get(name)
 
 
-def _usable(name: str, path: str) -> str:
-    """The path, if certificates can be read there. Raises Unreachable."""
+def _check_ca(name: str, path: str) -> str:
+    """`path`, if certificates can be read from it. Raises Unreachable."""
     if name == "SSL_CERT_DIR" and os.pathsep in path and not os.path.exists(path):
-        raise Unreachable(f"{name} names several folders; name one, or a file with {CA_FILE}")
+        raise Unreachable(f"{name} lists several folders; give one, or a file with {CA_FILE}")
     try:
         _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path)
     except ssl.SSLError:
-        why = "holds no certificate in PEM"
+        why = "contains no PEM certificate"
     except (OSError, ValueError) as error:
         why = f"cannot be read ({getattr(error, 'strerror', None) or 'no such path'})"
     else:
         return path
-    raise Unreachable(f"the file of trusted certificates that {name} names {why}; name another: {path!a}")
+    raise Unreachable(f"the CA file that {name} names {why}; choose another: {path!a}")
 
 
 def _load(context: ssl.SSLContext, path: str) -> None:
@@ -104,7 +103,7 @@ def _load(context: ssl.SSLContext, path: str) -> None:
 
 
 def _proxy_to(base_url: str) -> str | None:
-    """The proxy that `requests` would take, None for none. Raises Unreachable."""
+    """The proxy that `requests` would use; None for none. Raises Unreachable."""
     found = select_proxy(base_url, get_environ_proxies(base_url))
     if not found:
         return None
@@ -114,11 +113,11 @@ def _proxy_to(base_url: str) -> str | None:
             return parts.geturl()
     except ValueError:  # the port, or a bracket
         pass
-    raise Unreachable(f"{proxy_variable(base_url)} names no address of a proxy; give http://HOST:PORT")
+    raise Unreachable(f"{proxy_variable(base_url)} is not a proxy address; use http://HOST:PORT")
 
 
 def proxy_variable(base_url: str) -> str:
-    """The variable that names the proxy to a server."""
+    """The variable that names the proxy for a server."""
     scheme = urlsplit(base_url).scheme.lower()
     names = [spelled for name in (f"{scheme}_proxy", "all_proxy") for spelled in (name, name.upper())]
     return next((name for name in names if os.environ.get(name)), f"{scheme.upper()}_PROXY")

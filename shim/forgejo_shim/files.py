@@ -1,9 +1,9 @@
-"""Files: private ones, locks between processes, and what a path that is to be written really is.
+"""Files: private files, locks between processes, and what kind of file an output path is.
 
-Rules: what only some systems have (owners, modes, O_NOFOLLOW …) is asked for here and nowhere else, so that the rest
-runs on all of them. A path that is no regular file is written to straight, since nothing can be renamed into its place:
-a device, a pipe, and a descriptor of this process such as /dev/stdout, wherever that leads. A disk is never written to.
-Whatever a path turns out to be, nothing waits for somebody to open its other end unless it is to be written straight.
+Rules: only this module uses what not every system has (owners, modes, O_NOFOLLOW …), so that the rest runs everywhere.
+A special file (a device, a pipe, a descriptor of this process such as /dev/stdout) is written to directly, since no
+file can be renamed into its place. A disk is never written to. Opening a path never waits for a pipe's other end,
+unless the pipe is what is written to.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from filelock import FileLock, Timeout
 
 from .errors import ShimError
 
-LINKS = 40  # links in a row that are followed, as by Linux
+MAX_LINKS = 40  # links in a row that are followed, as in Linux
 
 
 def _flags(*names: str) -> int:
-    """Those flags of `os.open` together that this system has."""
+    """The sum of those flags of `os.open` that this system has."""
     return sum(getattr(os, name, 0) for name in names)
 
 
-SAFELY = _flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")  # no link is followed, no pipe waited for
-STRAIGHT = os.O_WRONLY | _flags("O_NOCTTY", "O_CLOEXEC", "O_BINARY")
+SAFE_FLAGS = _flags("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")  # follows no link, waits for no pipe
+SPECIAL_FLAGS = os.O_WRONLY | _flags("O_NOCTTY", "O_CLOEXEC", "O_BINARY")
 
 
 @contextmanager
-def disk(path: Path, where: str = "") -> Iterator[None]:
-    """Turns what the system says of writing `path` into a ShimError, but for a reader that has gone (BrokenPipeError).
+def writing(path: Path, where: str = "") -> Iterator[None]:
+    """Turn errors of writing `path` into ShimError, except BrokenPipeError: the reader has gone.
 
-    `where` says more closely what could not be done.
+    `where` adds to the message what could not be done.
     """
     try:
         yield
@@ -47,43 +47,43 @@ def disk(path: Path, where: str = "") -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "free the space or name another place" if full else "name another place"
+        advice = "free some space or choose another place" if full else "choose another place"
         said = getattr(error, "strerror", None) or error
-        raise ShimError(f"{path} cannot be written ({said}{where}); {what}") from None
+        raise ShimError(f"{path} cannot be written ({said}{where}); {advice}") from None
 
 
 def private_file(path: Path) -> Path:
-    """`path`, created if need be with mode 0600 in a folder of mode 0700; an existing one must be the owner's alone."""
-    with disk(path):
-        _make_place(path)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | SAFELY, 0o600))
+    """Create `path` with mode 0600 in a folder of mode 0700, or check that nobody but its owner may use it."""
+    with writing(path):
+        _make_folder(path)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | SAFE_FLAGS, 0o600))
     refuse_shared(path)
     return path
 
 
-def _make_place(path: Path) -> None:
-    """Refuse what is there and no regular file, and make the folder with mode 0700 if there is none."""
+def _make_folder(path: Path) -> None:
+    """Make the folder of `path`, with mode 0700. Raises ShimError if `path` is there and is no regular file."""
     _refuse_irregular(path, follow=False)
     if not path.parent.exists():
         path.parent.mkdir(parents=True, mode=0o700)
 
 
 def refuse_shared(path: Path) -> None:
-    """Raise ShimError if `path` is no regular file, or anybody but its owner may read or write it.
+    """Raise ShimError if `path` is no regular file, or if others than its owner may read or write it.
 
-    Where files have no owners and modes in the sense of POSIX, only the former.
+    On systems without POSIX owners and modes, only the kind of file is checked.
     """
     _refuse_irregular(path)
     found = path.stat()
     if hasattr(os, "getuid") and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
-        raise ShimError(f"{path} may be read by others; make it yours alone: chmod 600 {path}")
+        raise ShimError(f"other users may read {path}; run: chmod 600 {path}")
 
 
 def _refuse_irregular(path: Path, *, follow: bool = True) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         mode = os.stat(path, follow_symlinks=follow).st_mode
         if not stat.S_ISREG(mode):
-            raise ShimError(f"{path} is {_kind(mode)}, no regular file; name another place")
+            raise ShimError(f"{path} is {_kind(mode)}, not a regular file; choose another place")
 
 
 def _kind(mode: int) -> str:
@@ -99,11 +99,11 @@ def _kind(mode: int) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold `path` against other processes, by a lock on a file beside it."""
+    """Lock `path` against other processes, with a lock file beside it."""
     beside = path.with_name(path.name + ".lock")
     lock = FileLock(beside, mode=0o600)
-    with disk(beside):
-        _make_place(beside)
+    with writing(beside):
+        _make_folder(beside)
         lock.acquire()
     try:
         yield
@@ -112,26 +112,26 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[bool]:
-    """Whether `path` was free to be taken hold of, as one process at a time can. The lock's file goes with it."""
+def try_lock(path: Path) -> Iterator[bool]:
+    """Try to lock `path` against other processes; gives whether it was free. The lock file is removed at the end."""
     lock = FileLock(f"{path}.lock", blocking=False, mode=0o600)
     try:
         lock.acquire()
     except Timeout:
-        if not os.path.lexists(lock.lock_file):  # where a file cannot be made at all, as in /proc, filelock says so too
+        if not os.path.lexists(lock.lock_file):  # filelock says Timeout too where no file can be made, as in /proc
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), lock.lock_file) from None
         yield False
         return
     try:
         yield True
     finally:
-        with suppress(OSError):  # some systems remove nothing that is open; there `release` does
+        with suppress(OSError):  # some systems do not remove open files; there `release` does
             os.unlink(lock.lock_file)
         lock.release()
 
 
-def pass_on(path: Path, descriptor: int, found: os.stat_result) -> None:
-    """Give the open file at `path` the mode of the one that it replaces, and its owner and group as far as one may."""
+def copy_owner_and_mode(path: Path, descriptor: int, found: os.stat_result) -> None:
+    """Give the open file at `path` the mode of the file it replaces, and its owner and group if that is allowed."""
     if hasattr(os, "fchown"):
         for owner, group in ((-1, found.st_gid), (found.st_uid, -1)):
             with suppress(PermissionError):
@@ -144,7 +144,7 @@ def pass_on(path: Path, descriptor: int, found: os.stat_result) -> None:
 
 
 def write_all(file: FileIO | BinaryIO, data: bytes) -> None:
-    """Write all of `data`; waits where the file's other end has set it not to."""
+    """Write all of `data`, and wait if the file is non-blocking and full."""
     view = memoryview(data)
     while view:
         written = file.write(view)
@@ -153,13 +153,13 @@ def write_all(file: FileIO | BinaryIO, data: bytes) -> None:
         view = view[written or 0 :]
 
 
-def opened_straight(path: Path) -> FileIO | None:
-    """`path`, open to be written straight; None if it is a regular file, or can be one. Raises ShimError.
+def open_special(path: Path) -> FileIO | None:
+    """Open a special file for writing; None if `path` is, or can become, a regular file. Raises ShimError.
 
-    Opening a pipe waits for its reader, as it does for every program.
+    Opening a pipe waits for its reader, as in every program.
     """
-    with disk(path):
-        own = _own_descriptor(path)
+    with writing(path):
+        own = _descriptor_behind(path)
         if own is not None:
             return FileIO(os.dup(own), "wb")
         try:
@@ -169,34 +169,34 @@ def opened_straight(path: Path) -> FileIO | None:
         if stat.S_ISREG(mode):
             return None
         if stat.S_ISDIR(mode):
-            raise ShimError(f"{path} is a folder; name a file in it")
+            raise ShimError(f"{path} is a folder; choose a file in it")
         if stat.S_ISBLK(mode):
-            raise ShimError(f"{path} is a disk, and writing to it would destroy what is on it; name a file")
-        return FileIO(os.open(path, STRAIGHT), "wb")
+            raise ShimError(f"{path} is a disk, and writing to it would destroy its contents; choose a file")
+        return FileIO(os.open(path, SPECIAL_FLAGS), "wb")
 
 
-def _own_descriptor(path: Path) -> int | None:
-    """The number of the descriptor of this process that `path` stands for; None if it stands for none.
+def _descriptor_behind(path: Path) -> int | None:
+    """The descriptor of this process that `path` leads to (as /dev/stdout does); None if it leads to none.
 
-    Opened by its path, a descriptor that is a regular file would be written from its beginning, over what is there.
+    A descriptor of a regular file, opened by its path, would be written from its start, over what is there.
     """
-    for _ in range(LINKS):
+    for _ in range(MAX_LINKS):
         here = Path(os.path.realpath(path.parent), path.name)
         if found := re.fullmatch(rf"(?:/dev|/proc/{os.getpid()}(?:/task/\d+)?)/fd/(\d{{1,9}})", str(here)):
             return int(found[1])
         if not here.is_symlink():
             return None
         path = here.parent / os.readlink(here)
-    raise ShimError(f"{path} is a link that leads in a circle; name another place")
+    raise ShimError(f"{path} is a circular link; choose another place")
 
 
-def target_of(path: Path) -> Path:
-    """Where a link leads, so that the link stays; refuses what no regular file can take the place of."""
-    with disk(path):
+def resolve_target(path: Path) -> Path:
+    """The path that a link leads to, so that the link stays. Raises ShimError if no regular file can be there."""
+    with writing(path):
         path = Path(os.path.realpath(path))
-        has_place = path.parent.is_dir()
-    if not has_place:
-        raise ShimError(f"the folder {path.parent} does not exist; make it, or name another")
-    with disk(path):
+        has_folder = path.parent.is_dir()
+    if not has_folder:
+        raise ShimError(f"the folder {path.parent} does not exist; create it, or choose another")
+    with writing(path):
         _refuse_irregular(path)
     return path

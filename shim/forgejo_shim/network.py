@@ -1,8 +1,8 @@
-"""Why a server was not reached: the one place that puts a failure of the network into words.
+"""Why a server cannot be reached: the only module that puts network errors into words.
 
-Rules: the reason is looked for in all that an error came from and carries, so an error that is raised anew must keep
-its causes. The words are our own: what libraries say can hold addresses with credentials. `from_flow` is for a request
-that the shim sends of itself: its error is raised as the caller's own, without the frames that hold that request.
+Rules: the reason is searched in the error, its causes and what it carries, so an error that is raised again must keep
+its causes. The words are our own, since a library's message can contain an address with credentials. `from_flow` is for
+requests that the shim sends itself: the error is raised as the caller's own, without the frames that hold that request.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import urllib3
 from .errors import ShimError, Unreachable
 
 NOT_TRUSTED = "its certificate is not trusted"
-NO_TLS = "it does not speak TLS there; an address with http:// may be meant"
-NO_HTTP = "its answer is no HTTP; an address with https:// may be meant"
-CA_FILE = "the file of trusted certificates (REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE) cannot be used"
-# What OpenSSL calls an answer that is no TLS (ssl.SSLError.reason), and a file without certificates.
+NO_TLS = "it does not speak TLS on this port; perhaps the address should begin with http://"
+NO_HTTP = "its answer is not HTTP; perhaps the address should begin with https://"
+CA_FILE = "the CA file (REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE) cannot be used"
+# What OpenSSL calls an answer that is not TLS (ssl.SSLError.reason), and a file without certificates.
 _PLAIN = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"}
 _NO_CERTIFICATES = {"NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB"}
 
-# The first that fits any link of the chain is the reason.
+# The first row that fits any error of the chain is the reason.
 _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (requests.exceptions.InvalidProxyURL, "the proxy's address is not valid"),
     (urllib3.exceptions.ProxySchemeUnknown, "the proxy's address is not valid"),
-    (requests.exceptions.InvalidSchema, "the proxy is of a kind that needs a further package: pip install PySocks"),
+    (requests.exceptions.InvalidSchema, "this kind of proxy needs a further package: pip install PySocks"),
     (requests.exceptions.ProxyError, "the proxy does not answer"),
-    (socket.gaierror, "its name is not known"),
+    (socket.gaierror, "its name cannot be resolved"),
     (ConnectionRefusedError, "the connection is refused"),
     (requests.exceptions.InvalidURL, "the address is not valid"),
     (UnicodeError, "the address is not valid"),
@@ -44,16 +44,16 @@ _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (http.client.RemoteDisconnected, "it closes the connection without an answer"),
     ((http.client.BadStatusLine, http.client.LineTooLong), NO_HTTP),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "it resets the connection"),
-    ((requests.exceptions.SSLError, ssl.SSLError), "it does not speak TLS as it should"),
+    ((requests.exceptions.SSLError, ssl.SSLError), "the TLS handshake failed"),
     (urllib3.exceptions.ProtocolError, "the answer breaks off"),
 )
 
 
 @contextmanager
 def reaching(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
-    """Turns what the network raises into Unreachable, and lets nothing through that libraries say of it.
+    """Turn network errors into Unreachable, without any text of a library.
 
-    An error of the shim's own that was raised while an answer was made is raised as it is.
+    A ShimError among their causes is raised itself.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def reaching(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Why there is no answer, in a few words without anything that a library says."""
+    """Why there is no answer, in a few words of our own."""
     chain = list(causes(error))
     if any(_is_ca_file(link) for link in chain):
         return CA_FILE
@@ -79,7 +79,7 @@ def reason(error: BaseException) -> str:
     if any(isinstance(link, ssl.SSLError) and getattr(link, "reason", None) in _PLAIN for link in chain):
         return NO_TLS
     if any(isinstance(link, OSError) and str(link).startswith("Tunnel connection failed") for link in chain):
-        return "the proxy refuses to connect to it"  # http.client, of an answer to CONNECT that is not 200
+        return "the proxy refuses to connect to it"  # http.client, when CONNECT is not answered with 200
     for kind, words in _REASONS:
         if any(isinstance(link, kind) for link in chain):
             return words
@@ -87,7 +87,7 @@ def reason(error: BaseException) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from and what it carries, in the forms of requests, urllib3 and aiohttp."""
+    """The error, its causes and the errors it carries, in the ways of requests, urllib3 and aiohttp."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -100,8 +100,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def from_flow(error: requests.RequestException, request: requests.PreparedRequest) -> requests.RequestException:
-    """The error as that of the caller's own `request`: its type and causes stay, the frames and the request that it
-    came from go, since these hold the web session's password or cookie."""
+    """The error as that of the caller's `request`: type and causes stay; frames and the request sent are dropped, since
+    they hold the web session's password or cookie."""
     for link in causes(error):
         link.__traceback__ = None
         if isinstance(link, requests.RequestException):
@@ -110,7 +110,7 @@ def from_flow(error: requests.RequestException, request: requests.PreparedReques
 
 
 def broken_body(broken: Exception, request: requests.PreparedRequest | None) -> requests.RequestException:
-    """The error that `requests` has for a body that broke off as `broken` says (as `Response.iter_content` raises)."""
+    """The error that `requests` raises for a body that broke off so (see `Response.iter_content`)."""
     kind: type[requests.RequestException] = requests.exceptions.ConnectionError
     if isinstance(broken.__cause__, urllib3.exceptions.SSLError):
         kind = requests.exceptions.SSLError
@@ -122,13 +122,13 @@ def broken_body(broken: Exception, request: requests.PreparedRequest | None) -> 
 
 
 def _is_of_network(error: BaseException) -> bool:
-    """Whether it is about the network, and no OSError of a file's."""
+    """Whether it is a network error, and not an OSError about a file."""
     libraries = (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, ConnectionError, TimeoutError)
     return isinstance(error, (*libraries, ssl.SSLError, socket.gaierror)) or _is_ca_file(error)
 
 
 def _is_ca_file(error: BaseException) -> bool:
-    """Whether there is no file, or no certificate in it, where trusted certificates were said to be."""
+    """Whether the CA file does not exist or contains no certificate."""
     if isinstance(error, ssl.SSLError):
         return getattr(error, "reason", None) in _NO_CERTIFICATES
     return isinstance(error, OSError) and "TLS CA certificate bundle" in str(error)  # requests.adapters.cert_verify

@@ -21,7 +21,8 @@ import pytest
 from command import Place
 from forgejo_shim import __version__
 from forgejo_shim.cli import main
-from forgejo_shim.cli.terminal import harmless, harmless_text
+from forgejo_shim.cli.help import Verb
+from forgejo_shim.cli.terminal import safe_chunks, safe_text
 from small import LOG, Small, row
 
 # Runs, jobs, logs
@@ -293,14 +294,14 @@ SHOWN = (
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_what_acts_on_a_terminal_is_shown_instead(size: int) -> None:
     chunks = [EVIL[at : at + size] for at in range(0, len(EVIL), size)]
-    assert "".join(harmless(chunks)) == SHOWN
+    assert "".join(safe_chunks(chunks)) == SHOWN
 
 
 @pytest.mark.clause("C10")
 def test_no_control_character_but_colour_gets_through() -> None:
     for code in (*range(0x250), *range(0x2000, 0x2100), 0xFEFF, 0xE0041):
         for text in (chr(code), f"\x1b{chr(code)}", f"\x1b[{chr(code)}", f"\x1b[31{chr(code)}"):
-            shown = harmless_text(text)
+            shown = safe_text(text)
             assert shown in (text, "\x1b[31m", "\x1b[m") or "\x1b" not in shown
             assert not re.search(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown)
 
@@ -450,8 +451,30 @@ def test_version_and_help(web: Place) -> None:
         own = {"serve": ["--upstream", "--config", "--state"], "spec": ["check", "diff", "extract"]}
         for name in own.get("".join(words), shared):
             assert name in text
-    for command in main.commands.values():
+    summaries = web.run("--help", COLUMNS="80").stdout.partition("Commands:")[2]
+    for name, command in main.commands.items():
         assert command.help and all(option.help for option in command.params if isinstance(option, click.Option))
+        assert f"\n  {name:<6}  {command.help.splitlines()[0]}\n" in summaries, "it does not fit the line"
+
+
+@pytest.mark.clause("C11")
+def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(42):
+        run = place.small.add({"build": LOG})
+    assert run.number == 42
+    for verb in (main, *main.commands.values()):
+        if not isinstance(verb, Verb):
+            continue
+        assert len(verb.examples) >= 2 and all(line in verb.get_help(click.Context(verb)) for line in verb.examples)
+        for line in verb.examples:
+            words = [str(run.jobs[0].id) if word == "7" else word for word in line.split()[1:]]
+            words = [re.sub("OWNER/REPO", "o/r", re.sub("^https://forge.example", place.small.url, w)) for w in words]
+            if words[0] == "serve":
+                main.commands["serve"].make_context("serve", words[1:])
+            else:
+                assert place.run(*words).exit_code == 0, line
+    assert [path.read_bytes() for path in (tmp_path / "logs").iterdir()] == [LOG]
 
 
 def test_without_a_verb_the_help_is_shown_as_help(web: Place) -> None:

@@ -94,7 +94,7 @@ def test_a_config_that_is_no_file_is_not_waited_for(web: Place) -> None:
     web.home.mkdir(exist_ok=True)
     os.mkfifo(web.home / "pipe", 0o600)
     code, sentence = web.failure("--config", web.home / "pipe", "runs", "o/r")
-    assert code == 1 and "no regular file" in sentence
+    assert code == 1 and "not a regular file" in sentence
 
 
 @pytest.mark.clause("S35")

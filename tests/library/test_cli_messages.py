@@ -12,9 +12,9 @@ from double.messages import json_answer
 from forgejo_shim import Client, client_runs
 from forgejo_shim import client as client_module
 from forgejo_shim.api import run_facts
-from forgejo_shim.cli.advice import advised
 from forgejo_shim.cli.config import Credentials
-from forgejo_shim.cli.terminal import harmless_text
+from forgejo_shim.cli.hints import with_hint
+from forgejo_shim.cli.terminal import safe_text
 from forgejo_shim.errors import NoLog, NotExecuted, WebAccount
 from small import LOG, row
 from test_cli_credentials import NOTHING, config
@@ -137,9 +137,9 @@ def test_credentials_are_named_by_where_they_are_from(web: Place) -> None:
 @pytest.mark.clause("C17")
 def test_what_a_shim_in_front_says_of_its_account_is_left_as_it_is() -> None:
     error = WebAccount("the web UI does not show o/r; give the shim a web account", cause="web-credentials-needed")
-    assert "FORGEJO_SHIM_WEB_USER" in advised(error, Credentials())
+    assert "FORGEJO_SHIM_WEB_USER" in with_hint(error, Credentials())
     error.is_relayed = True
-    assert advised(error, Credentials()) == error.message
+    assert with_hint(error, Credentials()) == error.message
 
 
 def test_the_librarys_own_messages_name_no_variable(web: Place) -> None:
@@ -159,11 +159,11 @@ NO_COLOURS = ["8", "08", "0;8", "38;5;1;8", "1;8;1", "8:1", "4:8", "58;5;8", "38
 @pytest.mark.clause("C10")
 @pytest.mark.parametrize("fields", COLOURS)
 def test_a_colour_is_obeyed_in_every_spelling(fields: str) -> None:
-    assert harmless_text(f"a\x1b[{fields}mb") == f"a\x1b[{fields}mb"
+    assert safe_text(f"a\x1b[{fields}mb") == f"a\x1b[{fields}mb"
 
 
 @pytest.mark.clause("C10")
 @pytest.mark.parametrize("fields", NO_COLOURS)
 def test_what_hides_or_is_no_colour_is_shown(fields: str) -> None:
-    assert harmless_text(f"a\x1b[{fields}mb") == f"a␛[{fields}mb"
-    assert harmless_text("\x1b]8;;http://f\x1b\\x\x1b]8;;\x1b\\").count("\x1b") == 0
+    assert safe_text(f"a\x1b[{fields}mb") == f"a␛[{fields}mb"
+    assert safe_text("\x1b]8;;http://f\x1b\\x\x1b]8;;\x1b\\").count("\x1b") == 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from double.messages import html
-from forgejo_shim.download import Part
+from forgejo_shim.download import PartFile
 from forgejo_shim.errors import NotExecuted, NotForgejo, NotThere, PageChanged, ShimError, Unreachable
-from forgejo_shim.files import held
+from forgejo_shim.files import try_lock
 from small import LOG, Small, row
 
 
@@ -43,7 +43,7 @@ def test_nothing_new_stands_where_a_log_could_not_be_saved(either: Small, tmp_pa
         with pytest.raises(NotThere):
             client.save_log("o/r", 999, path)
         either.break_off(200_000)
-        with pytest.raises(Unreachable, match="run it again to go on"):
+        with pytest.raises(Unreachable, match="run it again to continue"):
             client.save_log("o/r", job.id, path)
         assert path.read_text() == "before"
         either.double.faults.clear()
@@ -108,7 +108,7 @@ def test_what_earlier_downloads_left_is_removed_with_a_saved_log(tmp_path: Path)
     foreign = [".build.log.x.part", f".build.log.more.{'0' * 16}.part"]
     for name in names + foreign:
         (tmp_path / name).write_text("left")
-    with Small("16") as small, small.client() as client, held(tmp_path / names[1]):
+    with Small("16") as small, small.client() as client, try_lock(tmp_path / names[1]):
         client.save_log("o/r", small.add().jobs[0].id, tmp_path / "build.log")
         assert {path.name for path in tmp_path.iterdir()} == {
             "build.log", f"{names[1]}.lock", *names[1:], *foreign
@@ -232,7 +232,7 @@ def test_what_nothing_tells_apart_is_never_gone_on_with(tmp_path: Path) -> None:
         job = small.add().jobs[0]
         path = tmp_path / "build.log"
         subject = f"{small.url} o/r job {job.id} attempt None"
-        with Part(path, subject, None) as part:
+        with PartFile(path, subject, None) as part:
             leftover = part.path
 
         def answer(_: Any) -> Any:

@@ -143,7 +143,7 @@ def test_the_proxy_is_that_of_requests(
 )
 def test_what_is_no_address_of_a_proxy(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("ALL_PROXY", value)
-    with pytest.raises(ShimError, match="^ALL_PROXY names no address") as error:
+    with pytest.raises(ShimError, match="^ALL_PROXY is not a proxy address") as error:
         way_to(HTTPS)
     assert "S3cret" not in str(error.value) and "S3cret" not in repr(Way(proxy=value))
 

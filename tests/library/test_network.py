@@ -25,7 +25,7 @@ from forgejo_shim.network import broken_body, causes, from_flow, reaching, reaso
 from small import LOG, Small
 
 PEM = Path(__file__).parents[1] / "data/self_signed.pem"
-NAME_UNKNOWN = "its name is not known"
+NAME_UNKNOWN = "its name cannot be resolved"
 # Failure: the sentence, and what `requests` raises for it.
 FAILURES: dict[str, tuple[str, type[Exception]]] = {
     "untrusted certificate": ("its certificate is not trusted", requests.exceptions.SSLError),
@@ -34,17 +34,17 @@ FAILURES: dict[str, tuple[str, type[Exception]]] = {
     "silence": ("it does not answer in time", requests.exceptions.ReadTimeout),
     "reset": ("it resets the connection", requests.exceptions.ConnectionError),
     "hang-up": ("it closes the connection without an answer", requests.exceptions.ConnectionError),
-    "TLS on a plain port": ("it does not speak TLS there", requests.exceptions.SSLError),
-    "plain on a TLS port": ("its answer is no HTTP", requests.exceptions.ConnectionError),
+    "TLS on a plain port": ("it does not speak TLS on this port", requests.exceptions.SSLError),
+    "plain on a TLS port": ("its answer is not HTTP", requests.exceptions.ConnectionError),
     "proxy refused": ("the proxy does not answer", requests.exceptions.ProxyError),
     "proxy refuses": ("the proxy refuses to connect to it", requests.exceptions.ProxyError),
     "proxy malformed": ("the proxy's address is not valid", requests.exceptions.InvalidProxyURL),
-    "no CA file": ("the file of trusted certificates", OSError),
+    "no CA file": ("the CA file", OSError),
 }
 # What is wrong with a setting of the environment is said of the variable, before anything is asked.
 SETTINGS = {
-    "proxy malformed": "HTTP_PROXY names no address of a proxy",
-    "no CA file": "the file of trusted certificates that REQUESTS_CA_BUNDLE names cannot be read",
+    "proxy malformed": "HTTP_PROXY is not a proxy address",
+    "no CA file": "the CA file that REQUESTS_CA_BUNDLE names cannot be read",
 }
 LONELY: dict[str, str | None] = {"HTTP_PROXY": None, "HTTPS_PROXY": None, "NO_PROXY": "", "REQUESTS_CA_BUNDLE": None}
 

@@ -17,7 +17,7 @@ import click
 import pytest
 import requests
 from command import Place
-from forgejo_shim.cli.serve import AddressType, NetworkType, with_files
+from forgejo_shim.cli.serve import AddressType, NetworkType, with_secret_files
 from forgejo_shim.errors import ShimError
 from hand import wait
 from servers import free_port
@@ -223,14 +223,14 @@ def test_bad_options(web: Place, words: tuple[str, ...], code: int) -> None:
 def test_credentials_in_files(tmp_path: Path) -> None:
     name = "FORGEJO_SHIM_WEB_PASSWORD"
     (tmp_path / "secret").write_bytes(b" p w \r\n")
-    assert with_files({f"{name}_FILE": str(tmp_path / "secret")})[name] == " p w "
-    assert name not in with_files({f"{name}_FILE": ""})
+    assert with_secret_files({f"{name}_FILE": str(tmp_path / "secret")})[name] == " p w "
+    assert name not in with_secret_files({f"{name}_FILE": ""})
     (tmp_path / "bytes").write_bytes(b"\xff")
-    for path, reason in ((tmp_path / "bytes", "no UTF-8"), (tmp_path / "none", "No such file")):
+    for path, reason in ((tmp_path / "bytes", "not UTF-8"), (tmp_path / "none", "No such file")):
         with pytest.raises(ShimError, match=reason):
-            with_files({f"{name}_FILE": str(path)})
+            with_secret_files({f"{name}_FILE": str(path)})
     with pytest.raises(click.UsageError, match="not both"):
-        with_files({name: "p", f"{name}_FILE": str(tmp_path / "secret")})
+        with_secret_files({name: "p", f"{name}_FILE": str(tmp_path / "secret")})
 
 
 @pytest.mark.parametrize("missing", ["aiohttp", "prometheus_client"])
@@ -238,9 +238,7 @@ def test_without_the_extra(web: Place, missing: str) -> None:
     program = f"import sys; sys.modules[{missing!r}] = None; from forgejo_shim.cli import main; main(['serve'])"
     done = subprocess.run([sys.executable, "-c", program], env=web.environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert (
-        done.stderr == "forgejo-shim: the proxy needs packages that are not there: pip install 'forgejo-shim[proxy]'\n"
-    )
+    assert done.stderr == "forgejo-shim: the proxy needs further packages: pip install 'forgejo-shim[proxy]'\n"
 
 
 def test_the_other_verbs_need_no_extra() -> None:

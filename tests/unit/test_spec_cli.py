@@ -141,7 +141,7 @@ def test_check_without_a_source_is_of_the_server_named(desk: Desk, site: Site) -
     (desk.folder / "config.toml").write_text(f'server = "{site.url}"\n')
     (desk.folder / "config.toml").chmod(0o600)
     assert desk.run("--config", "config.toml", "spec", "check").exit_code == 0
-    desk.refused(2, "check", says="no server is named")
+    desk.refused(2, "check", says="no server given")
     assert len(site.seen) == 3
 
 

@@ -216,7 +216,7 @@ def test_an_answer_that_breaks_off_is_not_a_short_document(site: Site) -> None:
 
     site.pages |= {"/torn.json": torn, "/noise.json": noise}
     refused(f"{site.url}/torn.json", "the answer breaks off")
-    refused(f"{site.url}/noise.json", "its answer is no HTTP")
+    refused(f"{site.url}/noise.json", "its answer is not HTTP")
 
 
 def endless(sent: list[int], head: bytes) -> Any:

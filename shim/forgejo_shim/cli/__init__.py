@@ -1,7 +1,7 @@
-"""The command `forgejo-shim`: one file a verb, over `Client` alone, so that no verb knows which backend answers.
+"""The command `forgejo-shim`: one file per verb. Verbs use `Client`, so none knows which backend answers.
 
-Rules: results go to stdout, everything else to stderr; an error is one sentence, or JSON with `--json`, and an exit
-code of spec/README.md; a reader that goes away ends the command quietly. Bad input is never a traceback.
+Rules: results go to stdout, everything else to stderr. An error is one sentence (JSON with `--json`) and an exit code
+of spec/README.md. A reader that goes away ends the command quietly. Bad input is never a traceback.
 
     exit code  0 done · 1 error · 2 usage · 3 nothing matched · 4 credentials · 5 not found · 6 not executed yet
                7 expired · 8 server not understood or unreachable
@@ -22,8 +22,9 @@ import click
 
 from .. import __version__
 from ..errors import ShimError
-from .advice import advised
 from .detect import detect
+from .help import Verb
+from .hints import with_hint
 from .jobs import jobs
 from .logs import logs
 from .output import show_error
@@ -35,8 +36,8 @@ from .spec import spec
 USAGE, INTERRUPTED = 2, 130
 
 
-class Root(click.Group):
-    """The group of verbs; turns what goes wrong into a sentence and an exit code."""
+class Root(click.Group, Verb):
+    """The group of verbs. It turns every error into one sentence and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run the command and exit."""
@@ -46,12 +47,12 @@ class Root(click.Group):
             show_error("stdout is closed; open it, or redirect it to /dev/null", "error", 1, "--json" in words)
             sys.exit(1)
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # what the encoding lacks is shown, and never an error
+            if isinstance(stream, TextIOWrapper):  # a character that the encoding lacks is escaped, never an error
                 stream.reconfigure(errors="backslashreplace")
-        sys.exit(_guarded(lambda: super(Root, self).main(words, **extra), words))
+        sys.exit(_exit_code_of(lambda: super(Root, self).main(words, **extra), words))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; a reader of stdout that has gone, as `head` does, has what it wanted."""
+        """Run the verb. A reader of stdout that has gone, such as `head`, is no error."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -59,18 +60,18 @@ class Root(click.Group):
             _drop_stdout()
             return 0
         except ShimError as error:
-            error.message = advised(error, ctx.ensure_object(Settings).used)
+            error.message = with_hint(error, ctx.ensure_object(Settings).used)
             raise
         return result
 
 
 def _drop_stdout() -> None:
-    """Let go of what stdout still holds, so that the interpreter does not fail on it at its end."""
+    """Discard what stdout has buffered, so that the interpreter does not fail on it when it exits."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _guarded(command: Callable[[], Any], words: Sequence[str]) -> int:
+def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
     as_json = "--json" in words
     try:
         code = command()
@@ -88,7 +89,7 @@ def _guarded(command: Callable[[], Any], words: Sequence[str]) -> int:
     except click.ClickException as error:
         help_of = getattr(error, "ctx", None)
         hint = f"; see {help_of.command_path} --help" if help_of else ""
-        show_error(_discreet(error.format_message(), words).rstrip(".") + hint, "usage", USAGE, as_json)
+        show_error(_hide_credentials(error.format_message(), words).rstrip(".") + hint, "usage", USAGE, as_json)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -98,8 +99,8 @@ def _guarded(command: Callable[[], Any], words: Sequence[str]) -> int:
         return 1
 
 
-def _discreet(message: str, words: Sequence[str]) -> str:
-    """The message without what has an `@` in it: an address that was pasted can hold a password."""
+def _hide_credentials(message: str, words: Sequence[str]) -> str:
+    """The message without words that contain `@`: a pasted address can contain a password."""
     for word in words:
         if "@" in word:
             for shown in (word, word.partition("=")[2]):
@@ -107,14 +108,27 @@ def _discreet(message: str, words: Sequence[str]) -> str:
     return re.sub(r"[^\s'\"]*@[^\s'\"]*", "…", message)
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples=["forgejo-shim detect OWNER/REPO", "forgejo-shim logs OWNER/REPO --run latest --job build"],
+)
 @click.version_option(__version__, prog_name="forgejo-shim", message="%(prog)s %(version)s")
 @common
 def main() -> None:
-    """Read the runs, jobs and logs of Forgejo Actions, from any Forgejo.
+    """Read runs, jobs and logs of Forgejo Actions, from Forgejo 11 on.
 
-    Credentials come from the environment (FORGEJO_TOKEN; FORGEJO_SHIM_WEB_USER, FORGEJO_SHIM_WEB_PASSWORD,
-    FORGEJO_SHIM_WEB_TOTP_SECRET; FORGEJO_SHIM_WEB_COOKIE) or from the config file, never from the command line.
+    Credentials come from these variables or from the config file (~/.config/forgejo-shim/config.toml), never from the
+    command line:
+
+    \b
+    FORGEJO_TOKEN                 your token, with the scope read:repository
+    FORGEJO_SHIM_WEB_USER         an account that may read the repository on the
+    FORGEJO_SHIM_WEB_PASSWORD     web, for servers without the log API; your own
+                                  will do
+    FORGEJO_SHIM_WEB_TOTP_SECRET  its TOTP secret, if it has two-factor sign-in
+    FORGEJO_SHIM_WEB_COOKIE       instead of the account: the Cookie header of a
+                                  signed-in browser
     """
 
 

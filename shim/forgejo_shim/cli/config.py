@@ -1,4 +1,4 @@
-"""Where the command's credentials come from: the environment, else a TOML file that only its owner may read.
+"""Where the command's credentials come from: the environment, or a TOML file that only its owner may read.
 
     server = "https://forge.example"
     ca_file = "/etc/ssl/forge-ca.pem"
@@ -9,8 +9,8 @@
     web_password = "…"
     web_totp_secret = "…"
 
-Rules: never the command line; a file that anybody else may read is refused; credentials of the file belong to the
-server that they stand under; messages name keys and variables, never values.
+Rules: no credential comes from the command line. A file that others may read is refused. Credentials in the file are
+for the server of their section. Messages name keys and variables, never values.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ WEB = {  # key of the file: variable of the environment
 
 @dataclass(frozen=True)
 class Credentials:
-    """The caller's token and the web account, each None if there is none, and where each is from."""
+    """The caller's token and the web account (None: not given), and where each came from."""
 
     token: str | None = field(default=None, repr=False)
     web: WebCredentials | None = None
     token_source: str = ""
     web_source: str = ""
 
-    def else_from(self, other: Credentials) -> Credentials:
-        """These credentials, or the other's where there is none."""
+    def or_from(self, other: Credentials) -> Credentials:
+        """These credentials, with the other's in place of those not given."""
         token, web = (self if self.token else other), (self if self.web else other)
         return Credentials(token.token, web.web, token.token_source, web.web_source)
 
@@ -76,20 +76,22 @@ def read_config(path: Path | None, default: Path) -> Config:
     path = path or default
     try:
         if not path.is_file():
-            what = "no regular file" if path.exists() else "not there"
-            raise ShimError(f"the config file {path} is {what}; name another")
+            what = "is not a regular file" if path.exists() else "does not exist"
+            raise ShimError(f"the config file {path} {what}; give another with --config")
         refuse_shared(path)
         text = path.read_text("utf-8")
         found = tomllib.loads(text)
     except OSError as error:
-        raise ShimError(f"the config file {path} cannot be read ({error.strerror}); name another") from None
+        raise ShimError(
+            f"the config file {path} cannot be read ({error.strerror}); give another with --config"
+        ) from None
     except UnicodeDecodeError:
-        raise ShimError(f"the config file {path} is no UTF-8 text") from None
+        raise ShimError(f"the config file {path} is not UTF-8 text") from None
     except RecursionError:
         raise ShimError(f"the config file {path} is nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         at = re.search(r"\(at [^)]*\)", str(error))
-        raise ShimError(f"the config file {path} is no TOML {at[0] if at else ''}".rstrip()) from None
+        raise ShimError(f"the config file {path} is not valid TOML {at[0] if at else ''}".rstrip()) from None
     return _config(found, path)
 
 
@@ -105,7 +107,7 @@ def _config(found: dict[str, Any], path: Path) -> Config:
             base_url_of(name)
         except ShimError:
             shown = "a server's name" if "@" in name else ascii(name)
-            raise ShimError(f"{path}: {shown} is no address of a server; give http(s)://host[:port][/path]") from None
+            raise ShimError(f"{path}: {shown} is not a server address; write http(s)://host[:port][/path]") from None
     credentials = {name: _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
     return Config(found.get("server") or None, found.get("ca_file") or None, credentials)
 
@@ -119,11 +121,11 @@ def _of_entry(entry: Mapping[str, str], source: str) -> Credentials:
 def _only_texts(table: dict[str, Any], known: set[str], path: Path) -> None:
     for key, value in table.items():
         if key not in known or not isinstance(value, str):
-            raise ShimError(f"{path}: {key!a} is not known or no text; known are {', '.join(sorted(known))}")
+            raise ShimError(f"{path}: {key!a} is an unknown key or no string; known keys: {', '.join(sorted(known))}")
 
 
 def _web(values: Mapping[str, str], names: Mapping[str, str]) -> WebCredentials | None:
-    """The web account in `values`; `names` says what messages call its keys."""
+    """The web account in `values`; messages call its keys by `names`."""
     user, password, secret, cookie = (values[key] for key in WEB)
     called = {key: names.get(key, key) for key in WEB}
     if cookie and (user or password or secret):
@@ -133,5 +135,5 @@ def _web(values: Mapping[str, str], names: Mapping[str, str]) -> WebCredentials 
     if bool(user) != bool(password) or (secret and not user):
         given, missing = ("web_user", "web_password") if user else ("web_password", "web_user")
         given = given if user or password else "web_totp_secret"
-        raise click.UsageError(f"a web account needs {called[missing]} beside {called[given]}; set it, too")
+        raise click.UsageError(f"{called[given]} is set without {called[missing]}; set both")
     return WebLogin(user, password, secret or None) if user else None

@@ -1,7 +1,7 @@
-"""`forgejo-shim detect`: what a server offers, what the credentials are good for, and what would be done.
+"""`forgejo-shim detect`: what a server offers, and whether the credentials work.
 
-Rules: a report, whatever works or not; the exit code is that of the first thing that was needed and does not work.
-Nothing is asked that reading a log would not ask as well, but for the server's version and the token's account.
+Rules: it always reports; the exit code is that of the first needed thing that does not work. It sends only requests
+that reading a log would send too, and two more: for the server's version and for the token's account.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from ..client import Client
 from ..errors import NotForgejo, NotPossible, ShimError, Unreachable
 from ..models import Repo
 from ..operations import API, JOB_LOG, LIST_RUNS, RUN_JOBS, RUN_LOGS, tasks_path
-from .advice import advised
+from .help import Verb
+from .hints import with_hint
 from .output import show_json, show_table
 from .settings import Settings, common
 from .target import Target, TargetType
@@ -26,7 +27,7 @@ OPERATIONS = {JOB_LOG: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run
 
 @dataclass(frozen=True)
 class Offer:
-    """What is known of an operation of the contract, and the backend that follows: native, web or none."""
+    """An operation of the contract, the server's capability, and the backend that follows: native, web or none."""
 
     operation: str
     capability: str
@@ -35,8 +36,8 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A credential, what it was tried for, and how that went; `cause` and `exit_code` of the error, if any."""
+class Check:
+    """A credential, what it was used for, and the result; `cause` and `exit_code` are the error's, if there was one."""
 
     credential: str
     purpose: str
@@ -46,40 +47,40 @@ class Trial:
     exit_code: int = 0
 
 
-@click.command()
+@click.command(cls=Verb, examples=["forgejo-shim detect", "forgejo-shim detect OWNER/REPO --json"])
 @click.argument("target", metavar="[OWNER/REPO]", type=TargetType(), required=False)
 @common
 @click.pass_obj
 def detect(settings: Settings, target: Target | None) -> int:
-    """Say what the server offers and what the credentials are good for.
+    """Show what the server offers, and whether the credentials work.
 
-    With OWNER/REPO also whether they can read that repository's Actions.
+    With OWNER/REPO, also show whether they can read the Actions of that repository.
     """
     repo = target.repo if target else None
     with settings.client(target.server if target else None) as client:
-        version = _try("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
+        version = _check("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
         known = client.capabilities()
         offers = list(_offers(known))
         web_is_needed = any(offer.backend != "native" for offer in offers)
-        trials = [version, *_trials(client, repo, web_is_needed)]
+        checks = [version, *_checks(client, repo, web_is_needed)]
         spare = {"" if web_is_needed else client.adapter.server.session.account}
         report = {
             "server": client.base_url,
             "version": version.says if version.works else known.version or None,
             "operations": [asdict(offer) for offer in offers],
-            "credentials": [asdict(trial) for trial in trials],
+            "credentials": [asdict(check) for check in checks],
             "requests": client.adapter.sent,
         }
     if settings.json:
         show_json(report)
     else:
-        click.echo(f"{report['server']}: version {report['version'] or 'not told'}, {report['requests']} requests\n")
+        click.echo(f"{report['server']}: version {report['version'] or 'unknown'}, {report['requests']} requests\n")
         show_table(("operation", "capability", "backend", "why"), [tuple(asdict(offer).values()) for offer in offers])
         click.echo()
-        rows = [(t.credential, t.purpose, "works" if t.works else "does not", t.says) for t in trials]
+        rows = [(t.credential, t.purpose, "works" if t.works else "does not", t.says) for t in checks]
         show_table(("credential", "for", "works", "says"), rows)
-    needed = (trial for trial in trials if trial.purpose != "account" and trial.credential not in spare)
-    return next((trial.exit_code for trial in needed if not trial.works), 0)
+    needed = (check for check in checks if check.purpose != "account" and check.credential not in spare)
+    return next((check.exit_code for check in needed if not check.works), 0)
 
 
 def _offers(known: Capabilities) -> Iterator[Offer]:
@@ -89,38 +90,38 @@ def _offers(known: Capabilities) -> Iterator[Offer]:
         backend, why = {
             Capability.PRESENT: ("native", "the server has it"),
             Capability.ABSENT: ("web", "the server lacks it"),
-            Capability.UNKNOWN: ("native, else web", "the server does not tell what it has, so it is asked first"),
+            Capability.UNKNOWN: ("native, else web", "the server does not list its operations, so it is asked first"),
         }[capability]
         if capability is Capability.ABSENT and no_ids and row.by_run_id:
-            backend, why = "none", "the server lacks it, and its API knows no run ids; this command asks by run number"
+            backend, why = "none", "the server lacks it and has no run ids; this command uses run numbers"
         yield Offer(name, capability.value, backend, why)
 
 
-def _trials(client: Client, repo: Repo | None, web_is_needed: bool) -> Iterator[Trial]:
+def _checks(client: Client, repo: Repo | None, web_is_needed: bool) -> Iterator[Check]:
     session, account = client.session, client.adapter.server.session
     token = bool(session.auth.token)  # type: ignore[union-attr]
     if token:
-        yield _try("token", "account", lambda: _account(client))
+        yield _check("token", "account", lambda: _account(client))
     if repo:
         caller = "token" if token else "anonymous"
-        yield _try(caller, f"the Actions of {repo}", lambda: _can_ask(client, repo))
+        yield _check(caller, f"the Actions of {repo}", lambda: _can_ask(client, repo))
     if account.credentials:
-        signed_in = _try(account.account, "sign-in", lambda: _can_see(client, None))
+        signed_in = _check(account.account, "sign-in", lambda: _can_see(client, None))
         yield signed_in
         if not signed_in.works:
             return
     if repo and (account.credentials or web_is_needed):
-        yield _try(account.account, f"the Actions of {repo}", lambda: _can_see(client, repo))
+        yield _check(account.account, f"the Actions of {repo}", lambda: _can_see(client, repo))
 
 
-def _try(credential: str, purpose: str, ask: Callable[[], str]) -> Trial:
+def _check(credential: str, purpose: str, ask: Callable[[], str]) -> Check:
     try:
-        return Trial(credential, purpose, True, ask())
+        return Check(credential, purpose, True, ask())
     except (NotForgejo, Unreachable):
         raise
     except ShimError as error:
-        says = advised(error, click.get_current_context().ensure_object(Settings).used)
-        return Trial(credential, purpose, False, says, error.cause, error.exit_code)
+        says = with_hint(error, click.get_current_context().ensure_object(Settings).used)
+        return Check(credential, purpose, False, says, error.cause, error.exit_code)
 
 
 def _version(client: Client) -> str:

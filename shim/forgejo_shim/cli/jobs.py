@@ -6,23 +6,25 @@ from dataclasses import asdict
 
 import click
 
+from .help import Verb
 from .output import show_json, show_table
 from .settings import Settings, common
 from .target import Target, TargetType, run_ref
 
 
-@click.command()
+@click.command(cls=Verb, examples=["forgejo-shim jobs OWNER/REPO", "forgejo-shim jobs OWNER/REPO 42"])
 @click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
 @click.argument("run", metavar="[RUN]", required=False)
 @common
 @click.pass_obj
 def jobs(settings: Settings, target: Target, run: str | None) -> None:
-    """List the jobs of RUN: its number, or latest (the default), or the run in URL.
+    """List the jobs of a run.
 
-    Prints job id, job index, status, attempt and name.
+    RUN is a run number or "latest" (the default); a run's URL names it too. Columns: job id, job index, status, attempt
+    and name.
     """
     if run is not None and target.run is not None:
-        raise click.UsageError("the URL names a run already")
+        raise click.UsageError("the URL already names a run; leave out RUN")
     wanted = run_ref(run) if run is not None else target.run
     with settings.client(target.server) as client:
         found = client.jobs(target.repo, "latest" if wanted is None else wanted)

@@ -1,7 +1,7 @@
 """`forgejo-shim logs`: a job's log on stdout or in a file, or the logs of a whole run in a folder.
 
-Rules: a job is asked for by its id; a name or an index is turned into one by the run's own list. A name that several
-jobs bear decides nothing: their ids are listed instead.
+Rules: a job is asked for by its id. A name or an index is looked up in the run's list of jobs; where several jobs fit,
+their ids are listed instead.
 """
 
 from __future__ import annotations
@@ -18,29 +18,31 @@ import click
 from ..client import Client, saying_skipped
 from ..download import Saved
 from ..errors import NothingMatched, ShimError
-from ..files import opened_straight
+from ..files import open_special
 from ..models import Job
+from .help import Verb, option
 from .output import note, progress, show_json, show_log
 from .settings import Settings, common
 from .target import RunRef, Target, TargetType, run_ref
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
+WHICH, WHERE = "Which log", "Where it goes"
 
 
-class _Command(click.Command):
-    """Takes `-1` for the job id that it is, so that the answer is the server's, as for every id that no job has."""
+class _LogsCommand(Verb):
+    """Reads `-1` as a job id, not as an option, so that the server answers it as any id that no job has."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        valued = {name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts}
+        valued = {name for each in self.params if not getattr(each, "is_flag", True) for name in each.opts}
         words = [
-            f" {word}" if re.fullmatch("-[0-9]+", word) and before not in valued else word  # with a space, no option
+            f" {word}" if re.fullmatch("-[0-9]+", word) and before not in valued else word  # " -1" is no option
             for before, word in zip(["", *args], args, strict=False)
         ]
         return super().parse_args(ctx, words)
 
 
-class _Id(click.ParamType[int]):
-    """A job id, whatever the server says of it, if it is not longer than any number needs."""
+class _JobId(click.ParamType[int]):
+    """A job id or an attempt: any number of a sane length. The server decides whether it exists."""
 
     name = "id"
 
@@ -48,7 +50,7 @@ class _Id(click.ParamType[int]):
         if isinstance(value, int):
             return value
         if not re.fullmatch(" ?[+-]?[0-9]{1,30}", value):
-            self.fail(f"{value!a} is no number" if len(value) < 100 else "that is no number of a job", param, ctx)
+            self.fail(f"{value!a} is not a number" if len(value) < 100 else "the number is too long", param, ctx)
         return int(value)
 
 
@@ -58,93 +60,94 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
-@click.command(cls=_Command)
-@click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
-@click.argument("job_id", metavar="[JOB_ID]", type=_Id(), required=False)
-@click.option("--run", "run", metavar="NUMBER|latest|URL", help="The run to look in, in place of a job id.")
-@click.option("--job", "job", metavar="NAME|INDEX", help="The job of that run, by its name or its 0-based index.")
-@click.option(
-    "--attempt", type=_Id(), metavar="N", help="An earlier attempt of the job, from 1; default: the current one."
+@click.command(
+    cls=_LogsCommand,
+    examples=[
+        "forgejo-shim logs OWNER/REPO 7",
+        "forgejo-shim logs OWNER/REPO --run latest --job build",
+        "forgejo-shim logs https://forge.example/OWNER/REPO/actions/runs/42/jobs/0",
+        "forgejo-shim logs OWNER/REPO --run 42 --dir logs",
+    ],
 )
-@click.option(
+@click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
+@click.argument("job_id", metavar="[JOB_ID]", type=_JobId(), required=False)
+@option("--run", group=WHICH, metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
+@option("--job", group=WHICH, metavar="NAME|INDEX", help="The job in that run: its name or its index (from 0).")
+@option("--attempt", group=WHICH, type=_JobId(), metavar="N", help="Attempt of the job (from 1). Default: the current.")
+@option(
     "-o",
     "--output",
+    group=WHERE,
     metavar="FILE",
     callback=_not_empty,
-    help="Save the log in FILE: whole or not at all. A device or a pipe is written to straight.",
+    help="Save the log in FILE, whole or not at all. Pipes and devices are written directly.",
 )
-@click.option(
-    "-d", "--dir", "folder", metavar="PATH", callback=_not_empty, help="Save every job's log of the run in a folder."
-)
+@option("-d", "--dir", "folder", group=WHERE, metavar="PATH", callback=_not_empty, help="Save all logs of a run here.")
 @common
 @click.pass_obj
 def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: Any) -> int:
     """Print a job's log, or save it.
 
-    \b
-    forgejo-shim logs OWNER/REPO 7
-    forgejo-shim logs OWNER/REPO --run latest --job build
-    forgejo-shim logs https://forge.example/OWNER/REPO/actions/runs/42/jobs/0
-    forgejo-shim logs OWNER/REPO --run 42 --dir logs
+    The job is named by JOB_ID, by --run and --job, or by a URL from the browser.
     """
     job, attempt, output, folder = (chosen[key] for key in ("job", "attempt", "output", "folder"))
-    target = _with_run(target, chosen["run"])
-    _refuse_contradictions(target, job_id, job, attempt, output, folder)
+    target = _with_run_option(target, chosen["run"])
+    _check_options(target, job_id, job, attempt, output, folder)
     output = None if output == "-" else output
-    straight = opened_straight(Path(output)) if output else None  # at once, so that a pipe's reader learns of an error
-    with straight or nullcontext(), settings.client(target.server) as client:
+    special = open_special(Path(output)) if output else None  # opened now, so that a pipe's reader sees an error
+    with special or nullcontext(), settings.client(target.server) as client:
         if folder:
             assert target.run is not None
             return _save_run(client, target, target.run, Path(folder), settings.json)
         found: Job | None = None
         if job_id is None:
             assert target.run is not None
-            found = _choose(client.jobs(target.repo, target.run), target, job)
+            found = _pick_job(client.jobs(target.repo, target.run), target, job)
             job_id = found.id
         attempt = target.attempt if attempt is None else attempt
-        if output and not straight:
+        if output and not special:
             with progress(f"job {job_id}") as report, saying_skipped(found):
                 saved = client.save_log(target.repo, job_id, output, attempt, report)
             if settings.json:
                 show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
             return 0
         with saying_skipped(found), client.log(target.repo, job_id, attempt) as log:
-            show_log(log, straight, output or "stdout")
+            show_log(log, special, output or "stdout")
     return 0
 
 
-def _with_run(target: Target, run: str | None) -> Target:
-    """The target with the run that `--run` names."""
+def _with_run_option(target: Target, run: str | None) -> Target:
+    """`target` with the run that `--run` names."""
     if run is None:
         return target
     if target.run is not None:
-        raise click.UsageError("the URL names a run already; leave --run out")
+        raise click.UsageError("the URL already names a run; leave out --run")
     if "/" not in run:
         return replace(target, run=run_ref(run))
     named = TargetType().convert(run, None, None)
     if named.repo.key != target.repo.key or named.run is None:
-        raise click.UsageError(f"the URL of --run is of no run in {target.repo}")
+        raise click.UsageError(f"the URL given to --run is not a run of {target.repo}")
     return named
 
 
-def _refuse_contradictions(
+def _check_options(
     target: Target, job_id: int | None, job: str | None, attempt: int | None, output: str | None, folder: str | None
 ) -> None:
     if job_id is not None and (target.run is not None or job is not None):
-        raise click.UsageError("a job id names the job already; leave the run and --job out")
+        raise click.UsageError("a job id is enough; leave out the run and --job")
     if job_id is None and target.run is None:
-        raise click.UsageError("no job is named; give a job id, or a run and --job")
+        raise click.UsageError("no job given; use a job id, or --run and --job")
     if job is not None and target.job_index is not None:
-        raise click.UsageError("the URL names a job already; leave --job out")
+        raise click.UsageError("the URL already names a job; leave out --job")
     if job is not None and len(job.encode(errors="replace")) > JOB_NAME:
-        raise click.UsageError("--job is longer than any job's name; give its name or its index")
+        raise click.UsageError("--job is longer than any job's name; give a name or an index")
     one_job = job_id is not None or job is not None or target.job_index is not None
     if folder and (one_job or attempt is not None or output):
-        raise click.UsageError("--dir saves the current logs of a whole run; leave job, --attempt and --output out")
+        raise click.UsageError("--dir saves all current logs of a run; leave out the job, --attempt and --output")
 
 
-def _choose(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
-    """The one job meant. Raises NothingMatched, or UsageError if several are."""
+def _pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
+    """The job that fits. Raises NothingMatched if there is none, UsageError if there are several."""
     run = f"run {target.run} of {target.repo}"
     if target.job_index is not None:
         found = [job for job in jobs if job.index == target.job_index]
@@ -157,24 +160,24 @@ def _choose(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
     if len(found) == 1:
         return found[0]
     if found:
-        raise click.UsageError(f"{run} has {len(found)} such jobs; give one's id: {_listed(found)}")
-    raise NothingMatched(f"{run} has no such job; it has {_listed(jobs) or 'none'}")
+        raise click.UsageError(f"{len(found)} jobs of {run} fit; give a job id: {_names(found)}")
+    raise NothingMatched(f"no job of {run} fits; it has {_names(jobs) or 'none'}")
 
 
-def _listed(jobs: Sequence[Job]) -> str:
+def _names(jobs: Sequence[Job]) -> str:
     return ", ".join(f"{job.id} ({job.name})" for job in jobs)
 
 
 def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> int:
-    """Save what there is; the exit code is that of the first failure if nothing was saved."""
+    """Save every log there is. If none was saved, the exit code is that of the first failure."""
     with progress(f"run {run}") as report:
         found = client.save_run_logs(target.repo, run, folder, report)
     if as_json:
         show_json([{"job_id": job.id, "name": job.name, **_summary(saved)} for job, saved in found])
     failures = [(job, saved) for job, saved in found if isinstance(saved, ShimError)]
     for job, error in [] if as_json else failures:
-        is_said = error.cause == "job-skipped"
-        note(error.message if is_said else f"job {job.id} ({job.name}): not saved: {error.message}")
+        says_all = error.cause == "job-skipped"
+        note(error.message if says_all else f"job {job.id} ({job.name}): not saved: {error.message}")
     return failures[0][1].exit_code if failures and len(failures) == len(found) else 0
 
 

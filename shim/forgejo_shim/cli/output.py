@@ -1,7 +1,7 @@
 """What the verbs print: tables for people, tab-separated lines for pipes, JSON, errors, progress.
 
-Rules: names and titles are foreign text, so they are made harmless; a title never breaks a line. Progress appears on
-stderr, and only where that is a terminal.
+Rules: names and titles are untrusted text, so they are made safe, and one cell is one line. Progress appears on stderr,
+and only if that is a terminal.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from ..download import Progress as Report
-from ..files import disk, write_all
-from .terminal import RESET, harmless, harmless_text
+from ..download import Progress as OnProgress
+from ..files import write_all, writing
+from .terminal import RESET, safe_chunks, safe_text
 
 
 def show_json(value: Any) -> None:
@@ -44,13 +44,13 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def show_log(chunks: Iterable[bytes], file: FileIO | None = None, name: str = "stdout") -> None:
-    """A log on stdout, or in a file that is written straight and called `name`: its bytes, or on a terminal its text
-    and colours. Raises ShimError, and BrokenPipeError if the reader has gone."""
+    """Write a log to stdout, or to the special file `file` that messages call `name`: its bytes, or on a terminal its
+    text and colours. Raises ShimError, and BrokenPipeError if the reader has gone."""
     out: BinaryIO = sys.stdout.buffer if file is None else cast(BinaryIO, file)
     is_terminal = sys.stdout.isatty() if file is None else file.isatty()
     encoding = sys.stdout.encoding or "utf-8"
-    pieces = (text.encode(encoding, "backslashreplace") for text in harmless(chunks)) if is_terminal else chunks
-    with disk(Path(name)):
+    pieces = (text.encode(encoding, "backslashreplace") for text in safe_chunks(chunks)) if is_terminal else chunks
+    with writing(Path(name)):
         try:
             for piece in pieces:
                 write_all(out, piece)
@@ -69,13 +69,13 @@ def show_error(message: str, cause: str, exit_code: int, as_json: bool) -> None:
 
 
 def note(message: str) -> None:
-    """A remark on stderr."""
+    """Print a line on stderr."""
     click.echo(_one_line(message), err=True)
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Report | None]:
-    """Shows how far a download is; None where nobody looks."""
+def progress(what: str) -> Iterator[OnProgress | None]:
+    """A progress bar for a download; None if stderr is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -87,4 +87,4 @@ def progress(what: str) -> Iterator[Report | None]:
 
 def _one_line(cell: object) -> str:
     text = "" if cell is None else str(cell)
-    return harmless_text(text.replace("\t", " ").replace("\n", " ").replace("\x1b", "␛"))
+    return safe_text(text.replace("\t", " ").replace("\n", " ").replace("\x1b", "␛"))

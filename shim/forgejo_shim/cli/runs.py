@@ -6,20 +6,32 @@ from dataclasses import asdict
 
 import click
 
+from .help import Verb, option
 from .output import show_json, show_table
 from .settings import Settings, common
 from .target import Target, TargetType
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=["forgejo-shim runs OWNER/REPO", "forgejo-shim runs OWNER/REPO --limit 50 --json"],
+)
 @click.argument("target", metavar="OWNER/REPO", type=TargetType())
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many runs.")
+@option(
+    "--limit",
+    group="Options",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="How many runs to list.",
+)
 @common
 @click.pass_obj
 def runs(settings: Settings, target: Target, limit: int) -> None:
-    """List the newest runs, newest first.
+    """List the newest runs of a repository.
 
-    Prints number, status, event, workflow and title. Forgejo 11 tells numbers and titles only.
+    Columns: run number, status, event, workflow and title. Forgejo 11 gives numbers and titles only.
     """
     with settings.client(target.server) as client:
         found = client.runs(target.repo, limit)

@@ -1,7 +1,7 @@
-"""`forgejo-shim serve`: the proxy, so that clients in any language need no shim of their own.
+"""`forgejo-shim serve`: the proxy, so that clients in any language can use it.
 
-Rules: credentials come as for every verb, or from the files that `FORGEJO_SHIM_WEB_…_FILE` name (secrets of a
-container); never from an option. The access log goes to stdout, all else to stderr. Needs the extra `proxy`.
+Rules: credentials come as for every verb, or from files that `FORGEJO_SHIM_WEB_…_FILE` name (a container's secrets),
+never from an option. The access log goes to stdout, all else to stderr. Needs the extra `proxy`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from ..store.memory import MemoryStore
 from ..store.sqlite import SQLiteStore
 from ..webui.session import WebSession
 from .config import WEB
+from .help import Verb, option
 from .output import note
 from .settings import Settings, shared
 
-SECRET = 64 * 1024  # bytes of a file with a credential
+SECRET_LIMIT = 64 * 1024  # bytes of a file with a credential
+ADDRESSES, RIGHTS, LIMITS = "Addresses", "Callers and their rights", "Limits and log"
 
 
 class AddressType(click.ParamType[tuple[str, int]]):
@@ -39,7 +41,7 @@ class AddressType(click.ParamType[tuple[str, int]]):
         """HOST:PORT as its two parts."""
         found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", value)
         if not found or int(found[3]) > 65535:
-            self.fail(f"{value!a} is no address; give HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", param, ctx)
+            self.fail(f"{value!a} is not an address; use HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", param, ctx)
         return found[1] or found[2], int(found[3])
 
 
@@ -55,93 +57,118 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
         try:
             return ipaddress.ip_network(value)
         except ValueError:
-            self.fail(f"{value!a} is no network; give it as 10.0.0.0/8", param, ctx)
+            self.fail(f"{value!a} is not a network; use CIDR, such as 10.0.0.0/8", param, ctx)
 
 
-@click.command()
-@click.option(
-    "--upstream", metavar="URL", help="The Forgejo behind; default: --server, FORGEJO_URL, then the config file's."
+@click.command(
+    cls=Verb,
+    examples=[
+        "forgejo-shim serve --upstream https://forge.example --listen 127.0.0.1:8080",
+        "forgejo-shim serve --upstream http://127.0.0.1:3000 --trust 127.0.0.1",
+    ],
 )
-@click.option(
+@option(
+    "--upstream",
+    group=ADDRESSES,
+    metavar="URL",
+    help="Address of the Forgejo server. Default: --server, FORGEJO_URL, then the config file.",
+)
+@option(
     "--listen",
+    group=ADDRESSES,
     metavar="HOST:PORT",
     type=AddressType(),
     default="127.0.0.1:8080",
     show_default=True,
-    help="Where clients come.",
+    help="Address that clients connect to.",
 )
-@click.option(
+@option(
     "--admin-listen",
+    group=ADDRESSES,
     metavar="HOST:PORT",
     type=AddressType(),
-    help="Serve /-/shim/ (healthz, readyz, metrics) here, and at --listen no more.",
+    help="Serve /-/shim/ (health, readiness, metrics) on this address only.",
 )
-@click.option(
+@option(
+    "--face",
+    group=ADDRESSES,
+    type=click.Choice(["forgejo-proxy"]),
+    help="Serve forgejo-proxy's routes at /api/v1 too. Its run numbers then replace run ids in runs/{run_id}/….",
+)
+@option(
     "--keep",
+    group=RIGHTS,
     metavar="SECONDS",
     type=click.FloatRange(0, 30),
     default=30,
     show_default=True,
-    help="How long a caller's right to read a repository is believed; 0: it is asked for each time.",
+    help="How long to cache that a caller may read a repository; 0 asks each time.",
 )
-@click.option(
+@option(
     "--trust",
+    group=RIGHTS,
     metavar="CIDR",
     type=NetworkType(),
     multiple=True,
-    help="Who may say for whom it speaks (X-Forwarded-*, identity headers): a reverse proxy in front.",
+    help="Trusted proxies (CIDR) whose X-Forwarded-* and identity headers are honoured. May be repeated.",
 )
-@click.option(
+@option(
     "--identity-header",
+    group=RIGHTS,
     metavar="NAME",
     multiple=True,
-    help="A header that signs somebody in at the server, besides X-WebAuth-*; taken from --trust alone.",
+    help="Another header that signs a user in, besides X-WebAuth-*. Honoured from --trust only. May be repeated.",
 )
-@click.option("--allow-writes", is_flag=True, help="Offer rerun and cancel, done by the web account.")
-@click.option(
-    "--face",
-    type=click.Choice(["forgejo-proxy"]),
-    help="Whose clients are served at /api/v1 too: there its runs/{run_number}/… hide the operations by run id.",
+@option(
+    "--allow-writes",
+    group=RIGHTS,
+    is_flag=True,
+    help="Allow rerun and cancel. The web account does them and needs write access.",
 )
-@click.option(
-    "--idle-timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(1, 86400),
-    default=600,
-    show_default=True,
-    help="How long a server that sends nothing, or a client that takes nothing, is waited for.",
-)
-@click.option(
+@option(
     "--limit",
+    group=LIMITS,
     metavar="N",
     type=click.IntRange(1),
     default=512,
     show_default=True,
-    help="Requests to the server whose answer has not begun.",
+    help="How many requests may wait for the server at once.",
 )
-@click.option(
+@option(
     "--streams-per-caller",
+    group=LIMITS,
     metavar="N",
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="Answers made from the web that one caller may have under way.",
+    help="How many answers from the web UI one caller may have open.",
 )
-@click.option(
+@option(
+    "--idle-timeout",
+    group=LIMITS,
+    metavar="SECONDS",
+    type=click.FloatRange(1, 86400),
+    default=600,
+    show_default=True,
+    help="Close a connection on which nothing is sent or read for so long.",
+)
+@option(
     "--drain",
+    group=LIMITS,
     metavar="SECONDS",
     type=click.FloatRange(0.1, 3600),
     default=30,
     show_default=True,
-    help="How long answers under way may go on after SIGTERM.",
+    help="How long open answers may go on after a stop signal.",
 )
-@click.option("--no-access-log", is_flag=True, help="Log no requests (JSON lines on stdout).")
+@option("--no-access-log", group=LIMITS, is_flag=True, help="Write no access log (JSON lines on stdout).")
 @shared("config", "state")
 @click.pass_obj
 def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
-    """Put 16's job and log endpoints in front of a Forgejo of any version.
+    """Run a proxy that adds Forgejo 16's job and log API.
 
-    Clients use their own tokens at the address that this listens at. SIGTERM, SIGINT and SIGHUP end it.
+    Clients send their own tokens to the proxy's address. All other requests go to the server unchanged. SIGTERM, SIGINT
+    and SIGHUP stop it.
     """
     try:
         from ..proxy import serve as proxy
@@ -150,10 +177,10 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("aiohttp", "prometheus_client", "yarl"):
             raise
-        raise ShimError("the proxy needs packages that are not there: pip install 'forgejo-shim[proxy]'") from None
+        raise ShimError("the proxy needs further packages: pip install 'forgejo-shim[proxy]'") from None
     settings.server = upstream or settings.server
-    server, credentials = settings.place(with_files(os.environ))
-    way = _way(settings, server)
+    server, credentials = settings.place(with_secret_files(os.environ))
+    connection = _connection(settings, server)
     options = Options(
         server,
         credentials.web,
@@ -167,7 +194,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
         face=given["face"] is not None,
-        way=way,
+        way=connection,
         version=__version__,
     )
     at = proxy.Address(*given["listen"])
@@ -181,8 +208,8 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=say))
 
 
-def with_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the web credentials that are in files. Raises ShimError."""
+def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with web credentials read from the files that it names. Raises ShimError."""
     found = dict(environment)
     for name in WEB.values():
         path = environment.get(f"{name}_FILE")
@@ -192,21 +219,21 @@ def with_files(environment: Mapping[str, str]) -> dict[str, str]:
             raise click.UsageError(f"give {name} or {name}_FILE, not both")
         try:
             with Path(path).open("rb") as file:
-                found[name] = file.read(SECRET).decode().rstrip("\r\n")
+                found[name] = file.read(SECRET_LIMIT).decode().rstrip("\r\n")
         except UnicodeDecodeError:
-            raise ShimError(f"the file that {name}_FILE names is no UTF-8 text") from None
+            raise ShimError(f"the file that {name}_FILE names is not UTF-8 text") from None
         except OSError as error:
             raise ShimError(f"the file that {name}_FILE names cannot be read ({error.strerror})") from None
     return found
 
 
-def _way(settings: Settings, server: str) -> Way:
-    """The way to the server. Raises ShimError for a proxy that aiohttp cannot use."""
-    way = settings.way(server)
-    if way.proxy and not way.proxy.lower().startswith(("http:", "https:")):
+def _connection(settings: Settings, server: str) -> Way:
+    """Certificates and proxy for the server. Raises ShimError for a proxy that aiohttp cannot use."""
+    connection = settings.connection(server)
+    if connection.proxy and not connection.proxy.lower().startswith(("http:", "https:")):
         name = proxy_variable(server)
-        raise ShimError(f"{name} names a proxy of a kind that serve cannot use; give http://HOST:PORT, or set NO_PROXY")
-    return way
+        raise ShimError(f"{name} names a kind of proxy that serve cannot use; use http://HOST:PORT, or set NO_PROXY")
+    return connection
 
 
 def _to_stdout(data: bytes) -> None:

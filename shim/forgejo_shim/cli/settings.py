@@ -1,7 +1,7 @@
-"""The options that every verb shares, given before or after it, and the client made from them.
+"""The options that all verbs share, given before or after the verb, and the client made from them.
 
-Rules: where a server is named twice, both must be the same. Credentials of the environment go only to a server that
-was named on purpose (option, environment, config), never to one that only stands in a URL that was pasted.
+Rules: a server that is named twice must be the same one. Credentials of the environment go only to a server that an
+option, a variable or the config file names, never to one that only a pasted URL names.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ..errors import ShimError
 from ..store.session_file import SessionFile
 from ..store.sqlite import SQLiteStore
 from .config import Config, Credentials, from_environment, read_config
+from .help import option
 
 APP = "forgejo-shim"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Settings:
-    """What the shared options say."""
+    """The values of the shared options."""
 
     server: str | None = None
     json: bool = False
@@ -39,14 +40,14 @@ class Settings:
     no_state: bool = False
     keep_session: bool = False
     timeout: int = 60
-    used: Credentials = field(default_factory=Credentials)  # those of the server that was asked
+    used: Credentials = field(default_factory=Credentials)  # of the server that was asked
 
     def client(self, server_of_url: str | None = None) -> Client:
-        """A client of the server named; `server_of_url` is the one in the URL that was given. Raises ShimError."""
+        """A client of the server; `server_of_url` is the one that a pasted URL names. Raises ShimError."""
         server, found = self.place(os.environ, server_of_url)
-        ca_file = self.way(server).ca
+        ca_file = self.connection(server).ca
         if self.no_state and self.state:
-            raise click.UsageError("--state and --no-state exclude each other")
+            raise click.UsageError("give --state or --no-state, not both")
         folder = platformdirs.user_state_path(APP)
         return Client(
             server,
@@ -68,7 +69,7 @@ class Settings:
         server, named = self._server(server_of_url, config)
         return server, self._credentials(server, named, config, environment)
 
-    def way(self, server: str) -> Way:
+    def connection(self, server: str) -> Way:
         """The certificates and the proxy for a server. Raises ShimError."""
         return way_to(server, self._config().ca_file)
 
@@ -76,17 +77,17 @@ class Settings:
         return read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
 
     def _server(self, of_url: str | None, config: Config) -> tuple[str, bool]:
-        """The server, and whether it was named on purpose."""
+        """The server, and whether anything but a pasted URL names it."""
         explicit = self.server or os.environ.get("FORGEJO_URL")
         server = of_url or explicit or config.server
         if not server:
-            raise click.UsageError("no server is named; give --server URL or set FORGEJO_URL")
+            raise click.UsageError("no server given; use --server URL or set FORGEJO_URL")
         if any("@" in text for text in (server, explicit) if text):
-            raise click.UsageError("the server's address holds credentials; give them as a token or a web account")
+            raise click.UsageError("the server's address contains credentials; give them as a token or a web account")
         try:
             base = base_url_of(server)
             if explicit and not _same(base, base_url_of(explicit)):
-                raise click.UsageError(f"the URL is of {base}, but the server named is {base_url_of(explicit)}")
+                raise click.UsageError(f"the URL belongs to {base}, but the server given is {base_url_of(explicit)}")
         except ShimError as error:
             raise click.UsageError(error.message) from None
         return base, any(_same(base, name) for name in (explicit, config.server) if name)
@@ -95,11 +96,11 @@ class Settings:
         found = from_environment(environment)
         if (found.token or found.web) and not named:
             raise click.UsageError(
-                f"the environment holds credentials, but does not say that they are for {server}; name it with"
-                " --server or FORGEJO_URL as well"
+                f"the credentials in the environment are not sent to {server}, since only the URL names it; name it"
+                " with --server or FORGEJO_URL as well"
             )
         kept = next((entry for name, entry in config.servers.items() if _same(name, server)), Credentials())
-        self.used = found.else_from(kept)
+        self.used = found.or_from(kept)
         return self.used
 
 
@@ -110,35 +111,35 @@ def _same(one: str, other: str) -> bool:
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Note an option that was given; the same option after the verb wins."""
+    """Note an option that was given. One after the verb wins over one before it."""
     settings = ctx.ensure_object(Settings)
     if parameter.name and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE:
         setattr(settings, parameter.name, value)
 
 
 def _option(*names: str, **more: Any) -> Callable[[F], F]:
-    return click.option(*names, expose_value=False, callback=_remember, **more)
+    return option(*names, group="Common options", expose_value=False, callback=_remember, **more)
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _OPTIONS = {
     "server": _option(
-        "--server", metavar="URL", help="The server's address; default: FORGEJO_URL, then the config file's."
+        "--server", metavar="URL", help="Address of the server. Default: FORGEJO_URL, then the config file."
     ),
-    "json": _option("--json", is_flag=True, help="Give JSON, for errors too; a log stays what it is."),
-    "config": _option("--config", type=_FILE, help="The config file, in TOML; nobody else may be able to read it."),
+    "json": _option("--json", is_flag=True, help="Print JSON, for errors too. A log is printed as it is."),
+    "config": _option("--config", type=_FILE, help="Another config file: TOML, readable by its owner only."),
     "state": _option(
-        "--state", type=_FILE, help="Where to keep facts about the server, so that later commands ask less."
+        "--state", type=_FILE, help="File that caches facts about the server, so that later commands ask less."
     ),
-    "no_state": _option("--no-state", is_flag=True, help="Keep no facts about the server."),
+    "no_state": _option("--no-state", is_flag=True, help="Cache nothing between commands."),
     "keep_session": _option(
-        "--keep-session", is_flag=True, help="Keep the web session in a file for the next command."
+        "--keep-session", is_flag=True, help="Keep the web session in a file: the next command need not sign in."
     ),
     "timeout": _option(
         "--timeout",
         type=click.IntRange(1, 86400),
         metavar="SECONDS",
-        help="How long to wait for the server to connect or to go on; default: 60.",
+        help="How long to wait for the server. Default: 60.",
     ),
 }
 

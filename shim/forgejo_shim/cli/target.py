@@ -1,8 +1,8 @@
-"""What a verb's first argument names: a repository, or a page of its runs by URL or path.
+"""A verb's first argument: a repository, or one of its run pages, as a URL or a path.
 
 OWNER/REPO
 https://forge.example[/sub-path]/OWNER/REPO[/actions[/runs/42[/jobs/0[/attempt/1]]]]
-/OWNER/REPO/actions/runs/42/jobs/0      as commit statuses have it; the server is then named otherwise
+/OWNER/REPO/actions/runs/42/jobs/0      as in commit statuses; the server is then given otherwise
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAGE = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """A repository, and what a URL names besides: server, run, job index, attempt."""
+    """A repository, and what else the URL names: server, run, job index, attempt."""
 
     repo: Repo
     server: str | None = None
@@ -39,7 +39,7 @@ class Target:
 
 
 class TargetType(click.ParamType[Target]):
-    """An argument that is a target."""
+    """The type of such an argument."""
 
     name = "target"
 
@@ -48,7 +48,7 @@ class TargetType(click.ParamType[Target]):
         if isinstance(value, Target):
             return value
         if "@" in re.split("[?#]", value)[0]:
-            self.fail("the address holds credentials or is none; give OWNER/REPO or a URL without them", param, ctx)
+            self.fail("the address contains credentials; give OWNER/REPO or a URL without them", param, ctx)
         found = _PAGE.fullmatch(value)
         try:
             if not found:
@@ -68,10 +68,10 @@ def run_ref(text: str) -> RunRef:
     if re.fullmatch("[0-9]{1,18}", text):
         return int(text)
     shown = f"{text!a} is" if len(text) < 100 else "that is"
-    raise click.BadParameter(f"{shown} no run; give its number, latest, or the URL of its page")
+    raise click.BadParameter(f"{shown} not a run; give its number, latest, or the URL of its page")
 
 
 def _number(text: str) -> int:
     if len(text) > 18:
-        raise click.BadParameter("the URL holds a number that no job has; give the URL of a job's page")
+        raise click.BadParameter("the URL contains a number that is too long; give the URL of a job's page")
     return int(text)

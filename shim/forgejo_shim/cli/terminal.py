@@ -1,6 +1,6 @@
-"""A log on a terminal: its text and its colours, and nothing that acts.
+"""A log on a terminal: its text and its colours, and nothing else that a terminal obeys.
 
-Rules: a log is foreign text. Colour (SGR sequences, but for "concealed") passes; every other escape sequence and
+Rules: a log is untrusted text. Colour (SGR sequences, but for "concealed") passes; every other escape sequence and
 control character is shown by a sign in its place: ESC as `␛`, a lone carriage return as `␍`, C1 controls, bidirectional
 controls and other invisible characters as `<U+202E>`. So nothing overwrites a line, hides it, turns it round, or speaks
 to the terminal. Bytes that are no UTF-8 become `�`. Only for terminals: piped, a log is its bytes.
@@ -23,7 +23,7 @@ _WITH_COLONS = re.compile(r"0*[345]8(?::[0-9]{0,3}){1,8}|0*4:[0-5]")
 _UNFINISHED = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]{0,64})?)\Z")
 
 
-def harmless(chunks: Iterable[bytes]) -> Iterator[str]:
+def safe_chunks(chunks: Iterable[bytes]) -> Iterator[str]:
     """The log's text, safe to write to a terminal, piece by piece; sequences may be split between chunks."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     held = ""
@@ -31,19 +31,19 @@ def harmless(chunks: Iterable[bytes]) -> Iterator[str]:
         text = held + decoder.decode(chunk)
         cut = _UNFINISHED.search(text)
         held = text[cut.start() :] if cut else ""
-        yield harmless_text(text[: cut.start()] if cut else text)
-    yield harmless_text(held + decoder.decode(b"", final=True))
+        yield safe_text(text[: cut.start()] if cut else text)
+    yield safe_text(held + decoder.decode(b"", final=True))
 
 
-def harmless_text(text: str) -> str:
+def safe_text(text: str) -> str:
     """A whole text, safe to write to a terminal."""
-    return _PIECE.sub(_shown, text)
+    return _PIECE.sub(_replace, text)
 
 
-def _shown(found: re.Match[str]) -> str:
+def _replace(found: re.Match[str]) -> str:
     if found[1] is None:
-        return _sign(found[0])
-    return found[1] if _is_colour(found[2]) else _sign("\x1b") + found[1][1:]
+        return _symbol(found[0])
+    return found[1] if _is_colour(found[2]) else _symbol("\x1b") + found[1][1:]
 
 
 def _is_colour(fields: str) -> bool:
@@ -65,7 +65,7 @@ def _is_colour(fields: str) -> bool:
     return True
 
 
-def _sign(text: str) -> str:
+def _symbol(text: str) -> str:
     if text == "\r\n":
         return "\n"
     code = ord(text)

@@ -1,7 +1,7 @@
-"""What the command adds to an error of the library: the variables that it is about, or where a credential came from.
+"""What the command adds to an error of the library: the variables to set, or where a credential came from.
 
-Rules: the library's messages stay neutral, since it takes credentials from nowhere; the command knows its sources. Only
-names of variables and files, never a value. What a shim in front of the server relayed is about an account of its own.
+Rules: the library reads no variables, so its messages name none; the command knows where its credentials are from. A
+hint names variables and files, never a value. An error that another shim passed on is about that shim's own account.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..errors import NotThere, Refused, ShimError
 from .config import WEB, Credentials
 
-# Causes that a variable puts right.
+# Causes that setting a variable solves.
 _SET = {
     "web-credentials-needed": f": set {WEB['web_user']} and {WEB['web_password']}",
     "web-two-factor-needed": f" (set {WEB['web_totp_secret']} or {WEB['web_cookie']})",
@@ -18,8 +18,8 @@ _SET = {
 _OF_THE_TOKEN = {"repository-hidden", "not-found", "credentials-wrong", "scope-missing", "sign-in-required"}
 
 
-def advised(error: ShimError, credentials: Credentials) -> str:
-    """The error's message, with what the command knows of the credentials."""
+def with_hint(error: ShimError, credentials: Credentials) -> str:
+    """The error's message, and what the command knows about the credentials."""
     if error.cause.startswith("web-"):
         if error.is_relayed:
             return error.message

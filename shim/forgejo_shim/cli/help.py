@@ -1,0 +1,53 @@
+"""How the help of a verb looks: its options in groups, then its examples.
+
+Rules: a group is listed under its title, in the order of the options; an option without a group joins the one before
+it. Examples are whole command lines, and a test runs each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Verb(click.Command):
+    """A command whose help has groups of options and examples."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each under the title of its group."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        title = "Options"
+        for parameter in self.get_params(ctx):
+            title = parameter.group if isinstance(parameter, _GroupedOption) else title
+            record = parameter.get_help_record(ctx)
+            if record and isinstance(parameter, click.Option):
+                groups.setdefault(title, []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, unwrapped, so that they can be pasted."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples:
+                    formatter.write(f"{' ' * formatter.current_indent}{line}\n")
+
+
+class _GroupedOption(click.Option):
+    def __init__(self, *arguments: Any, group: str, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.group = group
+
+
+def option(*names: str, group: str, **more: Any) -> Callable[[F], F]:
+    """An option that the help lists under the title `group`; all else as in `click.option`."""
+    return click.option(*names, cls=_GroupedOption, group=group, **more)
