@@ -111,7 +111,7 @@ def test_the_latest_run(live: Live) -> None:
     assert cause(face(live, "latest", "jobs?workflow_id=none.yml")) == "nothing-matched"
 
 
-@clause("H6", "H8")
+@clause("H6", "H9")
 def test_at_the_root_with_writes(live: Live) -> None:
     """A rerun by number, and the operations by run id are off."""
     world = live.world

@@ -42,7 +42,7 @@ def second(live: Live) -> Proxied:
     return live.further(live.base_url)
 
 
-@clause("X21", "S2", "S37")
+@clause("X40", "S2", "S37")
 def test_an_adapter_in_front_makes_no_web_request(live: Live, job: Job) -> None:
     session, wire, _ = behind(live.base_url, live.world.tokens["read"], web=live.web)
     for path in operations(live, job):
@@ -54,7 +54,7 @@ def test_an_adapter_in_front_makes_no_web_request(live: Live, job: Job) -> None:
     assert len(wire.api) == len(operations(live, job)), "one request each, and no question"
 
 
-@clause("X21", "S2", "S37")
+@clause("X40", "S2", "S37")
 def test_a_second_proxy_makes_no_web_request(live: Live, job: Job, second: Proxied) -> None:
     assert live.proxy
     session = plain_session()
@@ -81,7 +81,7 @@ def asked(proxied: Proxied, before: list[str]) -> list[str]:
     return [path for path in lines(proxied)[len(before) :] if path != "/api/v1/version"]
 
 
-@clause("X21", "F1")
+@clause("X40", "F1")
 def test_a_log_is_followed_through_both(live: Live, second: Proxied) -> None:
     stage = live.world.stage
     job = live.world.job("running", "build")
@@ -97,7 +97,7 @@ def test_a_log_is_followed_through_both(live: Live, second: Proxied) -> None:
     assert isinstance(expected, bytes) and expected.startswith(first + second_)
 
 
-@clause("X21", "X14", "X15")
+@clause("X40", "X14", "X15")
 def test_the_second_one_widens_nothing(live: Live, job: Job, second: Proxied) -> None:
     for token, status in (("outsider", 404), ("no-scope", 403), ("0" * 40, 401), (None, 404)):
         headers = {"Authorization": f"token {live.world.tokens.get(token, token)}"} if token else {}

@@ -92,7 +92,7 @@ def definitions(findings: list[dict[str, Any]]) -> set[str]:
     return {where.split(" ")[1].partition(".")[0] for where in places if where.startswith("definition ")}
 
 
-@pytest.mark.clause("K3")
+@pytest.mark.clause("K13")
 def test_what_came_since_15_is_found_and_breaks_nobody(live: Live, tmp_path: Path) -> None:
     target = live.target
     if target.double or target.front or target.version not in GAINED:

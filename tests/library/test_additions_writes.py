@@ -136,7 +136,7 @@ def test_a_job_that_begins_again_in_that_moment(small: Small) -> None:
     assert job.status == "waiting" and len(job.tasks) == 1
 
 
-@clause("W4")
+@clause("W7")
 def test_a_row_that_is_gone_meanwhile_is_said(small: Small) -> None:
     the_run = small.add({"a": row("a"), "b": row("b"), "c": row("c")})
     second = the_run.jobs[1]
@@ -157,7 +157,7 @@ def test_a_post_turned_away_at_the_door_is_sent_again(small: Small) -> None:
         assert job.status == "cancelled"
 
 
-@clause("W5")
+@clause("W5", "W8")
 def test_a_post_without_an_answer_is_never_sent_again(small: Small) -> None:
     job, ask = small.add().jobs[0], writer(small)
     small.double.faults.cut("/rerun$", 0)
@@ -166,7 +166,7 @@ def test_a_post_without_an_answer_is_never_sent_again(small: Small) -> None:
     assert asked(small, "POST", "/rerun") == 1
 
 
-@clause("W5")
+@clause("W6")
 def test_a_web_account_that_may_only_read(small: Small) -> None:
     job, reader = small.add().jobs[0], small.model.add_user("web-reader", "s3cret-word")
     small.repo.collaborators[reader.id] = 1

@@ -143,7 +143,7 @@ def test_a_disk_is_never_written_to(monkeypatch: Any, tmp_path: Path) -> None:
     assert (tmp_path / "sda").read_text() == "what is on it"
 
 
-@pytest.mark.clause("C15")
+@pytest.mark.clause("C19")
 def test_a_file_that_is_replaced_keeps_its_owner(kept: Place, tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "x.log"
     path.touch(0o640)

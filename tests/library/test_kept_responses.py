@@ -101,7 +101,7 @@ def test_requests_cache(place: Place, tmp_path: Path, cache: str, stream: bool) 
             assert b"".join(again.iter_content(1000)) == expected[1]
 
 
-@clause("S39")
+@clause("S39", "S49")
 @pytest.mark.parametrize("heuristic", [None, ExpiresAfter(days=1)])
 @pytest.mark.parametrize("order", ["below", "beside"])
 def test_cachecontrol(place: Place, tmp_path: Path, order: str, heuristic: ExpiresAfter | None) -> None:

@@ -155,7 +155,7 @@ def test_retries_of_the_callers_adapter_hold_for_every_request(place: Small, pat
         place.double.faults.clear()
 
 
-@clause("S40")
+@clause("S50")
 def test_mounting_again_takes_the_place_of_what_was_mounted(place: Small) -> None:
     session = mounted(place, writes=True)
     first = adapter_of(place, session)
@@ -167,7 +167,7 @@ def test_mounting_again_takes_the_place_of_what_was_mounted(place: Small) -> Non
     assert refused.status_code == 404, "the writes of the first mount are off"
 
 
-@clause("S6", "S40")
+@clause("S6", "S50")
 def test_mounted_for_another_server_it_asks_that_server(place: Small) -> None:
     with Small("16") as other:
         other.add({"build": row("the other server's")})
@@ -179,7 +179,7 @@ def test_mounted_for_another_server_it_asks_that_server(place: Small) -> None:
         assert not any(other.token in seen.headers.get("authorization", "") for seen in place.double.requests)
 
 
-@clause("S40")
+@clause("S50")
 def test_closed_it_can_be_used_again(place: Small) -> None:
     session = mounted(place)
     with session:

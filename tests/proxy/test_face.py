@@ -366,7 +366,7 @@ def test_it_is_logged_and_counted_by_its_route() -> None:
 # H8: at /api/v1, and what the documents tell
 
 
-@clause("H8")
+@clause("H9")
 def test_at_the_root_it_hides_the_operations_by_run_id(small: Small) -> None:
     run = two(small)
     with fronted(small, face=True) as proxy:
@@ -410,7 +410,7 @@ def test_its_own_document_is_there_always(writes: bool) -> None:
         )  # fmt: skip
 
 
-@clause("H8")
+@clause("H9")
 def test_with_the_face_the_document_is_one_that_holds_together() -> None:
     with Small("16") as small, fronted(small, face=True, writes=True) as proxy:
         made = proxy.get("/swagger.v1.json").json()
@@ -422,7 +422,7 @@ def test_with_the_face_the_document_is_one_that_holds_together() -> None:
         assert {"run_number", "job", "attempt", "tail"} <= set(names)
 
 
-@clause("H8", "X21")
+@clause("H8", "X40")
 @pytest.mark.parametrize("face", ["11", "15"])
 def test_a_proxy_without_the_face_in_front_of_one_with_it(face: str) -> None:
     """There `runs/{id}/jobs` and `…/logs` are by run id again, and so says its document; `summary` passes."""

@@ -52,7 +52,7 @@ def test_the_method_stays_as_it_came(behind: Behind, front: Wire, method: bytes)
     assert behind.lines[0] == b"%b /x HTTP/1.1" % method
 
 
-@clause("X1")
+@clause("X36")
 @pytest.mark.parametrize("line", [b"CONNECT h:1", b"GET http://h.example/x", b"OPTIONS *"])
 def test_it_is_no_forward_proxy(behind: Behind, front: Wire, line: bytes) -> None:
     front.send(line + b" HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -77,7 +77,7 @@ def test_headers_in_order_and_doubled(behind: Behind, front: Wire) -> None:
     assert got[: len(sent)] == [line.lower().replace(b": ", b":") for line in sent]
 
 
-@clause("X2")
+@clause("X37")
 def test_a_header_that_cannot_be_handed_on_is_refused(behind: Behind, front: Wire) -> None:
     front.send(request(b"/", b"X-Odd: \xe9"))
     assert front.until(END).startswith(b"HTTP/1.1 400 ")

@@ -139,7 +139,7 @@ def test_a_client_that_reads_nothing_is_let_go(behind: Behind) -> None:
         assert "Traceback" not in proxied.log()
 
 
-@clause("X9")
+@clause("X38")
 @pytest.mark.parametrize("lines", [b"Content-Length: 10", b"Transfer-Encoding: chunked"])
 def test_an_upload_that_does_not_go_on_is_let_go(behind: Behind, lines: bytes) -> None:
     rest: list[bytes] = []

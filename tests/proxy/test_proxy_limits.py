@@ -128,7 +128,7 @@ def test_searches_of_one_caller_and_of_all() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.clause("X19")
+@pytest.mark.clause("X39")
 def test_not_found_is_kept_for_a_minute() -> None:
     async def search(searches: Searches, ran: list[int]) -> None:
         with suppress(NotThere):
@@ -177,7 +177,7 @@ def states(small: Small, work: Callable[[], Any]) -> int:
     return len([seen for seen in small.double.requests[before:] if seen.method == "POST" and "/runs/" in seen.path])
 
 
-@pytest.mark.clause("X19")
+@pytest.mark.clause("X39")
 def test_searches_share_what_they_read_and_find_the_same() -> None:
     with Small("15") as small, Running(small.url, small.web) as proxy:
         rows = [f"2026-01-02T03:04:05.0000000Z {number}\n".encode() for number in range(40)]

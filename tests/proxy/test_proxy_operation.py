@@ -105,7 +105,7 @@ def test_a_check_serves_all_who_ask_meanwhile() -> None:
         assert proxy.proxy.upstream.sent <= 2, "one check: the version and the swagger document"
 
 
-@pytest.mark.clause("X22")
+@pytest.mark.clause("X41")
 def test_a_refused_sign_in_is_tried_again_later_and_later() -> None:
     with Small("15") as small, Running(small.url, WRONG) as proxy:
         path = log_path(small)
@@ -141,7 +141,7 @@ def test_the_back_off_doubles_up_to_an_hour_and_ends_with_a_success() -> None:
     assert first.value.retry_after == 300 and session.refusals == 1
 
 
-@pytest.mark.clause("X22")
+@pytest.mark.clause("X41")
 @pytest.mark.parametrize("status, cause", [(429, "upstream-busy"), (500, "page-changed"), (503, "upstream-busy")])
 def test_a_sign_in_page_that_is_in_trouble_is_left_alone_for_a_while(status: int, cause: str) -> None:
     net = Scripted({"POST /user/login": [text(status, "")] * 8 + [REFUSED, SIGNED_IN]})
@@ -166,7 +166,7 @@ def test_a_sign_in_page_that_is_in_trouble_is_left_alone_for_a_while(status: int
     assert (session.generation, session.refusals) == (1, 0)
 
 
-@pytest.mark.clause("X22")
+@pytest.mark.clause("X41")
 def test_a_server_that_says_for_how_long_is_left_alone_for_as_long() -> None:
     net = Scripted({"POST /user/login": text(429, "", ("Retry-After", "77"))})
     session = WebSession(WebLogin("log-reader", "p"), backs_off=True)
@@ -177,7 +177,7 @@ def test_a_server_that_says_for_how_long_is_left_alone_for_as_long() -> None:
     assert len(net.asked) == 1
 
 
-@pytest.mark.clause("X22")
+@pytest.mark.clause("X41")
 def test_who_cannot_sign_in_asks_once_whatever_the_load() -> None:
     with Small("15") as small, Running(small.url, small.web) as proxy:
         path = log_path(small)

@@ -92,13 +92,13 @@ def test_what_is_no_document_stays_as_it_is(strange: bytes) -> None:
     assert extended(strange, own_documents(), writes=True) == strange
 
 
-@pytest.mark.clause("X21")
+@pytest.mark.clause("X40")
 def test_a_second_proxy_adds_nothing() -> None:
     once = extended(document(), own_documents(), writes=True)
     assert extended(once, own_documents(), writes=True) == once
 
 
-@pytest.mark.clause("X21")
+@pytest.mark.clause("X40")
 def test_a_shim_behind_a_proxy_takes_it_for_native() -> None:
     with Small("15") as small, Running(small.url, small.web) as proxy, Running(proxy.base_url) as second:
         path = log_path(small)

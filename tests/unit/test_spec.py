@@ -32,7 +32,8 @@ SCHEMAS = {
     for path in sorted((SPEC / "web").glob("*.schema.json"))
 }
 
-CLAUSE = re.compile(r"^- \*\*([A-Z][0-9]+)\*\* \(([a-z, -]+)\) \S.*\.$", re.MULTILINE)
+CLAUSE = re.compile(r"^- \*\*([A-Z][0-9]+)\*\* \(([a-z, -]+)\) \S.*(?:\n  .*)*\.$", re.MULTILINE)
+LINE, SENTENCE = 120, 30  # characters; words, inline code counted as one
 CLAUSES = {found[1]: found[2].split(", ") for found in CLAUSE.finditer(README)}
 FEATURES = {
     "core",
@@ -245,6 +246,18 @@ def test_clauses_are_well_formed() -> None:
     for letter in {clause[0] for clause in bullets}:
         numbers = [int(clause[1:]) for clause in bullets if clause[0] == letter]
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_sentences_are_short_and_lines_normal() -> None:
+    """Outside the tables and what is made from data."""
+    prose = re.sub(r"(?s)<!-- \w+:begin -->.*?:end -->", "", README)
+    lines = [line for line in prose.splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > LINE] == []
+    text = re.sub(r"`[^`]*`", "X", "\n".join(lines))
+    items = [" ".join(item.split()) for item in re.split(r"\n\n|\n *- |\n(?=#)", text)]
+    sentences = [sentence for item in items for sentence in re.split(r"(?<=[.:])\s+(?=[A-Z\"])", item)]
+    assert len(sentences) > 300
+    assert [sentence for sentence in sentences if len(sentence.split()) > SENTENCE] == []
 
 
 def marked(source: str) -> Iterator[str]:

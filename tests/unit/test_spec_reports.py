@@ -71,7 +71,7 @@ def test_text_is_grouped_by_operation() -> None:
     )
 
 
-@pytest.mark.clause("K12")
+@pytest.mark.clause("K17")
 @pytest.mark.parametrize("form", [reports.text, reports.markdown, reports.commands])
 def test_what_is_not_shown_is_counted_and_the_worst_comes_first(form: Any) -> None:
     warning = finding("response-added", "WARN", "response 201 added", operation="GET /a")

@@ -239,7 +239,7 @@ def test_an_answer_that_is_not_forgejos_is_no_refusal(moment: str, said: Said) -
     assert session.generation
 
 
-@pytest.mark.clause("S45")
+@pytest.mark.clause("S51")
 @pytest.mark.parametrize("said", FOREIGN.values(), ids=FOREIGN)
 def test_an_answer_that_is_not_forgejos_is_no_lost_session(said: Said) -> None:
     with pytest.raises((PageChanged, NotNow)):
