@@ -202,10 +202,8 @@ def test_a_follower_whose_right_was_taken_away(live: Live, how: str) -> None:
                 hand.revoke_tokens(account)
             else:
                 hand.api("DELETE", f"/repos/{job.run.repo.full}/collaborators/{account.name}")
-            started = time.monotonic()
-            with pytest.raises(requests.RequestException):
+            with pytest.raises(requests.exceptions.ChunkedEncodingError):  # a time-out would be another error
                 got += b"".join(rows)
-            assert time.monotonic() - started < 10
         expected = job.expected()
         assert isinstance(expected, bytes) and expected.startswith(got)
         assert ask(proxied.base_url, path, caller).status_code in (401, 403, 404)

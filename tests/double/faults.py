@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .messages import Request, Response, html, json_answer, plain, redirect
@@ -47,8 +49,9 @@ class Fault:
     """Body bytes to send before the connection breaks. A body that ends earlier is sent whole and the connection kept:
     broken behind a whole answer, it would now and then be used again before anybody sees it."""
     piece: int = 0
-    """Body bytes at a time, with `delay` seconds after each."""
-    delay: float = 0.0
+    """Body bytes at a time."""
+    pause: Callable[[], object] | None = None
+    """What is done after each piece: a sleep, or a wait until a test lets it go on."""
     seen: int = 0
     fired: int = 0
 
@@ -94,7 +97,11 @@ class Faults:
 
     def slow(self, path: str, piece: int = 1, delay: float = 0.01, **of_fault: Any) -> Fault:
         """Send the body a few bytes at a time."""
-        return self.add(path, piece=piece, delay=delay, **of_fault)
+        return self.add(path, piece=piece, pause=partial(time.sleep, delay), **of_fault)
+
+    def held(self, path: str, piece: int, released: threading.Event, **of_fault: Any) -> Fault:
+        """Send a piece of the body, and the rest when `released` is set, or after half a minute."""
+        return self.add(path, piece=piece, pause=lambda: released.wait(30), **of_fault)
 
     def lost_session(self, path: str, **of_fault: Any) -> Fault:
         """Forget every web session before answering, as a restart does."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -150,7 +149,7 @@ def _spoiled(pieces: Iterator[bytes | memoryview], fault: Fault | None) -> Itera
                 raise Broken
             yield part
             left = None if left is None else left - len(part)
-            if fault.delay:
-                time.sleep(fault.delay)
+            if fault.pause:
+                fault.pause()
     if left == 0:
         raise Broken

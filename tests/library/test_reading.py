@@ -10,6 +10,7 @@ import functools
 import io
 import pickle
 import shutil
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -345,14 +346,16 @@ def test_a_body_that_cannot_be_made_to_its_end_raises(pairs: dict[str, Pair], fa
 @clause("S38")
 @pytest.mark.parametrize("kind", ["log", "range"])
 def test_a_body_that_does_not_come_in_time_raises_as_a_plain_sessions_does(pairs: dict[str, Pair], kind: str) -> None:
-    pair, slow = pairs["15"], Fault("/logs", piece=CUT, delay=3.0)
+    given_up = threading.Event()
+    pair, slow = pairs["15"], Fault("/logs", piece=CUT, pause=lambda: given_up.wait(30))
     pair.served.fault = slow
     pair.small.double.faults.rules.append(slow)
     try:
         for read in (pair.plain, pair.shim):
             with pytest.raises(requests.ConnectionError) as caught:
-                _ = read.get(kind, timeout=0.2).content
+                _ = read.get(kind, timeout=1).content
             assert isinstance(caught.value.args[0], urllib3.exceptions.ReadTimeoutError)
     finally:
+        given_up.set()
         pair.served.fault = None
         pair.small.double.faults.clear()
