@@ -1,8 +1,9 @@
 """The proxy as a process of its own in front of a server, on 127.0.0.1, and the wires on both sides of it in bytes.
 
-Rules: what it writes is kept in a file, so that a test can look for tracebacks and secrets; `descriptors` counts what
-it has open; nothing of this process's environment but PATH and LANG gets into it, and its home is its own. It ends
-with this process, whatever becomes of the tests.
+Rules: whatever is shown by a process alone (signals, memory, what it has open, what it writes) is shown here; where a
+test looks inside, `running.py` has the proxy in a thread, asked in the same ways (`Asked`). What it writes is kept in
+files, so that a test can look for tracebacks and secrets; nothing of this process's environment but PATH and LANG gets
+into it, and its home is its own. It ends with this process, whatever becomes of the tests.
 """
 
 from __future__ import annotations
@@ -16,60 +17,94 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
 
+import requests
 from command import PROGRAM
 from forgejo_shim import WebLogin
-from hand import wait
+from hand import plain_session, wait
 from servers import free_port
 
 
-class Proxied:
-    """A running proxy; `base_url` is its address, `pid` its process."""
+class Asked:
+    """A proxy at `base_url`, and the ways to ask it; nothing of the environment comes into them."""
 
-    def __init__(self, upstream: str, web: WebLogin | None = None, *words: str, port: int | None = None) -> None:
+    base_url: str
+    session: requests.Session
+
+    def get(self, path: str, token: str = "", **more: Any) -> requests.Response:
+        headers = {**({"Authorization": f"token {token}"} if token else {}), **more.pop("headers", {})}
+        return self.session.get(self.base_url + path, headers=headers, allow_redirects=False, timeout=20, **more)
+
+    def dialled(self) -> socket.socket:
+        host, _, port = self.base_url.removeprefix("http://").partition(":")
+        return socket.create_connection((host, int(port)), 10)
+
+
+class Proxied(Asked):
+    """A running proxy: `words` are further ones of `forgejo-shim serve`, `environment` what it finds there besides.
+
+    `process` is it, `pid` its number; `out` its stdout, `said` its stderr so far.
+    """
+
+    def __init__(
+        self,
+        upstream: str | None,
+        web: WebLogin | None = None,
+        *words: object,
+        port: int | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.port = port or free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
+        self.session = plain_session()
         self._home = Path(tempfile.mkdtemp(prefix="forgejo-shim-proxy-"))
-        self._output = self._home / "output"
-        environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        environment["HOME"] = str(self._home)
+        self.out, self.said = self._home / "stdout", self._home / "stderr"
+        found = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        found["HOME"] = str(self._home)
         if web:
-            environment |= {"FORGEJO_SHIM_WEB_USER": web.user, "FORGEJO_SHIM_WEB_PASSWORD": web.password}
-        place = ["--upstream", upstream, "--listen", f"127.0.0.1:{self.port}", "--drain", "1"]
-        command = [*PROGRAM, "serve", *place, *words]
-        with self._output.open("wb") as output:
-            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        self.pid = self._process.pid
+            found |= {"FORGEJO_SHIM_WEB_USER": web.user, "FORGEJO_SHIM_WEB_PASSWORD": web.password}
+        place = ["--listen", f"127.0.0.1:{self.port}", "--drain", "1", *(["--upstream", upstream] if upstream else [])]
+        command = [*PROGRAM, "serve", *place, *map(str, words)]
+        with self.out.open("wb") as out, self.said.open("wb") as err:
+            self.process = subprocess.Popen(command, env={**found, **environment}, stdout=out, stderr=err)
+        self.pid = self.process.pid
         atexit.register(self.stop)
-        wait(self._listens, f"the proxy to listen\n{self.log()}", 30)
+        wait(lambda: self.listens() and self.said.stat().st_size, "the proxy to say where it listens", 30)
 
-    def _listens(self) -> bool:
-        assert self._process.poll() is None, f"the proxy ended: {self.log()}"
+    def listens(self) -> bool:
+        """Whether it takes connections; an error if it has ended."""
+        assert self.process.poll() is None, f"the proxy ended: {self.log()}"
         with suppress(ConnectionError), socket.create_connection(("127.0.0.1", self.port), 5):
             return True
         return False
 
     def log(self) -> str:
         """Everything that it wrote so far."""
-        return self._output.read_text(errors="replace")
+        return self.said.read_text(errors="replace") + self.out.read_text(errors="replace")
 
     def descriptors(self) -> int:
         """How many files and sockets it has open."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
     def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        self.session.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(10)
+                self.process.wait(10)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self.process.kill()
+                self.process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
         atexit.unregister(self.stop)
 
@@ -195,10 +230,6 @@ class Behind:
     @property
     def lines(self) -> list[bytes]:
         return self.head.removesuffix(END).split(b"\r\n")
-
-
-def dialled(proxied: Proxied) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxied.port), 10)
 
 
 def request(target: bytes = b"/", *lines: bytes, method: bytes = b"GET", body: bytes = b"") -> bytes:

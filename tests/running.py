@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import requests
 from aiohttp import web
 from double import Fault
 from forgejo_shim import WebLogin
@@ -19,13 +17,14 @@ from forgejo_shim.proxy.access import AccessLog
 from forgejo_shim.proxy.app import Proxy
 from forgejo_shim.proxy.options import Options
 from forgejo_shim.proxy.serve import Front
-from hand import wait
+from hand import plain_session, wait
+from proxied import Asked
 from small import Small
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class Running:
+class Running(Asked):
     """A proxy in a thread; `lines` is its access log so far."""
 
     def __init__(self, upstream: str, account: WebLogin | None = None, **options: Any) -> None:
@@ -34,8 +33,7 @@ class Running:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.proxy, self.base_url = self._do(self._start(Options(upstream, account, **options)))
-        self.session = requests.Session()
-        self.session.trust_env = False
+        self.session = plain_session()
 
     async def _start(self, options: Options) -> tuple[Proxy, str]:
         proxy = Proxy(options, AccessLog(self.written.append))
@@ -49,14 +47,6 @@ class Running:
 
     def _do(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
-
-    def get(self, path: str, token: str = "", **more: Any) -> requests.Response:
-        headers = {**({"Authorization": f"token {token}"} if token else {}), **more.pop("headers", {})}
-        return self.session.get(self.base_url + path, headers=headers, allow_redirects=False, timeout=20, **more)
-
-    def dialled(self) -> socket.socket:
-        host, _, port = self.base_url.removeprefix("http://").partition(":")
-        return socket.create_connection((host, int(port)), 10)
 
     def lines(self, count: int) -> list[dict[str, Any]]:
         wait(lambda: len(b"".join(self.written).splitlines()) >= count, f"{count} lines of the log", 5)

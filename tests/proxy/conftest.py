@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from proxied import OK, Behind, Proxied, Wire, dialled, fixed
+from proxied import OK, Behind, Proxied, Wire, fixed
 from running import Answering, hello
 
 
@@ -35,7 +35,7 @@ def proxied(pair: tuple[Behind, Proxied]) -> Proxied:
 
 @pytest.fixture
 def front(proxied: Proxied) -> Iterator[Wire]:
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         yield Wire(connection)
 
 

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 from forgejo_shim.proxy.headers import Peer, end_to_end, to_upstream
-from proxied import END, OK, UPGRADE, Behind, Proxied, Wire, dialled, fixed, header, request
+from proxied import END, OK, UPGRADE, Behind, Proxied, Wire, fixed, header, request
 
 clause = pytest.mark.clause
 
@@ -234,7 +234,7 @@ def test_an_upload_that_breaks_off_never_looks_whole(behind: Behind, proxied: Pr
         behind.ended.set()
 
     behind.answer = say
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(request(b"/x", lines, method=b"PUT", body=b"3\r\nabc\r\n"))
         assert came.wait(5)
     assert behind.ended.wait(5)
@@ -346,7 +346,7 @@ def test_an_event_stream_comes_piece_by_piece(behind: Behind, front: Wire) -> No
 def test_clients_of_http_1_0(behind: Behind, proxied: Proxied, coded: bool) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     behind.answer = fixed(chunked if coded else b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(b"GET /x HTTP/1.0\r\n\r\n")
         head, _, body = Wire(connection).all().partition(END)
     assert head.startswith(b"HTTP/1.0 200 OK") and not header(head, b"Transfer-Encoding") and body == b"abc"
@@ -452,7 +452,7 @@ def test_the_client_breaks_off_a_websocket(behind: Behind, proxied: Proxied) -> 
         behind.ended.set()
 
     behind.answer = say
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(request(b"/ws", *UPGRADE))
         Wire(connection).until(END)
     assert behind.ended.wait(5)

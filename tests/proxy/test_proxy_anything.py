@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 from hand import wait
-from proxied import END, Behind, Proxied, Wire, dialled, fixed, header, request
+from proxied import END, Behind, Proxied, Wire, fixed, header, request
 from small import LOG, Small
 
 clause = pytest.mark.clause
@@ -75,7 +75,7 @@ def test_requests_of_random_bytes(behind: Behind) -> None:
     behind.answer = fixed(b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
     with Proxied(behind.url) as proxied:
         before = proxied.descriptors()
-        connection = dialled(proxied)
+        connection = proxied.dialled()
         for _ in range(COUNT):
             behind.heads.clear()
             sent = random_request(dice)
@@ -85,7 +85,7 @@ def test_requests_of_random_bytes(behind: Behind) -> None:
                 assert behind.lines[0] == sent.partition(b"\r\n")[0], "not as it came"
             if not goes_on:
                 connection.close()
-                connection = dialled(proxied)
+                connection = proxied.dialled()
         connection.close()
         assert counts.keys() <= {b"404", b"405", b"400", b"501", b"502"}, counts
         assert counts[b"404"] > 0.4 * COUNT and counts[b"400"] > 0.1 * COUNT, counts
@@ -99,7 +99,7 @@ def test_random_requests_for_the_operations() -> None:
     with Small("15") as small, Proxied(small.url, small.web) as proxied:
         job = small.add({"build": SOME}).jobs[0]
         before = proxied.descriptors()
-        connection = dialled(proxied)
+        connection = proxied.dialled()
         for _ in range(COUNT // 5):
             sent = random_operation(dice, b"%d" % job.id, small.token.encode())
             status, body, goes_on = exchange(connection, sent)
@@ -112,7 +112,7 @@ def test_random_requests_for_the_operations() -> None:
                 assert told.startswith(b"HEAD") or of_the_server or json.loads(body)["message"], told
             if not goes_on:
                 connection.close()
-                connection = dialled(proxied)
+                connection = proxied.dialled()
         connection.close()
         assert min(counts[b"200"], counts[b"404"], counts[b"401"]) > 0.05 * COUNT // 5, counts
         assert b"500" not in counts and b"broken" not in counts, counts

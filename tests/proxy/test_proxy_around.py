@@ -23,11 +23,10 @@ from forgejo_shim.proxy.options import Options
 from forgejo_shim.proxy.serve import Front
 from hand import wait
 from nginx import PROGRAM, nginx
-from proxied import OK, Behind, Wire, fixed
+from proxied import OK, Behind, Proxied, Wire, fixed
 from running import Answering, Running, hello, log_path
 from servers import free_port
 from small import Small
-from test_serve import served
 
 clause = pytest.mark.clause
 needs_nginx = pytest.mark.skipif(PROGRAM is None, reason="not run: there is no nginx here (nginx-light)")
@@ -131,13 +130,13 @@ def test_its_own_address_is_found_out(tmp_path: Path) -> None:
         port = free_port()
         place = Place(small, tmp_path / "home")
         place.environment["FORGEJO_URL"] = f"http://127.0.0.1:{port}"
-        with served(place, tmp_path, "--listen", f"127.0.0.1:{port}") as proxy:
+        with Proxied(None, port=port, environment=place.environment) as proxy:
             wait(lambda: "is this proxy itself" in proxy.said.read_text(), "the loop to be said", 10)
             for path in ("/", "/swagger.v1.json", "/api/v1/repos/o/r/actions/jobs/1/logs"):
                 got = requests.get(f"http://127.0.0.1:{port}{path}", timeout=10)
                 assert (got.status_code, got.json()["cause"]) == (508, "proxy-loop"), path
             assert proxy.end() == 0
-        assert proxy.said.read_text().count("is this proxy itself") == 1
+            assert proxy.said.read_text().count("is this proxy itself") == 1
 
 
 @clause("X32")
@@ -224,8 +223,8 @@ def test_a_refused_sign_in_is_told_with_its_time_and_its_cause_logged() -> None:
 # --- the end, and its own page
 
 
-def test_a_hang_up_ends_it_as_a_termination_does(web: Place, tmp_path: Path) -> None:
-    with served(web, tmp_path) as proxy:
+def test_a_hang_up_ends_it_as_a_termination_does(web: Place) -> None:
+    with Proxied(None, environment=web.environment) as proxy:
         assert proxy.get("/-/shim").text.startswith("forgejo-shim ")
         assert proxy.end(signal.SIGHUP) == 0
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 from hand import wait
-from proxied import END, UPGRADE, Behind, Proxied, Wire, dialled, header, request
+from proxied import END, UPGRADE, Behind, Proxied, Wire, header, request
 from running import Running
 from servers import free_port
 from small import DOWNLOAD, LOG, Small
@@ -60,7 +60,7 @@ def test_a_client_that_vanishes_is_noticed_while_data_flow(behind: Behind, proxi
         behind.ended.set()
 
     behind.answer = say
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(request())
         Wire(connection).take(100_000)
     assert behind.ended.wait(5), "the server behind still sends"
@@ -74,7 +74,7 @@ def test_a_client_that_vanishes_is_noticed_while_nothing_comes(behind: Behind, p
         behind.ended.set()
 
     behind.answer = say
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(request())
         Wire(connection).until(b"a\r\n")
     assert behind.ended.wait(5), "the connection to the server behind is still open"
@@ -90,7 +90,7 @@ def test_a_client_that_gives_up_before_the_answer(behind: Behind, proxied: Proxi
         behind.ended.set()
 
     behind.answer = say
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(request())
         assert asked.wait(5)
     assert behind.ended.wait(5), "the request to the server behind is still waited for"
@@ -113,7 +113,7 @@ def test_a_slow_client_slows_the_server_behind(behind: Behind, proxied: Proxied)
         stopped.set()
 
     behind.answer = say
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(request())
         front = Wire(connection)
         front.until(END)
@@ -135,7 +135,7 @@ def test_a_client_that_reads_nothing_is_let_go(behind: Behind) -> None:
         behind.ended.set()
 
     behind.answer = say
-    with Proxied(behind.url, None, "--idle-timeout", "1") as proxied, dialled(proxied) as connection:
+    with Proxied(behind.url, None, "--idle-timeout", "1") as proxied, proxied.dialled() as connection:
         connection.sendall(request())
         assert behind.ended.wait(15)
         assert "Traceback" not in proxied.log()
@@ -188,14 +188,14 @@ def test_a_server_that_stops_in_the_middle(behind: Behind) -> None:
 def test_a_server_that_is_not_there() -> None:
     with Proxied(f"http://127.0.0.1:{free_port()}") as proxied:
         for target in (b"/", b"/api/v1/repos/o/r/actions/jobs/1/logs", b"/swagger.v1.json"):
-            with dialled(proxied) as connection:
+            with proxied.dialled() as connection:
                 front = Wire(connection)
                 front.send(request(target))
                 head = front.until(END)
                 assert head.startswith(b"HTTP/1.1 502 "), head
                 told = json.loads(front.body(head))
                 assert told["cause"] == "unreachable" and told["message"]
-        with dialled(proxied) as connection:
+        with proxied.dialled() as connection:
             connection.sendall(request(b"/ws", *UPGRADE))
             assert Wire(connection).until(END).startswith(b"HTTP/1.1 502 ")
         assert "Traceback" not in proxied.log()
@@ -228,7 +228,7 @@ def web() -> Iterator[tuple[Small, bytes]]:
 
 def read(proxied: Proxied, sent: bytes, then: Callable[[], object] = lambda: None) -> tuple[bytes, bytes]:
     """Head and body of the answer to a request on a connection of its own; what is done when it was sent."""
-    with dialled(proxied) as connection:
+    with proxied.dialled() as connection:
         connection.sendall(sent)
         then()
         head, _, body = Wire(connection).all().partition(END)
@@ -251,7 +251,7 @@ def test_a_log_made_from_the_web_that_breaks_off(web: tuple[Small, bytes]) -> No
 @clause("X15")
 def test_a_stream_that_outlives_its_right_is_closed(web: tuple[Small, bytes]) -> None:
     small, sent = web
-    with Proxied(small.url, small.web, "--keep", "1") as proxied, dialled(proxied) as connection:
+    with Proxied(small.url, small.web, "--keep", "1") as proxied, proxied.dialled() as connection:
         small.double.faults.slow(DOWNLOAD, 1000, 0.1)  # a minute for all of it
         connection.sendall(sent)
         front = Wire(connection)

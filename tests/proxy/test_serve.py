@@ -8,10 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -20,45 +17,16 @@ from command import Place
 from forgejo_shim.cli.serve import AddressType, NetworkType, with_secret_files
 from forgejo_shim.errors import ShimError
 from hand import wait
+from proxied import Proxied
 from servers import free_port
 from small import LOG, Small
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Served:
-    """A running `serve`; `said` is its stderr so far, `log` its stdout."""
-
-    def __init__(self, place: Place, folder: Path, *words: object, **environment: str) -> None:
-        self.port = free_port()
-        self.base_url = f"http://127.0.0.1:{self.port}"
-        self.log, self.said = folder / "stdout", folder / "stderr"
-        place.environment |= environment
-        with self.log.open("wb") as out, self.said.open("wb") as err:
-            self.process = place.process("serve", "--listen", f"127.0.0.1:{self.port}", *words, stdout=out, stderr=err)
-        wait(lambda: "in front of" in self.said.read_text() or self.process.poll() is not None, "serve to listen", 30)
-        assert self.process.poll() is None, self.said.read_text()
-
-    def get(self, path: str, token: str = "", **more: Any) -> requests.Response:
-        headers = {"Authorization": f"token {token}"} if token else {}
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(self.base_url + path, headers=headers, timeout=20, **more)
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
-@contextmanager
-def served(place: Place, folder: Path, *words: object, **environment: str) -> Iterator[Served]:
-    running = Served(place, folder, *words, **environment)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
+def served(place: Place, *words: object, **environment: str) -> Proxied:
+    """The command in a place: server and account come from its environment."""
+    return Proxied(None, None, "--drain", "30", *words, environment={**place.environment, **environment})
 
 
 def log_path(small: Small) -> str:
@@ -68,27 +36,27 @@ def log_path(small: Small) -> str:
 
 def test_it_serves_and_says_where(web: Place, tmp_path: Path) -> None:
     path = log_path(web.small)
-    with served(web, tmp_path, "--upstream", web.small.url) as proxy:
+    with served(web, "--upstream", web.small.url) as proxy:
         assert proxy.said.read_text() == (
             f"forgejo-shim: {proxy.base_url} in front of {web.small.url}, web account o\n"
         )
         assert proxy.get(path, web.small.token).content == LOG
         assert proxy.get("/-/shim/readyz").json()["ready"] is True
         assert proxy.end() == 0
-        lines = [json.loads(line) for line in proxy.log.read_text().splitlines()]
+        lines = [json.loads(line) for line in proxy.out.read_text().splitlines()]
         assert [line["path"] for line in lines] == [path, "/-/shim/readyz"], "written at the end, too"
-        assert web.small.web.password not in proxy.said.read_text() + proxy.log.read_text()
+        assert web.small.web.password not in proxy.said.read_text() + proxy.out.read_text()
 
 
 def test_its_own_pages_at_an_address_of_their_own(web: Place, tmp_path: Path) -> None:
     own = free_port()
     more = ("--admin-listen", f"127.0.0.1:{own}", "--no-access-log")
-    with served(web, tmp_path, *more) as proxy:
+    with served(web, *more) as proxy:
         assert proxy.get("/-/shim/metrics").status_code == 404
         assert requests.get(f"http://127.0.0.1:{own}/-/shim/metrics", timeout=5).ok
         assert requests.get(f"http://127.0.0.1:{own}/api/v1/version", timeout=5).status_code == 404
         assert proxy.end(signal.SIGINT) == 0
-        assert proxy.log.read_bytes() == b""
+        assert proxy.out.read_bytes() == b""
 
 
 def test_facts_survive_a_restart(web: Place, tmp_path: Path) -> None:
@@ -96,7 +64,7 @@ def test_facts_survive_a_restart(web: Place, tmp_path: Path) -> None:
     costs = []
     for _ in range(2):
         before = len(web.small.double.requests)
-        with served(web, tmp_path, "--state", tmp_path / "kept" / "facts.sqlite3") as proxy:
+        with served(web, "--state", tmp_path / "kept" / "facts.sqlite3") as proxy:
             assert proxy.get(path, web.small.token).content == LOG
             proxy.end()
         costs.append(len(web.small.double.requests) - before)
@@ -107,7 +75,7 @@ def test_the_account_is_read_from_files(web: Place, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(web.small.web.password + "\n")
     del web.environment["FORGEJO_SHIM_WEB_PASSWORD"]
-    with served(web, tmp_path, FORGEJO_SHIM_WEB_PASSWORD_FILE=str(secret)) as proxy:
+    with served(web, FORGEJO_SHIM_WEB_PASSWORD_FILE=str(secret)) as proxy:
         assert proxy.get("/-/shim/readyz").json()["web_session"]["says"] == "signed in"
 
 
@@ -116,7 +84,7 @@ def test_the_account_is_read_from_files(web: Place, tmp_path: Path) -> None:
 
 def test_answers_under_way_may_end(web: Place, tmp_path: Path) -> None:
     path = log_path(web.small)
-    with served(web, tmp_path) as proxy:
+    with served(web) as proxy:
         stopping = threading.Event()
         web.small.double.faults.held(r"/logs$", 8192, stopping)
         with proxy.get(path, web.small.token, stream=True) as answer:
@@ -133,7 +101,7 @@ def test_an_upload_under_way_may_end(tmp_path: Path) -> None:
     with Small("15") as small, socket.create_server(("127.0.0.1", 0)) as behind:
         place = Place(small, tmp_path / "home")
         place.environment["FORGEJO_URL"] = f"http://127.0.0.1:{behind.getsockname()[1]}"
-        with served(place, tmp_path) as proxy, socket.create_connection(("127.0.0.1", proxy.port), 10) as front:
+        with served(place) as proxy, socket.create_connection(("127.0.0.1", proxy.port), 10) as front:
             behind.settimeout(10)
             at_its_start, _ = behind.accept()  # the proxy's own question
             front.sendall(b"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
@@ -161,7 +129,7 @@ def test_an_upload_under_way_may_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words, signals", [(("--drain", "0.3"), 1), ((), 2)], ids=["time is up", "second signal"])
 def test_what_does_not_end_is_ended(web: Place, tmp_path: Path, words: tuple[str, ...], signals: int) -> None:
     path = log_path(web.small)
-    with served(web, tmp_path, *words) as proxy:
+    with served(web, *words) as proxy:
         web.small.double.faults.slow(r"/logs$", piece=100, delay=0.05)
         with proxy.get(path, web.small.token, stream=True) as answer:
             for _ in range(signals):
@@ -172,7 +140,7 @@ def test_what_does_not_end_is_ended(web: Place, tmp_path: Path, words: tuple[str
             )
             with pytest.raises(requests.RequestException):
                 _ = answer.content
-        (line,) = [json.loads(line) for line in proxy.log.read_text().splitlines()]
+        (line,) = [json.loads(line) for line in proxy.out.read_text().splitlines()]
         assert line["broken"] is True, "logged all the same"
 
 
