@@ -1,7 +1,7 @@
-"""Requirements with the lowest version of each package that shim/pyproject.toml names, for `make test-lowest`.
+"""Requirements with the lowest version of each package that shim/ and spec/checker/ name, for `make test-lowest`.
 
-The floors are read from pyproject.toml, so there is no second list to keep; what they need in turn is
-for pip to choose.
+The floors are read from both pyproject.toml, so there is no second list to keep; what they need in turn is for pip to
+choose.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PROJECTS = ("spec/checker", "shim")
 TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema")  # what the tests themselves need, as it is locked
 
 
 def floors() -> dict[str, str]:
     """The lowest version of each direct requirement, by its name in lower case."""
-    project = tomllib.loads((ROOT / "shim/pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *(one for more in project["optional-dependencies"].values() for one in more)]
+    projects = [tomllib.loads((ROOT / name / "pyproject.toml").read_text())["project"] for name in PROJECTS]
+    wanted = [one for project in projects for one in project["dependencies"]]
+    wanted += [one for project in projects for more in project["optional-dependencies"].values() for one in more]
     found = (re.match(r"([A-Za-z0-9_-]+)>=([0-9.]+)", text) for text in wanted)
     return {name[1].lower().replace("_", "-"): name[2] for name in found if name}
 

@@ -20,12 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from forgejo_shim.spec.compare import compare
-from forgejo_shim.spec.document import parse
-from forgejo_shim.spec.rules import judge
 from hand import plain_session
 from measuring import Figure, equal, get, say
 from servers import Server
+from swagger_breaking import compare, judge, parse
 
 FACTS = Path(__file__).resolve().parents[2] / "spec/facts/16.json"
 COPIES = 18

@@ -19,12 +19,12 @@ import pytest
 import requests
 import urllib3
 from click.testing import CliRunner
+from documents import SELF_SIGNED
 from forgejo_shim.cli import main
 from forgejo_shim.errors import NotNow, Unreachable
 from forgejo_shim.network import broken_body, causes, from_flow, reaching, reason
 from small import LOG, Small
 
-PEM = Path(__file__).parents[1] / "data/self_signed.pem"
 NAME_UNKNOWN = "its name cannot be resolved"
 # Failure: the sentence, and what `requests` raises for it.
 FAILURES: dict[str, tuple[str, type[Exception]]] = {
@@ -90,7 +90,7 @@ def _hang_up(connection: socket.socket) -> None:
 
 def _tls(connection: socket.socket) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(PEM)
+    context.load_cert_chain(SELF_SIGNED)
     connection.settimeout(5)
     context.wrap_socket(connection, server_side=True).close()
 

@@ -1,5 +1,5 @@
 """spec/facts: what Forgejo's versions declare agrees with the contract, the patch series and the recordings; each check
-of scripts/spec-check finds what it is for, and scripts/facts writes what a clone says.
+of spec/tools/spec_check.py finds what it is for, and spec/tools/facts.py writes what a clone says.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import facts as facts_tool
 import pytest
+import spec_check
 from documents import Page, Site, text_of
-from forgejo_shim.spec.document import operations, parse
-from forgejo_shim.spec.scope import plain
-from test_scripts import script
+from swagger_breaking import parse
+from swagger_breaking.document import operations
+from swagger_breaking.scope import plain
 from upstream import commit, git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +38,7 @@ Json = Any
 
 @pytest.fixture(scope="module")
 def checks() -> ModuleType:
-    return script("spec-check")
+    return spec_check
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_no_version_takes_an_operation_away_and_16_adds_eleven() -> None:
     assert not any(old - new for old, new in zip(has, has[1:], strict=False))
 
 
-# --- scripts/spec-check
+# --- spec_check.py
 
 
 @pytest.mark.parametrize("name", [VALID, EQUAL, PATCHED, ABSENT, RECORDINGS])
@@ -206,7 +208,7 @@ def test_an_address_with_credentials_is_not_repeated(
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
-    command = [sys.executable, str(ROOT / "scripts/spec-check")]
+    command = [sys.executable, str(ROOT / "spec/tools/spec_check.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout and process.stderr
         process.stdout.close()
@@ -233,7 +235,7 @@ def test_a_server_has_to_declare_what_its_version_does(checks: ModuleType) -> No
         assert list(checks.as_the_facts_say(site.url))[0].startswith("there are no facts of 9.0.1")
 
 
-# --- scripts/facts
+# --- facts.py
 
 
 @pytest.fixture
@@ -252,11 +254,11 @@ def clone(tmp_path: Path) -> Path:
 def test_facts_are_written_from_a_clone_and_checked_against_it(
     clone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    facts = script("facts")
+    facts = facts_tool
     monkeypatch.setattr(facts, "FACTS", tmp_path / "facts")
 
     def run(*words: str) -> int:
-        monkeypatch.setattr("sys.argv", ["scripts/facts", str(clone), *words])
+        monkeypatch.setattr("sys.argv", ["facts.py", str(clone), *words])
         return int(facts.main())
 
     assert run("11.0.15", "--check") == 1 and not (tmp_path / "facts").exists()

@@ -28,8 +28,9 @@ def options(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         yield from (word for word in parameter.opts if word.startswith("--"))
     if isinstance(command, click.Group):
-        for verb in command.commands.values():
-            yield from options(verb)
+        context = click.Context(command)
+        for verb in (command.get_command(context, name) for name in command.list_commands(context)):
+            yield from options(verb) if verb else ()
 
 
 @pytest.mark.clause("C5", "C12")

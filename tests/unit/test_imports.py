@@ -22,14 +22,13 @@ LAYERS = (
     ("webui.asking", "webui.reader"),
     ("flows.",),
     ("faces.",),
-    ("spec.",),
     ("address", "environment", "files", "network", "store.", "arguments"),
     ("answer_body", "requests_transport", "requests_adapter", "proxy."),
-    ("download", "client", "client_log", "client_runs", "client_session", "spec.sources"),
+    ("download", "client", "client_log", "client_runs", "client_session"),
     ("__init__",),
     ("cli.", "__main__"),
 )
-PURE = 10  # layers without I/O
+PURE = 9  # layers without I/O
 IO = {"requests", "urllib3", "aiohttp", "http.client", "socket", "ssl", "time", "threading", "asyncio", "sqlite3", "os"}
 
 
