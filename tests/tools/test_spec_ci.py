@@ -67,24 +67,28 @@ def workspace(tmp_path: Path) -> Path:
     return where
 
 
-REAL = f'exec "{sys.executable}" -c "from forgejo_shim.cli import main; main()" "$@"'
+REAL = f'exec "{sys.executable}" -m swagger_breaking "$@"'
 NOTED = 'for word in "$@"; do printf "%s\\0" "$word"; done >> "$0.asked"; printf "\\n\\0" >> "$0.asked"'
 
 
 def compare(where: Path, command: str = REAL, **inputs: str) -> Done:
-    """Run the comparing step; `command` is the body of the script that stands for forgejo-shim."""
-    shim = where.parent / "forgejo-shim"
-    shim.write_text(f"#!/bin/sh\n{command}\n")
-    shim.chmod(0o755)
+    """Run the comparing step; `command` is the body of the script that stands for swagger-breaking."""
+    checker = where.parent / "swagger-breaking"
+    checker.write_text(f"#!/bin/sh\n{command}\n")
+    checker.chmod(0o755)
     named = {name.replace("_", "-"): value for name, value in inputs.items()}
-    return run_step(COMPARE, where, {"steps.install.outputs.command": str(shim)}, **named)
+    return run_step(
+        COMPARE, where, {"steps.install.outputs.command": str(checker), "github.action_path": str(CI)}, **named
+    )
 
 
 def asked(where: Path, **inputs: str) -> list[list[str]]:
-    """The words of each command that the step gives."""
+    """The words of each command that the step gives, without the profile."""
     assert compare(where, NOTED, **inputs).code == 0
-    calls = (where.parent / "forgejo-shim.asked").read_text().split("\n\0")[:-1]
-    return [call.split("\0")[:-1] for call in calls]
+    calls = (where.parent / "swagger-breaking.asked").read_text().split("\n\0")[:-1]
+    words = [call.split("\0")[:-1] for call in calls]
+    assert {tuple(call[:2]) for call in words} == {("--profile", f"{CI}/../forgejo.toml")}
+    return [call[2:] for call in words]
 
 
 def results(where: Path) -> list[dict[str, Any]]:
@@ -123,19 +127,19 @@ def test_the_workflows_use_the_action_as_it_is(name: str) -> None:
 
 
 def test_one_comparison_is_told_three_times_and_the_last_one_decides(workspace: Path) -> None:
-    rest = ["--", "https://forgejo.example"]
+    rest = ["--", "contract", "https://forgejo.example"]
     assert asked(workspace, source=rest[-1]) == [
-        ["spec", "check", "--fail-on", "never", "--format", "sarif", "--output", "forgejo-api.sarif", *rest],
-        ["spec", "check", "--fail-on", "ERR", "--format", "markdown", *rest],
-        ["spec", "check", "--fail-on", "ERR", "--format", "annotations", *rest],
+        ["check", "--fail-on", "never", "--format", "sarif", "--output", "forgejo-api.sarif", *rest],
+        ["check", "--fail-on", "ERR", "--format", "markdown", *rest],
+        ["check", "--fail-on", "ERR", "--format", "annotations", *rest],
     ]
 
 
 def test_inputs_become_options(workspace: Path) -> None:
     given = {"base": "contract", "path": "/user/**", "rules": "r.toml", "fail_on": "never", "sarif": "s"}
     for words in asked(workspace, source="api.json", **given):
-        assert words[:6] == ["spec", "diff", "--rules", "r.toml", "--path", "/user/**"]
-        assert words[6:8] == ["--fail-on", "never"] and words[-3:] == ["--", "contract", "api.json"]
+        assert words[:5] == ["diff", "--rules", "r.toml", "--path", "/user/**"]
+        assert words[5:7] == ["--fail-on", "never"] and words[-3:] == ["--", "contract", "api.json"]
 
 
 HOSTILE = """$(touch owned)"; touch owned; `touch owned` '; touch owned; '
@@ -194,7 +198,6 @@ def test_the_package_is_installed_from_the_actions_own_commit(workspace: Path, t
     done = run_step(INSTALL, workspace, {"github.action_path": str(CI)}, source="x", python=str(python))
     assert done.code == 0, done.printed
     assert (tmp_path / "python.asked").read_text().startswith("-m venv ")
-    assert re.fullmatch(r"command=/\S+/bin/forgejo-shim\n", done.output)
+    assert re.fullmatch(r"command=/\S+/bin/swagger-breaking\n", done.output)
     verb, *_, package = noted.read_text().splitlines()
-    assert verb == "install" and package.endswith("[spec]")
-    assert (Path(package.removesuffix("[spec]")) / "pyproject.toml").is_file()
+    assert verb == "install" and (Path(package) / "swagger_breaking/cli.py").is_file()
