@@ -38,11 +38,11 @@ from swagger_breaking.reports.report import Report
 from swagger_breaking.sources import STDIN
 
 from .. import __version__
-from ..contract import API
 from ..download import write_whole
 from ..environment import Session
 from ..errors import ShimError, Unreadable
 from ..network import reaching
+from ..operations import API
 from .settings import Settings, shared
 
 PROFILE = read_profile(Path(__file__).parents[1] / "spec/forgejo.toml")
