@@ -27,7 +27,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG_AGO = datetime(2001, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONGEST = 64 * 1024  # bytes of a row's content that Forgejo keeps (modules/actions/log.go, MaxLineSize)
 
-Steps = Sequence[tuple[int, str]]  # (number of rows, result) of each step
+Steps = Sequence[tuple[int, str] | tuple[int, str, int]]  # number of rows and result of each, and seconds if not two
 
 
 @dataclass(frozen=True)
@@ -85,27 +85,30 @@ class Task:
         *,
         steps: Steps = (),
         outputs: Mapping[str, str] | None = None,
+        started_at: datetime | None = None,
         stopped_at: datetime | None = None,
     ) -> None:
         """Report the end: `success`, `failure`, `cancelled` or `skipped`; the steps follow the first row in turn.
 
-        The job lasts nine seconds and each step two; without `stopped_at` they begin at `START`.
+        Unless both moments are given, the job lasts nine seconds; without `stopped_at` it begins at `START`. The first
+        step begins a second later.
         """
         stopped = stopped_at or START + timedelta(seconds=9)
-        started = stopped - timedelta(seconds=9)
-        told, index = [], 1
-        for number, (length, step_result) in enumerate(steps):
+        started = started_at or stopped - timedelta(seconds=9)
+        told, index, at = [], 1, started + timedelta(seconds=1)
+        for number, (length, step_result, *seconds) in enumerate(steps):
+            end = at + timedelta(seconds=seconds[0] if seconds else 2)
             told.append(
                 {
                     "id": number,
                     "result": f"RESULT_{step_result.upper()}",
-                    "startedAt": moment(started + timedelta(seconds=1 + 2 * number)),
-                    "stoppedAt": moment(started + timedelta(seconds=3 + 2 * number)),
+                    "startedAt": moment(at),
+                    "stoppedAt": moment(end),
                     "logIndex": index,
                     "logLength": length,
                 }
             )
-            index += length
+            index, at = index + length, end
         state = {
             "id": self.id,
             "result": f"RESULT_{result.upper()}",

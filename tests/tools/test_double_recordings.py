@@ -2,7 +2,7 @@
 
 Rules
 -----
-* The worlds and the asking are in `double/recorded.py`.
+* The worlds and the asking are in `recorded.py`.
 * Compared: status, every recorded header, the body. Not determined and therefore replaced on both sides: times, hashes,
   uuids, boundaries, durations in which the server's clock has a part, the event's payload. A recorded page says only
   that it was HTML.
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import requests
 from double import Double
-from double.recorded import ROOT_URL, SETTINGS, Question, ask, open_world, seed_like
+from recorded import ROOT_URL, SETTINGS, Question, ask, open_world, seed_like
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "recordings"
 FACES = {"11.0.15": "11", "13.0.5": "13", "14.0.5": "14", "15.0.2": "15", "16-branch": "16"}

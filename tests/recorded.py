@@ -2,8 +2,8 @@
 
 Rules
 -----
-* A double is seeded to the shape that a recording shows, with its names and first ids, by HTTP and the runners'
-  protocol; at the same notes as on the real server, something happens (`EVENTS`).
+* A double is seeded to the shape that a recording shows, with its names and first ids, and with the rows of
+  `questions.py`; at the same notes as on the real server, something happens (`EVENTS`).
 * Cookies, one-time codes and tokens are kept as the recording's asker kept them; who asks is the question's `as`.
 """
 
@@ -17,32 +17,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from double import Double
+from double.accounts import totp
+from double.entities import User
 from hand import Account, Hand, Web, plain_session
-from runner import Runner
-
-from . import Double
-from .accounts import totp
-from .entities import User
+from questions import FIRST, SECOND, TEN, boxed, numbered, play
+from runner import LONG_AGO, Runner, Task
+from world import FAN, Workflow, job, workflow
 
 ROOT_URL = "http://forgejo.test/"
 PASSWORD = "Passw0rd!y"
-DAY = "2026-11-22T10:00:"
-LONG_AGO = "2019-11-22T10:00:09Z"
 BAD_TOKEN = "0" * 40
 
 Question = dict[str, Any]
-ROWS = [
-    ("00.1234567", "Set up the job"),
-    ("01.5", "step one says hi"),
-    ("02", "tab\there, é, 漢字, \x1b[31mred\x1b[0m"),
-    ("03", "::error file=a.py,line=3::boom"),
-    ("04", "first half\nsecond half of one row"),
-    ("05", "Complete"),
-]
-STEPS = [("success", "01", "03", 1, 2), ("failure", "03", "05", 3, 2)]
-ONE_STEP = [("success", "01", "03", 1, 1)]
-LONG_STEP = [("success", "01", "05", 1, 1)]
-AGAIN = [("00", "second attempt, line one"), ("01", "line two"), ("02", "end")]
+TWO_STEPS = ((2, "success"), (2, "failure"))
+ONE_STEP = ((1, "success"),)
+LONG_STEP = ((1, "success", 4),)
 
 
 def has_state(question: Question) -> bool:
@@ -65,7 +55,8 @@ class World:
     fresh: Web
     tokens: dict[str, str] = field(default_factory=dict)
     repos: dict[str, str] = field(default_factory=dict)
-    tasks: dict[str, int] = field(default_factory=dict)
+    again: Task | None = None
+    """The second attempt of the first world's first job."""
     done: set[str] = field(default_factory=set)
     secret: str = ""
     code: str = ""
@@ -76,37 +67,6 @@ class World:
     def start_ids(self, **first: int) -> None:
         for kind, number in first.items():
             self.double.model.start_ids_at(kind, number)
-
-    # --- what a runner does
-
-    def take(self, name: str) -> None:
-        told = self.runner.call("FetchTask", {"tasksVersion": 0})["task"]
-        self.tasks[name] = int(told["id"])
-
-    def say(self, name: str, rows: list[tuple[str, str]], *, at: int = 0, hour: str = "10", last: bool = True) -> None:
-        told = [{"time": f"2026-11-22T{hour}:00:{second}Z", "content": content} for second, content in rows]
-        self.runner.call("UpdateLog", {"taskId": self.tasks[name], "index": at, "rows": told, "noMore": last})
-
-    def finish(self, name: str, result: str, steps: list[Any], *, stopped: str = f"{DAY}09Z", **outputs: str) -> None:
-        told = [
-            {
-                "id": number,
-                "result": f"RESULT_{status.upper()}",
-                "startedAt": f"{DAY}{started}Z",
-                "stoppedAt": f"{DAY}{ended}Z",
-                "logIndex": index,
-                "logLength": length,
-            }
-            for number, (status, started, ended, index, length) in enumerate(steps)
-        ]
-        state = {"id": self.tasks[name], "result": f"RESULT_{result.upper()}", "stoppedAt": stopped, "steps": told}
-        self.runner.call("UpdateTask", {"state": state, "outputs": outputs})
-
-    def play(self, name: str, rows: list[tuple[str, str]], result: str, steps: list[Any], **more: str) -> None:
-        self.take(name)
-        if rows:
-            self.say(name, rows)
-        self.finish(name, result, steps, **more)
 
 
 def open_world(double: Double, asked: list[Question]) -> World:
@@ -128,11 +88,6 @@ def found(asked: list[Question], pattern: str) -> str:
     raise LookupError(pattern)
 
 
-def job(*, runs_on: str = "box", steps: int = 2, **more: Any) -> dict[str, Any]:
-    names = ["echo one", "echo two"] if steps == 2 else ["echo one"]
-    return {"runs-on": [runs_on], "steps": [{"run": name} for name in names], **more}
-
-
 def first_world(world: World) -> None:
     """`pub`, `priv` and `other`, each with a run by push; of `priv` the jobs build, té/st 漢字, skipped, nobody."""
     number = found(world.asked, r"/root1/priv(\d+)/")
@@ -146,33 +101,45 @@ def first_world(world: World) -> None:
     world.repos = {
         name: world.hand.repo("root1", f"{name}{number}", private=name != "pub") for name in ("pub", "priv", "other")
     }
-    ci = {"build": job(), "second": job(name="té/st 漢字"), "skipped": job(), "nobody": job(runs_on="no-such-label")}
-    world.hand.push(world.repos["other"], {"o.yml": {"on": "push", "jobs": {"foreign": job()}}}, "first")
+    ci = workflow("push", build=job(), second=job(name="té/st 漢字"), skipped=job(), nobody=job(label="no-such-label"))
+    push, fetch = world.hand.push, world.runner.fetch
+    push(world.repos["other"], {"o.yml": boxed(workflow("push", foreign=job()))}, "first")
     world.start_ids(run=run_id - 1, job=first_job - 1, task=first_task - 1)
-    world.tasks["other"] = 0
     world.double.model.waiting.clear()
-    world.hand.push(world.repos["pub"], {"p.yml": {"on": "push", "jobs": {"open": job()}}}, "public")
-    world.play("open", ROWS, "failure", STEPS)
-    world.hand.push(world.repos["priv"], {"ci.yml": {"on": "push", "jobs": ci}}, "first")
-    world.play("build", ROWS, "failure", STEPS)
-    world.play("second", ROWS, "success", STEPS)
-    world.play("skipped", [], "skipped", [])
+    push(world.repos["pub"], {"p.yml": boxed(workflow("push", open=job()))}, "public")
+    play(fetch(), FIRST, "failure", steps=TWO_STEPS)
+    push(world.repos["priv"], {"ci.yml": boxed(ci)}, "first")
+    play(fetch(), FIRST, "failure", steps=TWO_STEPS)
+    play(fetch(), FIRST, steps=TWO_STEPS)
+    play(fetch(), (), "skipped")
     world.web = world.hand.web
 
 
 def expire(world: World) -> None:
     world.hand.push(world.repos["pub"], {"unused.yml": {"on": "workflow_call", "jobs": {}}}, "old")
-    world.play("old", ROWS, "success", ONE_STEP, stopped=LONG_AGO)
+    play(world.runner.fetch(), FIRST, steps=ONE_STEP, started_at=TEN, stopped_at=LONG_AGO)
     world.hand.expire_logs()
 
 
+def take_again(world: World) -> None:
+    world.again = world.runner.fetch()
+
+
+def say_again(world: World) -> None:
+    assert world.again
+    world.again.rows(SECOND[:2])
+
+
 def finish_again(world: World) -> None:
-    world.say("again", AGAIN[2:], at=2, hour="11")
-    world.finish("again", "success", ONE_STEP)
+    play(world.again, SECOND[2:], steps=ONE_STEP)
 
 
 def rename(world: World) -> None:
     world.hand.rename(world.repos["other"], world.repos["other"].partition("/")[2] + "x")
+
+
+def one_step() -> Workflow:
+    return job(steps=[{"run": "echo one"}])
 
 
 def before_and_after(world: World, kind: str) -> str:
@@ -193,25 +160,17 @@ def before_and_after(world: World, kind: str) -> str:
     return world.repos[kind]
 
 
-def lines(mark: str, count: int) -> list[tuple[str, str]]:
-    return [(f"{n:02d}.{n:07d}", f"{mark} line {n} é漢\t" + "x" * 20) for n in range(count)]
-
-
 def dynamic(world: World) -> None:
-    matrix = {"matrix": {"v": "${{ fromJSON(needs.gen.outputs.list) }}"}}
     steps = [{"run": "echo"}]
-    jobs = {
-        "gen": {"runs-on": ["box"], "steps": steps},
-        "fan": {"runs-on": ["box"], "needs": ["gen"], "strategy": matrix, "steps": steps},
-        "last": {"runs-on": ["box"], "steps": steps},
-    }
+    fan = job(needs=["gen"], strategy=FAN, steps=steps)
+    flow = boxed(workflow(gen=job(steps=steps), fan=fan, last=job(steps=steps)))
     repo = before_and_after(world, "dyn")
-    world.hand.push(repo, {"w.yml": {"on": "workflow_dispatch", "jobs": jobs}})
+    world.hand.push(repo, {"w.yml": flow})
     world.hand.dispatch(repo, "w.yml")
 
 
 def generate(world: World) -> None:
-    world.play("gen", lines("g", 2), "success", LONG_STEP, list='["p", "q", "r"]')
+    play(world.runner.fetch(), numbered("g", 2), steps=LONG_STEP, outputs={"list": '["p", "q", "r"]'})
     world.double.model.waiting.clear()
 
 
@@ -224,22 +183,21 @@ def enrol(world: World) -> None:
 
 def reuse(world: World) -> None:
     repo = before_and_after(world, "reuse")
-    inner = {"on": "workflow_call", "jobs": {"build": job(steps=1), "test": job(steps=1)}}
-    plain = {"runs-on": ["box"], "steps": [{"run": "echo"}]}
-    flow = {"on": "workflow_dispatch", "jobs": {"outer": {"uses": "./.forgejo/workflows/inner.yml"}, "plain": plain}}
+    inner = boxed(workflow("workflow_call", build=one_step(), test=one_step()))
+    flow = boxed(workflow(outer={"uses": "./.forgejo/workflows/inner.yml"}, plain=job(steps=[{"run": "echo"}])))
     world.hand.push(repo, {"w.yml": flow, "inner.yml": inner})
     world.hand.dispatch(repo, "w.yml")
     for number in range(3):
-        world.play(f"re{number}", lines(f"re{number}", 2), "success", LONG_STEP)
+        play(world.runner.fetch(), numbered(f"re{number}", 2), steps=LONG_STEP)
 
 
 def more_world(world: World) -> None:
     """`more`, with one run by hand of the jobs build and test, and the accounts that the questions name."""
     repo = before_and_after(world, "more")
-    world.hand.push(repo, {"w.yml": {"on": "workflow_dispatch", "jobs": {"build": job(steps=1), "test": job(steps=1)}}})
+    world.hand.push(repo, {"w.yml": boxed(workflow(build=one_step(), test=one_step()))})
     world.hand.dispatch(repo, "w.yml")
-    world.play("m0", lines("m0", 3), "success", LONG_STEP)
-    world.play("m1", lines("m1", 3), "success", LONG_STEP)
+    for mark in ("m0", "m1"):
+        play(world.runner.fetch(), numbered(mark, 3), steps=LONG_STEP)
     model = world.double.model
     for question in world.asked:
         name = (question["request"].get("form") or {}).get("user_name", "root1")
@@ -259,8 +217,8 @@ def more_world(world: World) -> None:
 
 
 EVENTS: dict[str, Callable[[World], None]] = {
-    "second attempt taken": lambda world: world.take("again"),
-    "second attempt running": lambda world: world.say("again", AGAIN[:2], hour="11", last=False),
+    "second attempt taken": take_again,
+    "second attempt running": say_again,
     "second attempt finished": finish_again,
     "download: expired": expire,
     "old name": rename,
