@@ -45,9 +45,7 @@ class Small:
     def again(self, job: Job, log: bytes) -> None:
         """Rerun a job to its end."""
         self.model.rerun(job)
-        task = self.model.take(job)
-        self.model.log(task, log)
-        self.model.finish(task)
+        self.model.play(job, log)
 
     def client(self, token: str | None = "", **more: Any) -> Client:
         """A client with the reader's token, unless another one (or None) is given."""

@@ -42,19 +42,12 @@ class Builder:
         self.double = double
         self.now = time.time() - RUNS * 200
 
-    def play(self, job: Job) -> None:
-        """Take a job, write its log, finish it."""
-        model = self.double.model
-        task = model.take(job)
-        model.log(task, log_of(job))
-        model.finish(task)
-
     def run(self, repo: Repo, *jobs: str) -> list[Job]:
         """A new run whose first job is over."""
         self.now += 60
         made = self.double.model.add_run(repo, jobs).jobs
         for job in made[:1]:
-            self.play(job)
+            self.double.model.play(job, log_of(job))
         return made
 
     def worlds(self) -> Iterator[World]:
@@ -79,7 +72,7 @@ class Builder:
             if number == REPLACED_AT + REPLACED_AFTER:
                 rows = self.double.model.replace_rows(rows[0], ["matrix (a)", "matrix (b)"])
                 for row in rows:
-                    self.play(row)
+                    self.double.model.play(row, log_of(row))
         asked = [*rows, *jobs[:: RUNS // 5]]
         return World(f"rows replaced {REPLACED_AFTER:,} runs later", repo, asked, HALVING + PROBES)
 

@@ -234,10 +234,15 @@ class Model(Accounts):
         """A run that is over: the job's name → its log."""
         run = self.add_run(repo, logs, **of_run)
         for job, content in zip(run.jobs, logs.values(), strict=True):
-            task = self.take(job)
-            self.log(task, content)
-            self.finish(task, status)
+            self.play(job, content, status)
         return run
+
+    @_locked
+    def play(self, job: Job, content: Content, status: str = "success") -> None:
+        """Take a waiting job, write its log and end it."""
+        task = self.take(job)
+        self.log(task, content)
+        self.finish(task, status)
 
     @_locked
     def cancel(self, run: Run) -> None:

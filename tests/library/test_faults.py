@@ -7,6 +7,7 @@ import re
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from double.messages import Request, Response, plain
 from forgejo_shim import ShimAdapter, WebLogin
 from forgejo_shim.webui import reader
 from servers import free_port
+from small import Small
 from wire import Wire, behind
 
 LINE = b"2026-01-02T03:04:05.0000000Z "
@@ -24,25 +26,22 @@ VIEW = r"/actions/runs/\d+/jobs/\d+(/attempt/\d+)?$"
 FACES = ["11", "13", "15"]
 
 
-class Site:
-    """A double with one private repository, one finished run of two jobs, and who may read it."""
+class Site(Small):
+    """A small place with a finished run of two jobs, and an account for the web that only reads."""
 
     def __init__(self, face: str, **settings: Any) -> None:
-        self.double = Double(face, **settings).start()
-        self.model = self.double.model
-        self.owner = self.model.add_user("owner")
-        self.reader = self.model.add_user("log-reader", "s3cret-word")
-        self.repo = self.model.add_repo(self.owner, "repo")
+        super().__init__(face, **settings)
+        self.web = WebLogin("log-reader", "s3cret-word")
+        self.reader = self.model.add_user(self.web.user, self.web.password)
         self.repo.collaborators[self.reader.id] = 1
-        self.token = self.model.add_token(self.owner).sha1
         self.logs = {
             name: b"".join(LINE + b"%d of %s\n" % (n, name.encode()) for n in range(4000))
             for name in ("build", "other")
         }
-        self.run = self.model.add_finished_run(self.repo, self.logs)
+        self.run = self.add(self.logs)
 
     def mount(self, wire: Wire | None = None, **mounted: Any) -> tuple[requests.Session, Wire, ShimAdapter]:
-        mounted = {"web": WebLogin("log-reader", "s3cret-word"), **mounted}
+        mounted = {"web": self.web, **mounted}
         return behind(self.double.url, self.token, wire, **mounted)
 
     def path(self, job: int = 0, query: str = "") -> str:
@@ -55,10 +54,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def sites() -> Iterator[dict[str, Site]]:
-    made = {face: Site(face) for face in FACES}
-    yield made
-    for site in made.values():
-        site.double.stop()
+    with ExitStack() as stack:
+        yield {face: stack.enter_context(Site(face)) for face in FACES}
 
 
 @pytest.fixture(params=FACES)
@@ -77,15 +74,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def started() -> Iterator[Callable[..., Site]]:
     """Starts sites with settings of their own."""
-    made: list[Site] = []
 
     def start(face: str, **settings: Any) -> Site:
-        made.append(Site(face, **settings))
-        return made[-1]
+        return stack.enter_context(Site(face, **settings))
 
-    yield start
-    for site in made:
-        site.double.stop()
+    with ExitStack() as stack:
+        yield start
 
 
 # --- the download
@@ -316,7 +310,7 @@ def test_a_dead_host() -> None:
 @pytest.mark.clause("S7")
 def test_nothing_of_netrc(site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login owner password Passw0rd!y")
+    netrc.write_text('machine 127.0.0.1 login o password "the owner\'s password"')
     monkeypatch.setenv("NETRC", str(netrc))
     session, wire, _ = site.mount()
     session.trust_env = True
@@ -336,17 +330,12 @@ class Moving:
         site.run = model.add_run(site.repo, ["gen", JobSpec("fan", needs=("gen",), incomplete=True), "last"])
         self.last = site.run.jobs[2]
         self.bytes = LINE + b"the last of run %d\n" % site.run.number
-        self.play(self.last, self.bytes)
-
-    def play(self, job: Any, content: bytes) -> None:
-        task = self.site.model.take(job)
-        self.site.model.log(task, content)
-        self.site.model.finish(task)
+        model.play(self.last, self.bytes)
 
     def move(self) -> None:
         fan = next(job for job in self.site.run.jobs if job.name == "fan")
         for job in self.site.model.replace_rows(fan, self.names):
-            self.play(job, LINE + b"another job: %d\n" % job.id)
+            self.site.model.play(job, LINE + b"another job: %d\n" % job.id)
 
 
 @pytest.mark.clause("S12", "S16")

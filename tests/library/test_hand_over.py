@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import requests
 from double.messages import Request, Response
-from forgejo_shim import Client, WebLogin
 from forgejo_shim.rows import rows_only
 from forgejo_shim.webui import reader
 from test_faults import DOWNLOAD, Site
@@ -27,9 +26,8 @@ clause = pytest.mark.clause
 @pytest.fixture(params=["11", "13", "15"])
 def site(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(reader, "HAND_OVER", 0.001)
-    found = Site(request.param)
-    yield found
-    found.double.stop()
+    with Site(request.param) as found:
+        yield found
 
 
 def spoil(site: Site, sent: bytes, status: int = 200, nth: int = 1) -> None:
@@ -98,7 +96,7 @@ def test_the_zip_keeps_no_error_page(site: Site) -> None:
 def test_a_saved_log_has_no_error_page(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forgejo_shim.download.PAUSE", 0.001)
     spoil(site, site.logs["build"][: 2 * 32768] + PAGE)
-    with Client(site.double.url, site.token, web=WebLogin("log-reader", "s3cret-word")) as client:
+    with site.client() as client:
         saved = client.save_log(site.repo.full_name, site.run.jobs[0].id, tmp_path / "log")
     assert saved.path.read_bytes() == site.logs["build"]
     assert [path.name for path in tmp_path.iterdir()] == ["log"]

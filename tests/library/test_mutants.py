@@ -68,9 +68,8 @@ def live() -> Iterator[Live]:
 
 @pytest.fixture
 def sites() -> Iterator[dict[str, test_faults.Site]]:
-    made = {"11": test_faults.Site("11")}
-    yield made
-    made["11"].double.stop()
+    with test_faults.Site("11") as site:
+        yield {"11": site}
 
 
 CASES: dict[str, Callable[..., Any]] = {

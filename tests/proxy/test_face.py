@@ -126,9 +126,7 @@ def test_a_job_that_is_no_one_job(small: Small, proxy: Running) -> None:
     names = ["twin", "1", "a/b 漢", "twin"]
     run = small.model.add_run(small.repo, [JobSpec(name) for name in names])
     for job in run.jobs:
-        task = small.model.take(job)
-        small.model.log(task, row(f"of {job.id}"))
-        small.model.finish(task)
+        small.model.play(job, row(f"of {job.id}"))
     ids = [job.id for job in run.jobs]
 
     def ask(job: str) -> requests.Response:
@@ -239,9 +237,7 @@ def test_a_server_that_does_not_say_what_it_has_is_asked() -> None:
 def test_a_run_in_short(small: Small, proxy: Running) -> None:
     run = small.model.add_run(small.repo, ["a", "b", "c", "d"], title="first", workflow="ci.yml")
     for job, status in zip(run.jobs, ("failure", "success", "failure"), strict=False):
-        task = small.model.take(job)
-        small.model.log(task, row("x"))
-        small.model.finish(task, status)
+        small.model.play(job, row("x"), status)
     told = proxy.get(f"{FACE}{R}/1/summary", small.token).json()
     fits(told, "FaceSummary")
     assert (told["run_number"], told["title"], told["status"], told["jobs"]) == (1, "first", run.status, 4)

@@ -99,9 +99,7 @@ def test_the_python_examples_work(
     monkeypatch.chdir(tmp_path)
     with Small("15") as small:
         job = small.model.add_run(small.repo, ["build"]).jobs[0]
-        task = small.model.take(job)
-        small.model.log(task, LOG)
-        small.model.finish(task, "failure")
+        small.model.play(job, LOG, "failure")
         code = EXAMPLES.replace("https://forge.example", small.url).replace("me/app", "o/r")
         code = code.replace("log-reader", small.web.user).replace("jobs/7/", f"jobs/{job.id}/")
         exec(
