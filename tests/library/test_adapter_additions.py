@@ -74,7 +74,7 @@ def test_a_running_log_comes_row_by_row(either: Small, monkeypatch: pytest.Monke
     job = either.model.add_run(either.repo, ["build"]).jobs[0]
     task = either.model.take(job)
     either.model.log(task, ROWS[0] + ROWS[1], more=True)
-    late = threading.Timer(5, either.model.finish, [task])  # what is held back comes then, and too much at once
+    late = threading.Timer(30, either.model.finish, [task])  # what is held back comes then, too much at once
     late.start()
     url = f"{either.url}{API}/jobs/{job.id}/logs?follow=true"
     with session(either).get(url, stream=True, timeout=5) as answer:
