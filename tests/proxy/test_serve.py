@@ -18,6 +18,7 @@ from forgejo_shim.cli.serve import AddressType, NetworkType, with_secret_files
 from forgejo_shim.errors import ShimError
 from hand import wait
 from proxied import Proxied
+from running import log_path
 from servers import free_port
 from small import LOG, Small
 
@@ -27,11 +28,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def served(place: Place, *words: object, **environment: str) -> Proxied:
     """The command in a place: server and account come from its environment."""
     return Proxied(None, None, "--drain", "30", *words, environment={**place.environment, **environment})
-
-
-def log_path(small: Small) -> str:
-    (job,) = small.add().jobs
-    return f"/api/v1/repos/o/r/actions/jobs/{job.id}/logs"
 
 
 def test_it_serves_and_says_where(web: Place, tmp_path: Path) -> None:
