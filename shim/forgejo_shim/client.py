@@ -163,7 +163,8 @@ class Client:
     ) -> list[tuple[Job, Saved | ShimError]]:
         """Save the current log of each job of a run in `folder`, as `{job name}-{job id}.log`.
 
-        A job without a log comes with the error that says why; any other error is raised.
+        A job without a log, or one that the server fails at, comes with the error that says why; any other error is
+        raised.
         """
         arguments.callback(progress, "progress")
         folder = Path(folder)
@@ -253,7 +254,7 @@ class Client:
         try:
             with saying_skipped(job):
                 return self.save_log(repo, job.id, path, progress=progress)
-        except (NotThere, NotExecuted, Expired) as error:
+        except (NotThere, NotExecuted, Expired, PageChanged) as error:
             return error
 
 

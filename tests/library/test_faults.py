@@ -8,13 +8,14 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from double import Double, GeneratedLog, JobSpec
 from double.messages import Request, Response, plain
-from forgejo_shim import ShimAdapter, WebLogin
+from forgejo_shim import PageChanged, Saved, ShimAdapter, WebLogin
 from forgejo_shim.webui import reader
 from servers import free_port
 from small import Small
@@ -436,3 +437,30 @@ def test_attempts_in_the_zip_are_counted_or_not_guessed(started: Callable[..., S
     archive = zipfile.ZipFile(io.BytesIO(session.get(site.zip_path()).content))
     ids = [job.id for job in site.run.jobs]
     assert archive.namelist() == [f"alone-{ids[0]}-attempt-0.MISSING", f"taken-{ids[1]}-attempt-1.log"]
+
+
+@pytest.mark.clause("S29")
+def test_a_log_that_the_server_fails_at_hides_no_other_job() -> None:
+    """The list has it without a task, its own log is the error, and the logs of the others are saved."""
+    with Site("15") as site:
+        build, other = site.run.jobs
+        site.double.faults.hook(
+            rf"/runs/{site.run.number}/jobs/0/.*logs", lambda _: plain(500, "open /x: permission denied\n")
+        )
+        with site.client() as client:
+            jobs = client.jobs("o/r", site.run.number)
+            assert [(job.id, job.task_id) for job in jobs] == [(build.id, 0), (other.id, other.task.id)]  # type: ignore[union-attr]
+            with pytest.raises(PageChanged):
+                client.log("o/r", build.id)
+            assert client.log("o/r", other.id).read() == site.logs["other"]
+        session, _, _ = site.mount()
+        assert session.get(site.path().removesuffix("/logs")).json()["cause"] == "page-changed", "nothing is guessed"
+
+
+def test_the_other_logs_of_a_run_are_saved(tmp_path: Path) -> None:
+    with Site("15") as site:
+        site.double.faults.hook(r"/jobs/0/.*logs", lambda _: plain(500, "open /x: permission denied\n"))
+        with site.client() as client:
+            saved = client.save_run_logs("o/r", site.run.number, tmp_path)
+        assert [type(done) for _, done in saved] == [PageChanged, Saved]
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [site.logs["other"]]

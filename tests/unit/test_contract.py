@@ -222,6 +222,8 @@ ANSWERS: list[tuple[Said, Page]] = [
     (text(500, "open /x: no such file or directory"), Page.NO_FILE),
     (text(500, "The specified key does not exist."), Page.NO_FILE),
     (text(500, ""), Page.STRANGE),
+    (text(500, "open /x: permission denied"), Page.FAILED),
+    (page("oops", status=500), Page.STRANGE),
     (page(), Page.STRANGE),
     (page('<div role="main" class="page-content user activate">'), Page.INACTIVE),
     (text(429, ""), Page.BUSY),

@@ -17,7 +17,7 @@ from ..errors import NotPossible, PageChanged
 from ..models import FINAL, Attempt, JobDetails, RunFacts, Step, Times, View, WebStep
 from ..operations import Call
 from ..times import seconds
-from ..webui.asking import PageAnswer
+from ..webui.asking import PageAnswer, trouble
 from ..webui.grammar import Page, is_log_of, part_of
 from ..webui.reader import Reader
 from .attempts_taken import attempts_taken
@@ -78,8 +78,10 @@ async def _attempts(reader: Reader, place: Place) -> list[Told] | None:
 
 async def _attempt(reader: Reader, place: Place, number: int | None, status: str) -> Told | None:
     """One attempt; None if the job's row moved."""
-    page = await reader.download(place.at, number, FIRST_BYTE, patient=False)
+    page = await reader.download(place.at, number, FIRST_BYTE, peek=True)
     await page.answer.close()
+    if page.kind is Page.FAILED:
+        raise trouble(reader, page)
     if reader.server.dialect.download_has_attempt is False and number not in (None, place.state.newest):
         page = replace(page, kind=Page.STRANGE)  # the latest attempt's (13.0.0 to 13.0.3)
     part = part_of(page.answer.headers) if page.kind is Page.LOG else None

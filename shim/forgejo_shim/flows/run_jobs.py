@@ -2,7 +2,7 @@
 
 Rules: one state before and one after, and both list the same jobs, so that each index read in between was that job's;
 at most 2 + 3 × jobs requests. What the web does not tell is None (`attempt`) or 0 (`task_id` of a job that has no task
-or whose file name cannot be had); never guessed.
+or whose file name cannot be had, as when the server fails at that one download); never guessed.
 """
 
 from __future__ import annotations
@@ -87,6 +87,6 @@ async def _state(reader: Reader, run_number: int) -> RunState:
 
 async def _row(reader: Reader, at: Location, job: WebJob) -> JobRow:
     redirected = await reader.redirected_attempt(at) if reader.server.dialect.view_has_attempt else None
-    page = await reader.download(at, redirected, FIRST_BYTE, patient=False)
+    page = await reader.download(at, redirected, FIRST_BYTE, peek=True)
     await page.answer.close()
     return JobRow(job, redirected, page.kind in HAS_TASK, page.task, page.answer.headers)

@@ -54,6 +54,7 @@ class Page(Enum):
     MOVED = auto()  # the repository has another name
     INACTIVE = auto()  # the account is suspended, or has not been activated
     BUSY = auto()  # 429 or 503
+    FAILED = auto()  # an error of the server's own, in plain text, that says nothing of what was asked for
     STRANGE = auto()  # anything else
 
 
@@ -167,7 +168,7 @@ def _sort_text(status: int, kind: str, body: bytes) -> Page:
         return Page.NO_ATTEMPT
     if status == 500 and re.search(r"file does not exist|no such file|key does not exist", text):
         return Page.NO_FILE
-    return Page.STRANGE
+    return Page.FAILED if status == 500 and text else Page.STRANGE
 
 
 def path_of(location: str) -> str:

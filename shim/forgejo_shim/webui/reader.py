@@ -136,11 +136,12 @@ class Reader:
         """Wait until a log that is just moving to storage is there."""
         await self.net.sleep(HAND_OVER)
 
-    async def download(self, at: Location, attempt: int | None, headers: Pairs, *, patient: bool = True) -> PageAnswer:
+    async def download(self, at: Location, attempt: int | None, headers: Pairs, *, peek: bool = False) -> PageAnswer:
         """Open the log of `attempt` at `at`. Up to 13.0.3 the route has no attempt and gives the current task's log.
 
-        `patient` asks once more for a log that has no file, or does not begin like one: it may just be handed over.
-        The page is one of `OF_A_LOG`; anything else is raised.
+        A log that has no file, or does not begin like one, is asked for once more: it may just be handed over. With
+        `peek` it is not, and a server that fails at it is an answer, too. The page is one of `OF_A_LOG`; anything else
+        is raised.
         """
         by_attempt, plain = download_path(self.repo, at, attempt), download_path(self.repo, at, None)
         paths = [plain] if attempt is None else [by_attempt, plain]
@@ -148,10 +149,10 @@ class Reader:
             paths.reverse()
         sent = [("Cache-Control", "no-cache"), *headers]  # a running log may be cached for 300 s (trap 31)
         page = await _begun(await ask(self, "GET", paths, headers=sent), last=False)
-        if patient and page.kind in (Page.NO_FILE, Page.SPOILED):
+        if not peek and page.kind in (Page.NO_FILE, Page.SPOILED):
             await self.hand_over()
             page = await _begun(await ask(self, "GET", [page.path], headers=sent), last=True)
-        if page.kind not in OF_A_LOG:
+        if page.kind not in OF_A_LOG and not (peek and page.kind is Page.FAILED):
             raise trouble(self, page)
         if page.kind is Page.LOG and page.answer.headers.get("Content-Encoding", "identity") != "identity":
             await page.answer.close()
