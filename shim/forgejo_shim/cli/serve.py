@@ -13,13 +13,14 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__
 from ..environment import Way, proxy_variable
 from ..errors import ShimError
+from ..models import WebCredentials
 from ..store.memory import MemoryStore
 from ..store.sqlite import SQLiteStore
 from ..webui.session import WebSession
@@ -27,6 +28,9 @@ from .config import WEB
 from .help import Verb, option
 from .output import note
 from .settings import Settings, shared
+
+if TYPE_CHECKING:
+    from ..proxy.options import Options
 
 SECRET_LIMIT = 64 * 1024  # bytes of a file with a credential
 ADDRESSES, RIGHTS, LIMITS = "Addresses", "Callers and their rights", "Limits and log"
@@ -173,17 +177,31 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     try:
         from ..proxy import serve as proxy
         from ..proxy.access import AccessLog
-        from ..proxy.options import Options
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("aiohttp", "prometheus_client", "yarl"):
             raise
         raise ShimError("the proxy needs further packages: pip install 'forgejo-shim[proxy]'") from None
     settings.server = upstream or settings.server
     server, credentials = settings.place(with_secret_files(os.environ))
-    connection = _connection(settings, server)
-    options = Options(
+    options = _options(settings, server, credentials.web, given)
+    at = proxy.Address(*given["listen"])
+    own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None
+    log = None if given["no_access_log"] else AccessLog(_to_stdout)
+
+    def say() -> None:
+        account = WebSession(options.web).account
+        note(f"forgejo-shim: {at} in front of {server}, {account}" + (f"; /-/shim/ at {own}" if own else ""))
+
+    asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=say))
+
+
+def _options(settings: Settings, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> Options:
+    """What the command's options and settings say, as the proxy takes it."""
+    from ..proxy.options import Options
+
+    return Options(
         server,
-        credentials.web,
+        web,
         store=SQLiteStore(settings.state) if settings.state and not settings.no_state else MemoryStore(),
         keep=given["keep"],
         idle=given["idle_timeout"],
@@ -194,18 +212,9 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
         face=given["face"] is not None,
-        way=connection,
+        way=_connection(settings, server),
         version=__version__,
     )
-    at = proxy.Address(*given["listen"])
-    own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None
-    log = None if given["no_access_log"] else AccessLog(_to_stdout)
-
-    def say() -> None:
-        account = WebSession(options.web).account
-        note(f"forgejo-shim: {at} in front of {server}, {account}" + (f"; /-/shim/ at {own}" if own else ""))
-
-    asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=say))
 
 
 def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
