@@ -1,4 +1,4 @@
-"""The Python examples of README.md and of the client's docstring as one program, whose types `make lint` checks."""
+"""The examples of the pages that users read. As a program: the Python ones, whose types `make lint` checks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "shim/README.md", "shim/OPERATING.md", "patches/README.md", "spec/ci/README.md")
 HEAD = "import requests\nimport forgejo_shim\nfrom forgejo_shim import *\n"
 
 
+def examples(language: str) -> list[tuple[str, str]]:
+    """The blocks in a language, each with its page, in order."""
+    return [
+        (page, block)
+        for page in PAGES
+        for block in re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    ]
+
+
 def program() -> str:
-    """Each example in a function of its own, in which `token` and `password` are texts."""
-    found = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """Each Python example in a function of its own, in which `token` and `password` are texts."""
+    found = [block for _, block in examples("python")]
     text = (ROOT / "shim/forgejo_shim/client.py").read_text()
     found += re.findall(r'^"""[^\n]*\n\n((?:    [^\n]*\n)+)', text)
     functions = (

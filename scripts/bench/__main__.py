@@ -14,7 +14,7 @@ Rules
   (`servers.available`); the worlds of 10,000 runs, the log of 1 GB through the adapter, and the followers, who would
   keep a Forgejo busy and whose memory is the proxy's, are the double's alone.
 * Every read is checked: bytes that are not the job's end the bench with an error. A missed budget is shown, not failed.
-* `--save` writes tests/data/bench.json, from which `scripts/tables` makes the README's table.
+* `--save` writes tests/data/bench.json, from which `scripts/tables` makes the table in README.md.
 """
 
 from __future__ import annotations

@@ -1,26 +1,40 @@
-"""The READMEs are held to the code: options, variables, paths, and at most ten lines a folder."""
+"""The pages that users read are held to the code: options, variables, paths, length; and their commands are run."""
 
 from __future__ import annotations
 
+import configparser
+import os
 import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
 import forgejo_shim
 import pytest
 import requests
+from command import PROGRAM, Place
+from examples import PAGES, ROOT, examples, program
 from forgejo_shim.cli import main
 from forgejo_shim.cli.config import read_config
+from hand import wait
 from mypy import api
-from small import LOG, Small
+from nginx import PROGRAM as NGINX
+from nginx import nginx
+from proxied import Proxied
+from servers import free_port
+from small import LOG, Small, row
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-FOLDERS = [
-    "shim", "tests", "scripts", "spec/web", "spec/ci",
-    "tests/double", "tests/clients", "tests/data/recordings",
-]  # fmt: skip
+TEXT = "\n".join((ROOT / page).read_text() for page in PAGES)
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+FOLDERS = ["tests", "scripts", "spec/web", "tests/double", "tests/clients", "tests/data/recordings"]
+LINES = 150
 
 
 def options(command: click.Command) -> Iterator[str]:
@@ -34,45 +48,53 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 @pytest.mark.clause("C5", "C12")
-def test_every_option_is_in_the_readme() -> None:
-    assert {word for word in options(main) if f"{word}" not in README} <= {"--version", "--help"}
+def test_every_option_is_in_the_pages() -> None:
+    assert {word for word in options(main) if f"`{word}" not in TEXT} <= {"--version", "--help"}
 
 
 def test_every_verb_of_make_is_there() -> None:
     verbs = set(re.findall(r"^([a-z-]+):.*  ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"make ([a-z-]+)", README)) <= verbs
+    said = set(re.findall(r"(?:`|^)make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert {"demo", "test", "conformance", "bench"} <= said <= verbs
 
 
 def test_every_variable_is_read_somewhere() -> None:
     code = "".join(path.read_text() for path in (ROOT / "shim/forgejo_shim").glob("**/*.py"))
-    for variable in set(re.findall(r"`(FORGEJO_[A-Z_]+)`", README)):
+    variables = set(re.findall(r"`(FORGEJO_[A-Z_]+)`", TEXT))
+    assert len(variables) > 5
+    for variable in variables:
         assert variable in code, variable
-    for key in re.findall(r"^\| `FORGEJO_.*?\| (.*?) \|", README, re.MULTILINE):
+    for key in re.findall(r"^\| `FORGEJO_.*?\| (.*?) \|", TEXT, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", key):
             assert f'"{name}"' in code, name
 
 
 def test_every_path_exists() -> None:
-    table = README.partition("## Where do I change X?")[2].partition("\nImports")[0]
-    for row in table.splitlines():
+    table = CONTRIBUTING.partition("## Where do I change X?")[2].partition("\nImports")[0]
+    assert table.count("\n| ") > 10
+    for line in table.splitlines():
         folder = ROOT
-        for name in re.findall(r"`([\w./-]+)`", row.rpartition(" | ")[2]):
+        for name in re.findall(r"`([\w./-]+)`", line.rpartition(" | ")[2]):
             path = ROOT / name
             path = path if path.exists() else folder / name
             path = path if path.exists() else ROOT / "shim/forgejo_shim" / name
-            assert path.exists(), row
+            assert path.exists(), line
             folder = path.parent
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_short(page: str) -> None:
+    assert len((ROOT / page).read_text().splitlines()) < LINES
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folders_readme_is_short(folder: str) -> None:
     assert len((ROOT / folder / "README.md").read_text().splitlines()) <= 10
-    assert len((ROOT / "patches/README.md").read_text().splitlines()) <= 150
 
 
 @pytest.mark.clause("C12")
-def test_the_config_file_of_the_readme_is_read(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+def test_the_config_file_is_read(tmp_path: Path) -> None:
+    ((_, example),) = examples("toml")
     path = tmp_path / "config.toml"
     path.write_text(example.replace("…", "x"))
     path.chmod(0o600)
@@ -81,30 +103,202 @@ def test_the_config_file_of_the_readme_is_read(tmp_path: Path) -> None:
     assert config.servers["https://forge.example"].token == "x"
 
 
-EXAMPLES = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-
-
 @pytest.mark.clause("S10", "S39")
 def test_the_python_examples_are_well_typed(tmp_path: Path) -> None:
     example = tmp_path / "example.py"
-    example.write_text("import forgejo_shim, requests\n\ntoken = password = ''\n" + EXAMPLES)
+    example.write_text(program())
     said, _, failed = api.run(["--strict", "--cache-dir", str(ROOT / ".mypy_cache"), str(example)])
     assert not failed, said
 
 
-@pytest.mark.clause("S10", "C1")
-def test_the_python_examples_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A server that has no job and log operations, and a run there whose job `build` has failed."""
     with Small("15") as small:
         job = small.model.add_run(small.repo, ["build"]).jobs[0]
-        small.model.play(job, LOG, "failure")
-        code = EXAMPLES.replace("https://forge.example", small.url).replace("me/app", "o/r")
-        code = code.replace("log-reader", small.web.user).replace("jobs/7/", f"jobs/{job.id}/")
-        exec(
-            code,
-            {"forgejo_shim": forgejo_shim, "requests": requests, "token": small.token, "password": small.web.password},
-        )
-    assert capsys.readouterr().out == f"web {LOG.decode()}\n"
-    assert (tmp_path / "build.log").read_bytes() == LOG
+        small.model.play(job, LOG + row("error: it fails"), "failure")
+        yield Place(small, tmp_path)
+
+
+def here(place: Place, text: str) -> str:
+    """An example with the names of this place for those of the page."""
+    (job_id,) = place.small.model.jobs
+    text = text.replace("https://forge.example", place.small.url).replace("me/app", "o/r").replace('"me"', '"o"')
+    return re.sub(r'(jobs/|o/r |"o/r", )7\b', rf"\g<1>{job_id}", text)
+
+
+@pytest.mark.clause("S10", "C1")
+@pytest.mark.parametrize(("page", "example"), examples("python"))
+def test_the_python_examples_work(
+    page: str, example: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place.home)
+    names = {"forgejo_shim": forgejo_shim, "token": place.small.token, "password": place.small.web.password}
+    exec(here(place, example), names)
+    said = capsys.readouterr().out
+    assert "error: it fails" in said or (log := names.get("log")) is not None and b"row 1\n" in log.content
+    assert all(b"error: it fails" in path.read_bytes() for path in place.home.glob("*.log"))
+
+
+# The shell examples. What a test cannot do is a stub that notes what it was asked: fetching, installing, building.
+
+NOTED = ("pip", "make")
+STUB = '#!/bin/sh\necho "{name} $*" >> "{notes}"\n'
+GIT = """#!/bin/sh
+echo "git $*" >> "{notes}"
+case "$1 $3" in
+    clone*) for last; do :; done; mkdir -p "$(basename "$last" .git)" ;;
+    "-C checkout") ;;
+    *) exec "{git}" "$@" ;;
+esac
+"""
+PYTHON = """#!/bin/sh
+echo "python3 $*" >> "{notes}"
+[ "$1 $2" != "-m venv" ] || {{ mkdir -p "$3/bin" && : > "$3/bin/activate"; }}
+"""
+
+
+def stubs(folder: Path, notes: Path) -> Path:
+    """A folder for the PATH with the command of this checkout, and the stubs."""
+    folder.mkdir()
+    texts = {name: STUB.format(name=name, notes=notes) for name in NOTED}
+    texts["git"] = GIT.format(notes=notes, git=shutil.which("git"))
+    texts["python3"] = PYTHON.format(notes=notes)
+    texts["forgejo-shim"] = f"#!/bin/sh\nexec '{PROGRAM[0]}' -c '{PROGRAM[2]}' \"$@\"\n"
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def repository(folder: Path) -> None:
+    """An API document that has changed since the tag v1.2."""
+    document = (ROOT / "spec/contract.swagger.json").read_text()
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@x.example", "-C", str(folder)]
+    (folder / "api.json").write_text(document)
+    for words in (["init", "-q"], ["add", "api.json"], ["commit", "-qm", "x"], ["tag", "v1.2"]):
+        subprocess.run([*git, *words], check=True)
+    (folder / "api.json").write_text(document.replace("run_id", "run_number"))
+
+
+def shell(place: Place, example: str, port: int) -> list[str]:
+    """The lines of an example as they can be run here."""
+    values = {"FORGEJO_TOKEN": place.small.token, "FORGEJO_SHIM_WEB_USER": place.small.web.user,
+              "FORGEJO_SHIM_WEB_PASSWORD": place.small.web.password}  # fmt: skip
+    lines = here(place, example).replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines()
+    for name, value in values.items():
+        lines = [re.sub(rf"\b{name}=\S+", lambda _, v=value, n=name: f"{n}={shlex.quote(v)}", line) for line in lines]
+    # Findings are exit code 1.
+    checks = re.compile(r"(forgejo-shim spec (?:check|diff) [^#]*).*")
+    return [checks.sub(r"\1 || [ $? -eq 1 ]", line) for line in lines]
+
+
+@contextmanager
+def served(place: Place, line: str, environment: dict[str, str], port: int) -> Iterator[None]:
+    """The proxy as a line of a page starts it."""
+    process = subprocess.Popen([*PROGRAM, *shlex.split(line, comments=True)[1:]], env=environment)
+    try:
+        wait(lambda: process.poll() is not None or listens(port), "serve to listen", 30)
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0, line
+
+
+def listens(port: int) -> bool:
+    with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
+
+
+@pytest.mark.clause("C5", "C11", "X22")
+@pytest.mark.parametrize(("page", "example"), examples("sh"))
+def test_the_shell_examples_work(page: str, example: str, place: Place, tmp_path: Path) -> None:
+    if "curl " in example and not shutil.which("curl"):
+        pytest.skip("not run: no curl on the PATH")
+    notes, work, port = tmp_path / "notes", tmp_path / "work", free_port()
+    work.mkdir()
+    repository(work)
+    environment = {**place.environment, "PATH": f"{stubs(tmp_path / 'bin', notes)}:{os.environ['PATH']}"}
+    lines = shell(place, example, port)
+    starts = [line for line in lines if line.startswith("forgejo-shim serve ")]
+    if "curl " in example and not starts:
+        starts = [f"forgejo-shim serve --upstream {place.small.url} --listen 127.0.0.1:{port}"]
+    script = "\n".join(["set -e", *(line for line in lines if line not in starts)])
+    with ExitStack() as running:
+        for line in starts:
+            running.enter_context(served(place, line, environment, port))
+        words = ["sh", "-c", script]
+        done = subprocess.run(words, cwd=work, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, (script, done.stdout[-500:], done.stderr)
+    for noted in notes.read_text().splitlines() if notes.exists() else ():
+        check_noted(shlex.split(noted))
+
+
+def check_noted(words: list[str]) -> None:
+    """Hold a command that was not run to what it names: an extra, a verb of make, a verb of the patches' tool."""
+    match words:
+        case ["pip", "install", *paths]:
+            for folder, _, extras in (path.rstrip("]").partition("[") for path in paths):
+                project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+                assert set(filter(None, extras.split(","))) <= project.get("optional-dependencies", {}).keys()
+        case ["make", verb, *_]:
+            assert re.search(rf"^{verb}:.*  ## ", (ROOT / "Makefile").read_text(), re.MULTILINE), verb
+        case ["python3", "-m", "venv", _] | ["git", *_]:
+            pass
+        case ["python3", "scripts/patches", *rest]:
+            verb = next(word for word in rest if not word.startswith("-") and "/" not in word)
+            tool = [sys.executable, ROOT / "scripts/patches", verb, "--help"]
+            said = subprocess.run(tool, capture_output=True, text=True, check=True).stdout
+            assert all(word in said for word in rest if word.startswith("--"))
+        case _:
+            raise AssertionError(f"nothing is known of {words}")
+
+
+# What stands around the proxy.
+
+
+@pytest.mark.clause("S34", "X31")
+def test_the_service_starts(place: Place, tmp_path: Path) -> None:
+    ((_, example),) = examples("ini")
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(example)
+    (tmp_path / "web_password").write_text(place.small.web.password)
+    (tmp_path / "state").mkdir(mode=0o700)
+    port = free_port()
+    line = unit["Service"]["ExecStart"].replace("http://127.0.0.1:3000", place.small.url)
+    line = line.replace("/var/lib/forgejo-shim", str(tmp_path / "state")) + f" --listen 127.0.0.1:{port}"
+    settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", example, re.MULTILINE))
+    settings = {name: value.replace("%d", str(tmp_path)).replace("log-reader", "o") for name, value in settings.items()}
+    (job_id,) = place.small.model.jobs
+    url = f"http://127.0.0.1:{port}/api/v1/repos/o/r/actions/jobs/{job_id}/logs"
+    with served(place, line, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **settings}, port):
+        log = requests.get(url, headers={"Authorization": f"token {place.small.token}"}, timeout=20)
+    assert (log.status_code, log.headers["X-Forgejo-Shim"]) == (200, "web")
+    assert (tmp_path / "state/facts.sqlite3").exists()
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("not run: no systemd-analyze on the PATH")
+    ((_, example),) = examples("ini")
+    path = tmp_path / "forgejo-shim.service"
+    path.write_text(re.sub("ExecStart=[^ ]+", "ExecStart=/bin/sh", example))
+    said = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    assert "forgejo-shim.service" not in said.stderr, said.stderr
+
+
+@pytest.mark.clause("X30")
+@pytest.mark.skipif(not NGINX, reason="not run: no nginx")
+def test_nginx_takes_its_lines(place: Place, tmp_path: Path) -> None:
+    ((_, example),) = examples("nginx")
+    more = "\n".join(line for line in example.splitlines() if not line.startswith("proxy_pass"))
+    (job_id,) = place.small.model.jobs
+    path = f"/api/v1/repos/o/r/actions/jobs/{job_id}/logs"
+    with (
+        Proxied(place.small.url, place.small.web, "--trust", "127.0.0.1") as proxy,
+        nginx(tmp_path, proxy.base_url, more) as front,
+    ):
+        log = requests.get(front + path, headers={"Authorization": f"token {place.small.token}"}, timeout=20)
+    assert (log.status_code, log.headers["X-Forgejo-Shim"]) == (200, "web")
