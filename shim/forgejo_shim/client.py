@@ -46,7 +46,7 @@ from .errors import (
 from .faces.forgejo_proxy import ROOT
 from .flows.try_account import try_account
 from .models import Job, Repo, Run, WebCredentials
-from .network import reaching
+from .network import network_errors
 from .operations import JOB, JOB_LOG, RUN_JOBS, job_log_path, job_path, run_jobs_path
 from .requests_adapter import mount, run_as
 from .store.protocol import Store
@@ -88,13 +88,13 @@ class Client:
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
         repo, limit = arguments.repository(repo), max(0, arguments.number(limit, "limit"))
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             return self._runs.newest(repo, limit)
 
     def run(self, repo: str | Repo, number: int | Literal["latest"]) -> Run:
         """The run of that number, or the newest. Raises NothingMatched if there is none, and ShimError."""
         repo, number = arguments.repository(repo), arguments.run_number(number)
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             if number == "latest":
                 found = next(iter(self._runs.newest(repo, 1)), None)
             else:
@@ -107,7 +107,7 @@ class Client:
         """The jobs of a run (or of the run of that number) in the order of their ids. Raises ShimError."""
         repo, run = arguments.repository(repo), run_or_number(run)
         run = run if isinstance(run, Run) else self.run(repo, run)
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             what = f"the jobs of run {run.number} of {repo}"
             by_number = ROOT + run_jobs_path(repo, run.number)
             path = by_number if run.id is None else run_jobs_path(repo, run.id)
@@ -172,13 +172,13 @@ class Client:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ShimError(f"the folder {folder} cannot be made ({error.strerror}); name another") from None
+            raise ShimError(f"the folder {folder} cannot be created ({error.strerror}); choose another") from None
         return [(job, self._saved_in(repo, job, folder, progress)) for job in jobs]
 
     def get_json(self, path: str, what: str) -> object:
         """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
         path, what = arguments.text(path, "path"), arguments.text(what, "what")
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             return self._asking.json(path, what)
 
     def try_web(self, repo: str | Repo | None = None) -> None:
@@ -186,14 +186,14 @@ class Client:
 
         Raises ShimError if either fails.
         """
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             named = None if repo is None else arguments.repository(repo)
             server = self.adapter.server
             run_as(self.session, self.timeout, self.adapter, lambda net, caller: try_account(net, server, named))
 
     def capabilities(self) -> Capabilities:
         """What the server offers, as it is kept or read now. Raises ShimError."""
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             server = self.adapter.server
             return run_as(self.session, self.timeout, self.adapter, lambda net, caller: server.capabilities(net))
 
@@ -219,7 +219,7 @@ class Client:
         tail: int | None = None,
     ) -> Log:
         what = f"job {job_id} of {repo}" + ("" if attempt is None else f", attempt {attempt}")
-        with reaching(self.base_url):
+        with network_errors(self.base_url):
             sent = {"Accept-Encoding": "identity", **headers}
             path = job_log_path(repo, job_id, attempt, step=step, tail=tail)
             try:
@@ -250,7 +250,7 @@ class Client:
     def _saved_in(self, repo: str | Repo, job: Job, folder: Path, progress: Progress | None) -> Saved | ShimError:
         path = folder / file_name(job)
         if path.exists() and not path.is_file():
-            raise ShimError(f"{path} is no regular file; remove it, or name another folder")
+            raise ShimError(f"{path} is not a regular file; remove it, or choose another folder")
         try:
             with saying_skipped(job):
                 return self.save_log(repo, job.id, path, progress=progress)

@@ -9,7 +9,7 @@ from typing import Self
 
 import requests
 
-from .network import reaching
+from .network import network_errors
 from .requests_adapter import Backend, backend_of, task_of
 
 CHUNK = 64 * 1024  # bytes given out at once
@@ -42,7 +42,7 @@ class Log:
         return f"{self.last_modified} {self.size}" if self.last_modified and self.size is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
-        with reaching(self._base_url, "broke off in the middle of the log"):
+        with network_errors(self._base_url, "broke off in the middle of the log"):
             yield from self._response.iter_content(CHUNK)
 
     def read(self) -> bytes:

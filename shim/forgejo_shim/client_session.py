@@ -119,9 +119,11 @@ def refuse_unsendable(token: str | None, web: WebCredentials | None) -> None:
     """Raise ShimError for what no header can carry, before anything repeats it in a message of its own."""
     for what, secret in (("token", token), ("web cookie", web.cookie if isinstance(web, WebCookie) else None)):
         if secret is not None and not re.fullmatch(r"[\x20-\x7e]*", secret):
-            raise ShimError(f"the {what} holds a line break or a character that none has; check how it was copied")
+            raise ShimError(
+                f"the {what} contains a line break or another character that it cannot have; check how it was copied"
+            )
     if isinstance(web, WebLogin):
         try:
             f"{web.user}{web.password}".encode()
         except UnicodeEncodeError:
-            raise ShimError("the web account's name or password is no UTF-8 text; check it") from None
+            raise ShimError("the web account's name or password is not UTF-8 text; check it") from None

@@ -30,7 +30,7 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 
 
 @dataclass(frozen=True)
-class Way:
+class NetworkSettings:
     """How to connect to a server: a file or folder of trusted certificates (None: certifi's), a proxy's address."""
 
     ca: str | None = None
@@ -44,21 +44,21 @@ class Way:
         return context
 
 
-def way_to(base_url: str, ca_file: str | None = None) -> Way:
+def network_settings(base_url: str, ca_file: str | None = None) -> NetworkSettings:
     """How to connect to `base_url`; `ca_file` is the config file's. Raises Unreachable if that cannot be used."""
     proxy = _proxy_to(base_url)
     is_needed = any(address.lower().startswith("https:") for address in (base_url, proxy or ""))
-    return Way(_trusted(ca_file) if is_needed else None, proxy)
+    return NetworkSettings(_trusted(ca_file) if is_needed else None, proxy)
 
 
 class Session(requests.Session):
-    """A session that trusts the certificates of `way_to`, or only those of `ca_file` if it is given."""
+    """A session that trusts the certificates of `network_settings`, or only those of `ca_file` if it is given."""
 
     __attrs__ = [*requests.Session.__attrs__, "_ca"]  # what copies and pickles keep
 
     def __init__(self, base_url: str, ca_file: str | None = None) -> None:
         super().__init__()
-        self._ca = _check_ca("ca_file", ca_file) if ca_file else way_to(base_url).ca
+        self._ca = _check_ca("ca_file", ca_file) if ca_file else network_settings(base_url).ca
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """As requests has it, with our certificates where the caller names none."""

@@ -57,7 +57,7 @@ def private_file(path: Path) -> Path:
     with writing(path):
         _make_folder(path)
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | SAFE_FLAGS, 0o600))
-    refuse_shared(path)
+    check_private(path)
     return path
 
 
@@ -68,7 +68,7 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(parents=True, mode=0o700)
 
 
-def refuse_shared(path: Path) -> None:
+def check_private(path: Path) -> None:
     """Raise ShimError if `path` is no regular file, or if others than its owner may read or write it.
 
     On systems without POSIX owners and modes, only the kind of file is checked.

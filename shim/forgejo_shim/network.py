@@ -1,8 +1,9 @@
 """Why a server cannot be reached: the only module that puts network errors into words.
 
 Rules: the reason is searched in the error, its causes and what it carries, so an error that is raised again must keep
-its causes. The words are our own, since a library's message can contain an address with credentials. `from_flow` is for
-requests that the shim sends itself: the error is raised as the caller's own, without the frames that hold that request.
+its causes. The words are our own, since a library's message can contain an address with credentials. `for_caller` is
+for requests that the shim sends itself: the error is raised as the caller's own, without the frames that hold that
+request.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
 
 
 @contextmanager
-def reaching(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
+def network_errors(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
     """Turn network errors into Unreachable, without any text of a library.
 
     A ShimError among their causes is raised itself.
@@ -99,7 +100,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [link.__cause__, link.__context__, *carried, *link.args]
 
 
-def from_flow(error: requests.RequestException, request: requests.PreparedRequest) -> requests.RequestException:
+def for_caller(error: requests.RequestException, request: requests.PreparedRequest) -> requests.RequestException:
     """The error as that of the caller's `request`: type and causes stay; frames and the request sent are dropped, since
     they hold the web session's password or cookie."""
     for link in causes(error):

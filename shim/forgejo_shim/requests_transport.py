@@ -24,7 +24,7 @@ from requests.structures import CaseInsensitiveDict
 from .answer_body import received
 from .faces.face import Reply
 from .models import Headers
-from .network import broken_body, from_flow
+from .network import broken_body, for_caller
 from .operations import question_headers
 from .transport import ERROR_LIMIT, Answer, Broken, Native, Pairs, Resumed, run
 
@@ -80,7 +80,7 @@ class RequestsTransport:
             response = self._wrapped.inner.send(request, **self._how)
             return OpenResponse(response.raw, response.status_code)
         except requests.RequestException as error:
-            lost = Lost(from_flow(error, self._request))
+            lost = Lost(for_caller(error, self._request))
         raise lost
 
     def searching(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 from documents import SELF_SIGNED, Page, Site
-from forgejo_shim.environment import CA_FILE, CA_VARIABLES, Session, Way, way_to
+from forgejo_shim.environment import CA_FILE, CA_VARIABLES, NetworkSettings, Session, network_settings
 from forgejo_shim.errors import ShimError
 from proxied import UPGRADE, Behind, Wire
 from running import Running
@@ -32,17 +32,17 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @clause("X31")
 def test_the_first_that_is_given_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert way_to(HTTPS).ca is None
+    assert network_settings(HTTPS).ca is None
     kept = tmp_path / "config.pem"
     kept.write_bytes(SELF_SIGNED.read_bytes())
     for name in reversed(CA_VARIABLES):
         path = tmp_path / name
         path.mkdir() if name == "SSL_CERT_DIR" else path.write_bytes(SELF_SIGNED.read_bytes())
         monkeypatch.setenv(name, str(path))
-        assert way_to(HTTPS).ca == Session(HTTPS)._ca == str(path), name
-    assert way_to(HTTPS, str(kept)).ca == str(kept)
+        assert network_settings(HTTPS).ca == Session(HTTPS)._ca == str(path), name
+    assert network_settings(HTTPS, str(kept)).ca == str(kept)
     monkeypatch.setenv(CA_FILE, str(SELF_SIGNED))
-    assert way_to(HTTPS, str(kept)).ca == str(SELF_SIGNED)
+    assert network_settings(HTTPS, str(kept)).ca == str(SELF_SIGNED)
     assert Session(HTTPS, str(kept))._ca == str(kept), "an argument before all"
 
 
@@ -56,24 +56,24 @@ def test_a_file_that_cannot_be_used_is_named(
     if content is not None:
         path.write_bytes(content)
     monkeypatch.setenv(name, str(path))
-    for asks in (way_to, Session):
+    for asks in (network_settings, Session):
         with pytest.raises(ShimError, match=f"{name} names"):
             asks(HTTPS)
-    assert way_to("http://forge.example").ca is None, "no certificate is looked at there"
+    assert network_settings("http://forge.example").ca is None, "no certificate is looked at there"
 
 
 @clause("X31")
 def test_what_the_config_file_names_is_said_to_be_there(tmp_path: Path) -> None:
     for path in (str(tmp_path / "none"), "a\0b"):
         with pytest.raises(ShimError, match="ca_file of the config file"):
-            way_to(HTTPS, path)
+            network_settings(HTTPS, path)
 
 
 @clause("X31")
 def test_several_folders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", "/etc/a:/etc/b")
     with pytest.raises(ShimError, match="several folders"):
-        way_to(HTTPS)
+        network_settings(HTTPS)
 
 
 @clause("X31")
@@ -82,7 +82,9 @@ def test_the_sessions_trust_that_file_and_a_call_may_say_otherwise(monkeypatch: 
     with Session(HTTPS) as session:
         for given, used in ((None, str(SELF_SIGNED)), (True, str(SELF_SIGNED)), (False, False), ("/x", "/x")):
             assert session.merge_environment_settings(HTTPS, {}, None, given, None)["verify"] == used
-    assert len(way_to(HTTPS).tls().get_ca_certs()) <= 1 < len(Way().tls().get_ca_certs()), "in the place of certifi's"
+    assert len(network_settings(HTTPS).tls().get_ca_certs()) <= 1 < len(NetworkSettings().tls().get_ca_certs()), (
+        "in the place of certifi's"
+    )
 
 
 @clause("X31")
@@ -91,7 +93,7 @@ def test_proxy_and_session_trust_the_same(monkeypatch: pytest.MonkeyPatch, name:
     if name:
         monkeypatch.setenv(name, str(SELF_SIGNED))
     told: list[str] = []
-    with Site(tls=True) as site, Running(site.url, way=way_to(site.url), say=told.append) as proxy:
+    with Site(tls=True) as site, Running(site.url, network=network_settings(site.url), say=told.append) as proxy:
         site.pages["/x"] = Page(b"hi")
         with Session(site.url) as session:
             if name:
@@ -131,7 +133,7 @@ def test_the_proxy_is_that_of_requests(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert way_to(address).proxy == through
+    assert network_settings(address).proxy == through
     with Session(address) as session:
         settings = session.merge_environment_settings(address, {}, None, None, None)
         assert requests.utils.select_proxy(address, settings["proxies"]) == through
@@ -144,8 +146,8 @@ def test_the_proxy_is_that_of_requests(
 def test_what_is_no_address_of_a_proxy(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("ALL_PROXY", value)
     with pytest.raises(ShimError, match="^ALL_PROXY is not a proxy address") as error:
-        way_to(HTTPS)
-    assert "S3cret" not in str(error.value) and "S3cret" not in repr(Way(proxy=value))
+        network_settings(HTTPS)
+    assert "S3cret" not in str(error.value) and "S3cret" not in repr(NetworkSettings(proxy=value))
 
 
 class Forward:
@@ -197,7 +199,7 @@ def between(refuses: bytes = b"") -> Iterator[tuple[Behind, Forward]]:
 
 @clause("X31")
 def test_serve_goes_through_the_proxy() -> None:
-    with between() as (behind, forward), Running(behind.url, way=Way(proxy=forward.url)) as proxy:
+    with between() as (behind, forward), Running(behind.url, network=NetworkSettings(proxy=forward.url)) as proxy:
         assert proxy.get("/a%2Fb?c").content == b"hi"
         (head,) = forward.asked
         assert head.startswith(b"GET %b/a%%2Fb?c HTTP/1.1\r\n" % behind.url.encode())
@@ -221,7 +223,7 @@ def test_a_proxy_on_the_way_that_refuses(scheme: str, answer: bytes, says: str) 
     told: list[str] = []
     with between(answer) as (behind, forward):
         address = behind.url.replace("http", scheme, 1)
-        with Running(address, way=Way(proxy=forward.url), say=told.append) as proxy:
+        with Running(address, network=NetworkSettings(proxy=forward.url), say=told.append) as proxy:
             got = proxy.get("/")
             assert got.status_code == 502 and says in got.json()["message"]
             assert len(told) == 1 and says in told[0] and "S3cret" not in told[0]
@@ -232,6 +234,6 @@ def test_a_proxy_on_the_way_that_is_not_there() -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with Running("http://forge.example", way=Way(proxy=nowhere), say=told.append) as proxy:
+    with Running("http://forge.example", network=NetworkSettings(proxy=nowhere), say=told.append) as proxy:
         assert "proxy does not answer" in proxy.get("/").json()["message"]
     assert told == ["http://forge.example cannot be reached: the proxy does not answer"]

@@ -187,9 +187,9 @@ def test_what_is_no_regular_file_keeps_nothing(kept: Place, kind: str, tmp_path:
         code, sentence = kept.failure(option, path, "runs", "o/r")
         assert code in (1, 2) and "chmod" not in sentence
     code, sentence = (
-        kept.failure("logs", "o/r", "--run", 1, "--dir", path) if kind != "folder" else (1, "cannot be made")
+        kept.failure("logs", "o/r", "--run", 1, "--dir", path) if kind != "folder" else (1, "cannot be created")
     )
-    assert code == 1 and "cannot be made" in sentence
+    assert code == 1 and "cannot be created" in sentence
     with pytest.raises(ShimError, match="not a regular file|cannot be written"):
         SQLiteStore(path)
     if kind != "link":  # which is not followed, but replaced
@@ -206,7 +206,7 @@ def test_what_is_no_regular_file_keeps_nothing(kept: Place, kind: str, tmp_path:
 def test_a_pipe_in_the_folder_is_not_waited_for(kept: Place, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "build-1.log")
     code, sentence = kept.failure("logs", "o/r", "--run", 1, "--dir", tmp_path)
-    assert code == 1 and "no regular file" in sentence
+    assert code == 1 and "not a regular file" in sentence
 
 
 HIDDEN = """

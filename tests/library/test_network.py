@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from documents import SELF_SIGNED
 from forgejo_shim.cli import main
 from forgejo_shim.errors import NotNow, Unreachable
-from forgejo_shim.network import broken_body, causes, from_flow, reaching, reason
+from forgejo_shim.network import broken_body, causes, for_caller, network_errors, reason
 from small import LOG, Small
 
 NAME_UNKNOWN = "its name cannot be resolved"
@@ -284,10 +284,10 @@ def test_an_error_of_the_shims_own_comes_through_as_it_is() -> None:
     busy = NotNow("the server is busy", cause="upstream-busy")
     torn = urllib3.exceptions.ProtocolError("the answer breaks off")
     torn.__cause__ = busy
-    with pytest.raises(NotNow) as caught, reaching("http://f"):
+    with pytest.raises(NotNow) as caught, network_errors("http://f"):
         raise requests.exceptions.ChunkedEncodingError(torn)
     assert caught.value is busy
-    with pytest.raises(FileNotFoundError), reaching("http://f"):
+    with pytest.raises(FileNotFoundError), network_errors("http://f"):
         raise FileNotFoundError("a file's error is not the network's")
 
 
@@ -302,5 +302,5 @@ def test_a_broken_body_is_what_requests_makes_of_it() -> None:
         error = broken_body(broken, None)
         assert type(error) is kind and under in causes(error)
     request = requests.Request("GET", "http://f/").prepare()
-    kept = from_flow(requests.ConnectTimeout("x", request=requests.Request("GET", "http://other/").prepare()), request)
+    kept = for_caller(requests.ConnectTimeout("x", request=requests.Request("GET", "http://other/").prepare()), request)
     assert type(kept) is requests.ConnectTimeout and kept.request is request

@@ -152,7 +152,7 @@ def test_a_port_in_use(web: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = web.failure("serve", "--listen", f"127.0.0.1:{port}")
-    assert code == 1 and f"http://127.0.0.1:{port} cannot be listened at (address already in use)" in said
+    assert code == 1 and f"cannot listen on http://127.0.0.1:{port} (address already in use)" in said
 
 
 @pytest.mark.parametrize("address", ["8080", "host:", ":8080", "host:99999", "::1:80", "http://h:80", "h:8o", "[::1]"])

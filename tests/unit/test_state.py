@@ -77,7 +77,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("no database at all, but long enough to be read as one" * 9)
     path.chmod(0o600)
-    with pytest.raises(ShimError, match="remove it or name another"):
+    with pytest.raises(ShimError, match="remove it or choose another"):
         SQLiteStore(path)
 
 

@@ -30,7 +30,7 @@ from .logs import logs
 from .output import show_error
 from .runs import runs
 from .serve import serve
-from .settings import Settings, common
+from .settings import CommonOptions, common
 from .spec import spec
 
 USAGE, INTERRUPTED = 2, 130
@@ -60,7 +60,7 @@ class Root(click.Group, Verb):
             _drop_stdout()
             return 0
         except ShimError as error:
-            error.message = with_hint(error, ctx.ensure_object(Settings).used)
+            error.message = with_hint(error, ctx.ensure_object(CommonOptions).used)
             raise
         return result
 

@@ -26,7 +26,7 @@ import click
 
 from ..address import base_url_of
 from ..errors import ShimError
-from ..files import refuse_shared
+from ..files import check_private
 from ..models import WebCookie, WebCredentials, WebLogin
 
 WEB = {  # key of the file: variable of the environment
@@ -78,7 +78,7 @@ def read_config(path: Path | None, default: Path) -> Config:
         if not path.is_file():
             what = "is not a regular file" if path.exists() else "does not exist"
             raise ShimError(f"the config file {path} {what}; give another with --config")
-        refuse_shared(path)
+        check_private(path)
         text = path.read_text("utf-8")
         found = tomllib.loads(text)
     except OSError as error:

@@ -19,7 +19,7 @@ from ..operations import API, JOB_LOG, LIST_RUNS, RUN_JOBS, RUN_LOGS, tasks_path
 from .help import Verb
 from .hints import with_hint
 from .output import show_json, show_table
-from .settings import Settings, common
+from .settings import CommonOptions, common
 from .target import Target, TargetType
 
 OPERATIONS = {JOB_LOG: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run's logs"}
@@ -51,7 +51,7 @@ class Check:
 @click.argument("target", metavar="[OWNER/REPO]", type=TargetType(), required=False)
 @common
 @click.pass_obj
-def detect(settings: Settings, target: Target | None) -> int:
+def detect(settings: CommonOptions, target: Target | None) -> int:
     """Show what the server offers, and whether the credentials work.
 
     With OWNER/REPO, also show whether they can read the Actions of that repository.
@@ -120,7 +120,7 @@ def _check(credential: str, purpose: str, ask: Callable[[], str]) -> Check:
     except (NotForgejo, Unreachable):
         raise
     except ShimError as error:
-        says = with_hint(error, click.get_current_context().ensure_object(Settings).used)
+        says = with_hint(error, click.get_current_context().ensure_object(CommonOptions).used)
         return Check(credential, purpose, False, says, error.cause, error.exit_code)
 
 

@@ -8,7 +8,7 @@ import click
 
 from .help import Verb
 from .output import show_json, show_table
-from .settings import Settings, common
+from .settings import CommonOptions, common
 from .target import Target, TargetType, run_ref
 
 
@@ -17,7 +17,7 @@ from .target import Target, TargetType, run_ref
 @click.argument("run", metavar="[RUN]", required=False)
 @common
 @click.pass_obj
-def jobs(settings: Settings, target: Target, run: str | None) -> None:
+def jobs(settings: CommonOptions, target: Target, run: str | None) -> None:
     """List the jobs of a run.
 
     RUN is a run number or "latest" (the default); a run's URL names it too. Columns: job id, job index, status, attempt

@@ -22,7 +22,7 @@ from ..files import open_special
 from ..models import Job
 from .help import Verb, option
 from .output import note, progress, show_json, show_log
-from .settings import Settings, common
+from .settings import CommonOptions, common
 from .target import RunRef, Target, TargetType, run_ref
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
@@ -85,7 +85,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @option("-d", "--dir", "folder", group=WHERE, metavar="PATH", callback=_not_empty, help="Save all logs of a run here.")
 @common
 @click.pass_obj
-def logs(settings: Settings, /, target: Target, job_id: int | None, **chosen: Any) -> int:
+def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chosen: Any) -> int:
     """Print a job's log, or save it.
 
     The job is named by JOB_ID, by --run and --job, or by a URL from the browser.

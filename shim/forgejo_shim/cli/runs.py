@@ -8,7 +8,7 @@ import click
 
 from .help import Verb, option
 from .output import show_json, show_table
-from .settings import Settings, common
+from .settings import CommonOptions, common
 from .target import Target, TargetType
 
 
@@ -28,7 +28,7 @@ from .target import Target, TargetType
 )
 @common
 @click.pass_obj
-def runs(settings: Settings, target: Target, limit: int) -> None:
+def runs(settings: CommonOptions, target: Target, limit: int) -> None:
     """List the newest runs of a repository.
 
     Columns: run number, status, event, workflow and title. Forgejo 11 gives numbers and titles only.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import __version__
-from ..environment import Way, proxy_variable
+from ..environment import NetworkSettings, proxy_variable
 from ..errors import ShimError
 from ..models import WebCredentials
 from ..store.memory import MemoryStore
@@ -27,7 +27,7 @@ from ..webui.session import WebSession
 from .config import WEB
 from .help import Verb, option
 from .output import note
-from .settings import Settings, shared
+from .settings import CommonOptions, shared
 
 if TYPE_CHECKING:
     from ..proxy.options import Options
@@ -168,7 +168,7 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
 @option("--no-access-log", group=LIMITS, is_flag=True, help="Write no access log (JSON lines on stdout).")
 @shared("config", "state")
 @click.pass_obj
-def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
+def serve(settings: CommonOptions, /, upstream: str | None, **given: Any) -> None:
     """Run a proxy that adds Forgejo 16's job and log API.
 
     Clients send their own tokens to the proxy's address. All other requests go to the server unchanged. SIGTERM, SIGINT
@@ -182,7 +182,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
             raise
         raise ShimError("the proxy needs further packages: pip install 'forgejo-shim[proxy]'") from None
     settings.server = upstream or settings.server
-    server, credentials = settings.place(with_secret_files(os.environ))
+    server, credentials = settings.server_and_credentials(with_secret_files(os.environ))
     options = _options(settings, server, credentials.web, given)
     at = proxy.Address(*given["listen"])
     own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None
@@ -195,7 +195,7 @@ def serve(settings: Settings, /, upstream: str | None, **given: Any) -> None:
     asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=say))
 
 
-def _options(settings: Settings, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> Options:
+def _options(settings: CommonOptions, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> Options:
     """What the command's options and settings say, as the proxy takes it."""
     from ..proxy.options import Options
 
@@ -212,7 +212,7 @@ def _options(settings: Settings, server: str, web: WebCredentials | None, given:
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
         face=given["face"] is not None,
-        way=_connection(settings, server),
+        network=_network(settings, server),
         version=__version__,
     )
 
@@ -236,13 +236,13 @@ def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _connection(settings: Settings, server: str) -> Way:
+def _network(settings: CommonOptions, server: str) -> NetworkSettings:
     """Certificates and proxy for the server. Raises ShimError for a proxy that aiohttp cannot use."""
-    connection = settings.connection(server)
-    if connection.proxy and not connection.proxy.lower().startswith(("http:", "https:")):
+    network = settings.network(server)
+    if network.proxy and not network.proxy.lower().startswith(("http:", "https:")):
         name = proxy_variable(server)
         raise ShimError(f"{name} names a kind of proxy that serve cannot use; use http://HOST:PORT, or set NO_PROXY")
-    return connection
+    return network
 
 
 def _to_stdout(data: bytes) -> None:

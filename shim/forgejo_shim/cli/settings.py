@@ -18,7 +18,7 @@ import platformdirs
 
 from ..address import base_url_of
 from ..client import Client
-from ..environment import Way, way_to
+from ..environment import NetworkSettings, network_settings
 from ..errors import ShimError
 from ..store.session_file import SessionFile
 from ..store.sqlite import SQLiteStore
@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass
-class Settings:
+class CommonOptions:
     """The values of the shared options."""
 
     server: str | None = None
@@ -44,8 +44,8 @@ class Settings:
 
     def client(self, server_of_url: str | None = None) -> Client:
         """A client of the server; `server_of_url` is the one that a pasted URL names. Raises ShimError."""
-        server, found = self.place(os.environ, server_of_url)
-        ca_file = self.connection(server).ca
+        server, found = self.server_and_credentials(os.environ, server_of_url)
+        ca_file = self.network(server).ca
         if self.no_state and self.state:
             raise click.UsageError("give --state or --no-state, not both")
         folder = platformdirs.user_state_path(APP)
@@ -59,19 +59,21 @@ class Settings:
             ca_file=ca_file,
         )
 
-    def is_named(self) -> bool:
+    def names_server(self) -> bool:
         """Whether an option, the environment or the config file names a server."""
         return bool(self.server or os.environ.get("FORGEJO_URL") or self._config().server)
 
-    def place(self, environment: Mapping[str, str], server_of_url: str | None = None) -> tuple[str, Credentials]:
+    def server_and_credentials(
+        self, environment: Mapping[str, str], server_of_url: str | None = None
+    ) -> tuple[str, Credentials]:
         """The server's address and the credentials for it. Raises ShimError."""
         config = self._config()
         server, named = self._server(server_of_url, config)
         return server, self._credentials(server, named, config, environment)
 
-    def connection(self, server: str) -> Way:
+    def network(self, server: str) -> NetworkSettings:
         """The certificates and the proxy for a server. Raises ShimError."""
-        return way_to(server, self._config().ca_file)
+        return network_settings(server, self._config().ca_file)
 
     def _config(self) -> Config:
         return read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
@@ -112,7 +114,7 @@ def _same(one: str, other: str) -> bool:
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Note an option that was given. One after the verb wins over one before it."""
-    settings = ctx.ensure_object(Settings)
+    settings = ctx.ensure_object(CommonOptions)
     if parameter.name and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE:
         setattr(settings, parameter.name, value)
 

@@ -41,9 +41,9 @@ from .. import __version__
 from ..download import write_whole
 from ..environment import Session
 from ..errors import ShimError, Unreadable
-from ..network import reaching
+from ..network import network_errors
 from ..operations import API
-from .settings import Settings, shared
+from .settings import CommonOptions, shared
 
 PROFILE = read_profile(Path(__file__).parents[1] / "spec/forgejo.toml")
 CONTRACT = "contract"
@@ -73,11 +73,11 @@ class Login(AuthBase):
         return request
 
 
-def load(settings: Settings, source: str | None) -> Document:
+def load(settings: CommonOptions, source: str | None) -> Document:
     """The document of a source; of the server named, if there is none. Raises ShimError."""
     server, token = "", None
-    if source is None or settings.is_named():
-        server, found = settings.place(os.environ)
+    if source is None or settings.names_server():
+        server, found = settings.server_and_credentials(os.environ)
         token = found.token
     web = Web(Login(server, token), settings.timeout, Session, _network_errors)
     try:
@@ -89,7 +89,7 @@ def load(settings: Settings, source: str | None) -> Document:
 @contextmanager
 def _network_errors(name: str) -> Iterator[None]:
     try:
-        with reaching(name):
+        with network_errors(name):
             yield
     except ShimError as error:
         raise swagger_breaking.Unreadable(error.message) from error
@@ -100,12 +100,12 @@ def _own(error: swagger_breaking.Unreadable) -> ShimError:
     return error.__cause__ if isinstance(error.__cause__, ShimError) else Unreadable(error.message)
 
 
-def report_options(settings: Settings, given: dict[str, Any]) -> checking.ReportOptions:
+def report_options(settings: CommonOptions, given: dict[str, Any]) -> checking.ReportOptions:
     """What the options say. Raises UsageError."""
     return checking.report_options({**given, "form": _format(settings, given["form"])}, TOOL)
 
 
-def _format(settings: Settings, form: str | None) -> str | None:
+def _format(settings: CommonOptions, form: str | None) -> str | None:
     if settings.json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} exclude each other")
     return "json" if settings.json else form
@@ -137,7 +137,7 @@ DIFF = [
 @VERDICT
 @COMMON
 @click.pass_obj
-def diff(settings: Settings, /, base: str, head: str, **given: Any) -> int:
+def diff(settings: CommonOptions, /, base: str, head: str, **given: Any) -> int:
     """Say what changed, and what breaks clients of BASE.
 
     BASE is what clients were written for, HEAD what they will meet. Both are a SOURCE.
@@ -161,7 +161,7 @@ CHECK = [
 @VERDICT
 @COMMON
 @click.pass_obj
-def check(settings: Settings, /, source: str | None, paths: tuple[str, ...], **given: Any) -> int:
+def check(settings: CommonOptions, /, source: str | None, paths: tuple[str, ...], **given: Any) -> int:
     """Say whether a SOURCE keeps the contract.
 
     Only the contract's operations count. Without SOURCE it is the server named.
@@ -185,7 +185,7 @@ EXTRACT = [
 @OUTPUT
 @COMMON
 @click.pass_obj
-def extract(settings: Settings, /, source: str | None, facts: bool, output: Path | None, **given: Any) -> None:
+def extract(settings: CommonOptions, /, source: str | None, facts: bool, output: Path | None, **given: Any) -> None:
     """Give some operations, and what they refer to, as a document.
 
     It is JSON with sorted keys, so that two of them can be compared line by line. Without SOURCE it is of the server
@@ -206,7 +206,7 @@ RULES = [
 @SHOW
 @shared("json")
 @click.pass_obj
-def rules(settings: Settings, /, show: str, form: str | None) -> None:
+def rules(settings: CommonOptions, /, show: str, form: str | None) -> None:
     """List the rules: id, level, meaning, and an example.
 
     A rules file names these ids, under [levels] and in [[ignore]].

@@ -81,7 +81,7 @@ class Proxy:
         self.options = options
         self.log = log
         self.upstream = Upstream(
-            options.upstream, limit=options.limit, idle=options.idle, way=options.way, say=options.say
+            options.upstream, limit=options.limit, idle=options.idle, network=options.network, say=options.say
         )
         self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
         self.session.changes = Changes(f"{self.session.account} is signed in again", options.say)

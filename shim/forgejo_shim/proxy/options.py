@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..environment import Way
+from ..environment import NetworkSettings
 from ..models import WebCredentials
 from ..store.memory import MemoryStore
 from ..store.protocol import Store
@@ -30,5 +30,5 @@ class Options:
     own_is_apart: bool = False  # `/-/shim/…` is served at another address
     face: bool = False  # forgejo-proxy's routes stand below `/api/v1` too
     version: str = ""
-    way: Way = field(default_factory=Way)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     say: Callable[[str], None] = to_stderr  # tells the operator

@@ -148,7 +148,7 @@ async def _listen(front: Front, address: Address) -> web.ServerRunner:
         await runner.cleanup()
         number = error.errno if isinstance(error, OSError) else None
         why = os.strerror(number) if number and number > 0 else "no such address"
-        raise ShimError(f"{address} cannot be listened at ({why.lower()}); name another address") from None
+        raise ShimError(f"cannot listen on {address} ({why.lower()}); choose another address") from None
     return runner
 
 

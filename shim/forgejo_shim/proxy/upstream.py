@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from ..environment import Way
+from ..environment import NetworkSettings
 from ..errors import NotNow, Unreachable, loop
 from ..transport import CHUNK
 from .aiohttp_inside import Request, limit_silence
@@ -45,10 +45,10 @@ class Upstream:
         limit: int = 512,
         idle: float = 600.0,
         patience: float = 10.0,
-        way: Way | None = None,
+        network: NetworkSettings | None = None,
         say: Callable[[str], None] = to_stderr,
     ) -> None:
-        way = way or Way()
+        network = network or NetworkSettings()
         self.base_url = base_url
         self.name = os.urandom(12).hex()
         self.changes = Changes(f"{base_url} answers again", say)
@@ -62,8 +62,8 @@ class Upstream:
         self._untimed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
         self.sent = 0
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=way.tls()),
-            proxy=way.proxy,
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=network.tls()),
+            proxy=network.proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             request_class=Request,

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from ..files import locked, private_file, refuse_shared
+from ..files import check_private, locked, private_file
 
 
 class SessionFile:
@@ -37,7 +37,7 @@ class SessionFile:
 
     def _read(self) -> dict[str, dict[str, str]]:
         if self.path.exists():
-            refuse_shared(self.path)
+            check_private(self.path)
         try:
             entries = json.loads(self.path.read_text())
         except (OSError, ValueError):

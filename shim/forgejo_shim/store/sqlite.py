@@ -37,9 +37,11 @@ class SQLiteStore:
             )
             self._db.execute(f"delete from {TABLE} where until <= ?", (time.time(),))
         except sqlite3.OperationalError as error:
-            raise ShimError(f"the state file {self.path} is in use or out of reach ({error}); try again") from None
+            raise ShimError(f"the state file {self.path} is locked or cannot be reached ({error}); try again") from None
         except sqlite3.Error as error:
-            raise ShimError(f"the state file {self.path} cannot be used ({error}); remove it or name another") from None
+            raise ShimError(
+                f"the state file {self.path} cannot be used ({error}); remove it or choose another"
+            ) from None
 
     async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
         """As in `Store`."""
