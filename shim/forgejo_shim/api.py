@@ -41,7 +41,7 @@ def is_absent_route(status: int, content_type: str, body: bytes) -> bool:
     return status == 404 and content_type.startswith("text/plain") and body.strip() == b"404 page not found"
 
 
-_WAIT = "; ask again when a runner has taken it, unless its run's list of jobs says that it is skipped"
+_WAIT = "; ask again when a runner has taken it, unless its run's list of jobs says that it is skipped or cancelled"
 _HIDDEN = "; check the name, and whether the caller may read it"
 # What a message of the API stands for: status, pattern of the whole message, error, cause, what to do.
 _MEANINGS: tuple[tuple[int, str, type[ShimError], str, str], ...] = (

@@ -41,11 +41,11 @@ from .errors import (
     NotThere,
     PageChanged,
     ShimError,
-    job_skipped,
+    job_over,
 )
 from .faces.forgejo_proxy import ROOT
 from .flows.try_account import try_account
-from .models import Job, Repo, Run, WebCredentials
+from .models import FINAL, Job, Repo, Run, WebCredentials
 from .network import network_errors
 from .operations import JOB, JOB_LOG, RUN_JOBS, job_log_path, job_path, run_jobs_path
 from .requests_adapter import mount, run_as
@@ -225,16 +225,16 @@ class Client:
             try:
                 response = self._asking.open(path, what, JOB_LOG.path, sent)
             except (NotExecuted, NoLog) as error:
-                skipped = self._skipped(error, repo, job_id) if attempt is None else None
-                raise skipped or error from None
+                over = self._over(error, repo, job_id) if attempt is None else None
+                raise over or error from None
         kind = response.headers.get("Content-Type", "")
         if not kind.startswith(("text/plain", "multipart/byteranges")):
             response.close()
             raise NotForgejo(f"{what}: the answer is {kind or 'of no type'} and no log; check the address")
         return Log(response, self.base_url)
 
-    def _skipped(self, error: ShimError, repo: Repo, job_id: int) -> ShimError | None:
-        """The error that says so, if the job was skipped and the server's own answers or a page just read tell that."""
+    def _over(self, error: ShimError, repo: Repo, job_id: int) -> ShimError | None:
+        """The error that says why there will be no log, if the server's own answers or a page just read tell that."""
         known = self.capabilities()
         if error.is_relayed and known.of(JOB.method, JOB.path) is not Capability.PRESENT:
             return None
@@ -243,8 +243,8 @@ class Client:
         except (ShimError, requests.RequestException):
             return None
         match job:
-            case {"status": "skipped", "name": str(name)}:
-                return job_skipped(job_id, name)
+            case {"status": str(status), "name": str(name)}:
+                return _explained(error, job_id, name, status)
         return None
 
     def _saved_in(self, repo: str | Repo, job: Job, folder: Path, progress: Progress | None) -> Saved | ShimError:
@@ -252,24 +252,30 @@ class Client:
         if path.exists() and not path.is_file():
             raise ShimError(f"{path} is not a regular file; remove it, or choose another folder")
         try:
-            with saying_skipped(job):
+            with saying_over(job):
                 return self.save_log(repo, job.id, path, progress=progress)
         except (NotThere, NotExecuted, Expired, PageChanged) as error:
             return error
 
 
 @contextmanager
-def saying_skipped(job: Job | None) -> Iterator[None]:
-    """Says of a job whose list told that it was skipped, and of no other, that it was."""
+def saying_over(job: Job | None) -> Iterator[None]:
+    """Says of a job whose list told that it was skipped, or was over before a runner took it, that it was."""
     try:
         yield
-    except (NotExecuted, NoLog):
-        if job is None or job.status != "skipped":
+    except (NotExecuted, NoLog) as error:
+        over = _explained(error, job.id, job.name, job.status) if job else None
+        if not over:
             raise
-        skipped = job_skipped(job.id, job.name)
     else:
         return
-    raise skipped
+    raise over
+
+
+def _explained(error: ShimError, job_id: int, name: str, status: str) -> ShimError | None:
+    """What explains the error by the job's status, if it does: without a log but not skipped, the job had a task."""
+    explains = status == "skipped" or (status in FINAL and isinstance(error, NotExecuted))
+    return job_over(job_id, name, status) if explains else None
 
 
 def file_name(job: Job) -> str:

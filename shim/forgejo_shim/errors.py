@@ -68,7 +68,7 @@ class NoLog(NotThere):
 
 
 class NotExecuted(ShimError):
-    """No runner has taken the job, or its rerun, yet; one that was skipped never will be (cause `job-skipped`)."""
+    """No runner has taken the job, or its rerun, yet. None ever will if it is over: `job-skipped`, `job-cancelled`."""
 
     status, exit_code = 404, 6
     text = "job has not been executed yet"
@@ -184,9 +184,14 @@ def job_not_found(job_id: int) -> NotThere:
     return NotThere(f"run job with id {job_id}: resource does not exist")
 
 
-def job_skipped(job_id: int, name: str) -> NotExecuted:
-    """What is said of a job that no runner will ever take, where its status is known."""
-    return NotExecuted(f"job {job_id} ({name}) was skipped: there is nothing to read", cause="job-skipped")
+def job_over(job_id: int, name: str, status: str) -> NotExecuted:
+    """What is said of a job that no runner will ever take, where its status is known: skipped, or another final one."""
+    if status == "skipped":
+        return NotExecuted(f"job {job_id} ({name}) was skipped: there is nothing to read", cause="job-skipped")
+    ended = {"cancelled": "was cancelled", "failure": "failed"}.get(status, "ended")
+    return NotExecuted(
+        f"job {job_id} ({name}) {ended} before a runner took it: there is nothing to read", cause="job-cancelled"
+    )
 
 
 def attempt_not_found(job_id: int, attempt: int) -> NotThere:

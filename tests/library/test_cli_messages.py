@@ -1,4 +1,4 @@
-"""What the command says: of a job that was skipped, of credentials, of a repository that is not there, in colour."""
+"""What the command says: of a job that no runner took, of credentials, of a repository that is not there, in colour."""
 
 from __future__ import annotations
 
@@ -22,19 +22,30 @@ from test_cli_credentials import NOTHING, config
 EPOCH = "1970-01-01T00:00:00Z"
 
 
-def skip(place: Place) -> tuple[int, int]:
-    """The run number and the id of a job `deploy` that was skipped, beside one that was not."""
+def ended(place: Place, status: str) -> tuple[int, int]:
+    """The run number and the id of a job `deploy` that ended so before a runner took it, beside one that was taken."""
     run = place.small.add({"build": row("x")})
     place.small.model._add_rows(run, ["deploy"])
     job = run.jobs[-1]
-    job.status = "skipped"
+    job.status = status
     return run.number, job.id
 
 
 @pytest.mark.clause("C16")
-def test_a_skipped_job_is_said_to_be_skipped(place: Place, tmp_path: Path) -> None:
-    number, job = skip(place)
-    sentence = f"job {job} (deploy) was skipped: there is nothing to read"
+@pytest.mark.parametrize(
+    ("status", "cause", "end"),
+    [
+        ("skipped", "job-skipped", "was skipped"),
+        ("cancelled", "job-cancelled", "was cancelled before a runner took it"),
+        ("failure", "job-cancelled", "failed before a runner took it"),
+        ("success", "job-cancelled", "ended before a runner took it"),
+    ],
+)
+def test_a_job_that_no_runner_will_take_is_said_to_be_over(
+    place: Place, tmp_path: Path, status: str, cause: str, end: str
+) -> None:
+    number, job = ended(place, status)
+    sentence = f"job {job} (deploy) {end}: there is nothing to read"
     ways: list[list[object]] = [["o/r", "--run", number, "--job", "deploy"], ["o/r", "--run", number, "--job", 1]]
     if place.small.double.face.major < 16:  # which tells a job's status in the lists of its run alone
         ways.append(["o/r", job])
@@ -42,11 +53,11 @@ def test_a_skipped_job_is_said_to_be_skipped(place: Place, tmp_path: Path) -> No
         for output in ([], ["-o", tmp_path / "x.log"]):
             assert place.failure("logs", *words, *output) == (6, f"forgejo-shim: {sentence}\n")
     error = json.loads(place.run("--json", "logs", *ways[0]).stderr)["error"]
-    assert (error["cause"], error["exit_code"]) == ("job-skipped", 6)
+    assert (error["cause"], error["exit_code"]) == (cause, 6)
     result = place.run("logs", "o/r", "--run", number, "--dir", tmp_path / "logs")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{sentence}\n")
     told = json.loads(place.run("--json", "logs", "o/r", "--run", number, "--dir", tmp_path / "logs").stdout)
-    assert told[1]["cause"] == "job-skipped" and told[1]["message"] == sentence
+    assert told[1]["cause"] == cause and told[1]["message"] == sentence
 
 
 @pytest.mark.clause("C16")
@@ -54,18 +65,21 @@ def test_a_job_that_waits_is_not_said_to_be_skipped(place: Place) -> None:
     job = place.small.model.add_run(place.small.repo, ["deploy"]).jobs[0]
     for words in (["o/r", job.id], ["o/r", "--run", "latest"]):
         code, sentence = place.failure("logs", *words)
-        assert code == 6 and "ask again when a runner has taken it" in sentence and "was skipped" not in sentence
+        assert code == 6 and "ask again when a runner has taken it" in sentence and "skipped or cancelled" in sentence
 
 
 @pytest.mark.clause("C16")
 def test_only_what_a_skip_explains_is_explained_by_it() -> None:
     job = client_module._job({"id": 1, "name": "x", "status": "skipped"}, 0, _run(), "")
     for error in (NotExecuted(), NoLog()):
-        with pytest.raises(NotExecuted, match="was skipped"), client_module.saying_skipped(job):
+        with pytest.raises(NotExecuted, match="was skipped"), client_module.saying_over(job):
             raise error
-    with pytest.raises(KeyError), client_module.saying_skipped(job):
+    job = client_module._job({"id": 1, "name": "x", "status": "cancelled"}, 0, _run(), "")
+    with pytest.raises(NoLog), client_module.saying_over(job):
+        raise NoLog
+    with pytest.raises(KeyError), client_module.saying_over(job):
         raise KeyError
-    with pytest.raises(NoLog), client_module.saying_skipped(None):
+    with pytest.raises(NoLog), client_module.saying_over(None):
         raise NoLog
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from ..client import Client, saying_skipped
+from ..client import Client, saying_over
 from ..download import Saved
 from ..errors import NothingMatched, ShimError
 from ..files import open_special
@@ -106,12 +106,12 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chose
             job_id = found.id
         attempt = target.attempt if attempt is None else attempt
         if output and not special:
-            with progress(f"job {job_id}") as report, saying_skipped(found):
+            with progress(f"job {job_id}") as report, saying_over(found):
                 saved = client.save_log(target.repo, job_id, output, attempt, report)
             if settings.json:
                 show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
             return 0
-        with saying_skipped(found), client.log(target.repo, job_id, attempt) as log:
+        with saying_over(found), client.log(target.repo, job_id, attempt) as log:
             show_log(log, special, output or "stdout")
     return 0
 
@@ -176,7 +176,7 @@ def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json
         show_json([{"job_id": job.id, "name": job.name, **_summary(saved)} for job, saved in found])
     failures = [(job, saved) for job, saved in found if isinstance(saved, ShimError)]
     for job, error in [] if as_json else failures:
-        says_all = error.cause == "job-skipped"
+        says_all = error.cause in {"job-skipped", "job-cancelled"}
         note(error.message if says_all else f"job {job.id} ({job.name}): not saved: {error.message}")
     return failures[0][1].exit_code if failures and len(failures) == len(found) else 0
 
