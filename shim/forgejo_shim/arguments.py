@@ -1,4 +1,4 @@
-"""What `Client` takes for its arguments: a wrong type is a TypeError that names the argument, before anything is asked.
+"""What `Client` and `mount` take: an argument of a wrong type is a TypeError that names it, before anything is asked.
 
 Rules: a number may be given as its digits, as it comes from a command line, an environment or JSON. A bool, a float and
 a text with anything but digits in it are no numbers. What is out of range is for the server to judge. No message
@@ -89,6 +89,20 @@ def session_file(value: object) -> SessionFile | None:
     if value is not None and not isinstance(value, SessionFile):
         raise _wrong("session_file", "a SessionFile or None", value)
     return value
+
+
+def flag(value: object, name: str) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise _wrong(name, "True or False", value)
+    return value
+
+
+def face(value: object) -> Literal["forgejo-proxy"] | None:
+    """The name of a face, or None."""
+    if value is None or value == "forgejo-proxy":
+        return value  # type: ignore[return-value]
+    raise _wrong("face", "'forgejo-proxy' or None", value)
 
 
 def methods(value: object, name: str, *needed: str) -> None:

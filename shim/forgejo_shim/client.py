@@ -72,8 +72,6 @@ class Client:
         timeout: Timeout = (10.0, 60.0),
         ca_file: str | PathLike[str] | None = None,
     ) -> None:
-        arguments.methods(store, "store", "get", "put")
-        web, session_file = arguments.web_account(web), arguments.session_file(session_file)
         token = None if token is None else arguments.text(token, "token")
         refuse_unsendable(token, web)
         self.timeout = arguments.timeout(timeout)

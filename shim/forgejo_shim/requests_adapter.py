@@ -24,6 +24,7 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
+from . import arguments
 from .address import base_url_of, with_and_without_port
 from .answer_body import received
 from .errors import ShimError
@@ -62,9 +63,12 @@ def mount(
     whether rerun and cancel are offered, which the web account does for who may write. `face`: whose routes stand at
     `/api/v1` too, in the place of the operations by run id; they always stand below `/compat`.
     Mounted again on the same session, it takes the place of what was mounted before.
-    Raises ShimError if `base_url` is no http(s) address or holds credentials.
+    Raises ShimError if `base_url` is no http(s) address or holds credentials, TypeError for arguments of a wrong type.
     """
-    base_url = base_url_of(base_url)
+    arguments.methods(store, "store", "get", "put")
+    web, session_file = arguments.web_account(web), arguments.session_file(session_file)
+    writes, face = arguments.flag(writes, "writes"), arguments.face(face)
+    base_url = base_url_of(arguments.text(base_url, "base_url"))
     inner = session.get_adapter(base_url + "/")
     if isinstance(inner, ShimAdapter) and inner.base_url == base_url:
         inner = inner.inner

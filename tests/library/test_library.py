@@ -12,7 +12,9 @@ from typing import Any
 
 import forgejo_shim
 import pytest
-from forgejo_shim import Client, Repo, Run, ShimError, WebCookie, WebLogin, errors
+import requests
+from forgejo_shim import Client, Repo, Run, ShimError, WebCookie, WebLogin, errors, mount
+from forgejo_shim.requests_adapter import ShimAdapter
 
 PUBLIC = [getattr(forgejo_shim, name) for name in forgejo_shim.__all__]
 
@@ -117,6 +119,23 @@ def test_a_wrong_type_for_a_client() -> None:
             make()
     with Client("http://127.0.0.1:1") as client, pytest.raises(ShimError, match="invalid range"):
         client.log("o/r", 1, part="0-1\r\nX: y")
+
+
+@pytest.mark.clause("C18")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"web": ("u", "secret")}, {"store": "state.db"}, {"session_file": "session.json"}, {"writes": "no"},
+        {"writes": None}, {"face": "forgejo"}, {"face": True}, {"base_url": b"http://f"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_type_for_a_mount_is_told_at_once(wrong: dict[str, Any]) -> None:
+    session = requests.Session()
+    with pytest.raises(TypeError, match=f"{next(iter(wrong))} must") as caught:
+        mount(session, **{"base_url": "http://127.0.0.1:1", **wrong})
+    assert "secret" not in str(caught.value)
+    assert not isinstance(session.get_adapter("http://127.0.0.1:1/"), ShimAdapter)
 
 
 @pytest.mark.clause("C18")
