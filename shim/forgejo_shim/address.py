@@ -23,7 +23,7 @@ def with_and_without_port(base_url: str) -> tuple[str, ...]:
 def base_url_of(text: str) -> str:
     """`text` as a base URL, as `requests` will write it, without a slash at the end. Raises ShimError.
 
-    A text with an `@` may hold a password, so it is never repeated.
+    Below it the shim writes `/api/v1` itself. A text with an `@` may hold a password, so it is never repeated.
     """
     if "@" in text:
         raise ShimError("the server's address holds an @; give credentials as a token or a web account instead")
@@ -36,4 +36,6 @@ def base_url_of(text: str) -> str:
         url = None
     if url is None:
         raise ShimError(f"{text!a} is no address of a server; give http(s)://host[:port][/path]")
+    if re.search("/api/v1(/|$)", url):
+        raise ShimError(f"{text!a} is an address of the API; give the address of the server, without /api/v1")
     return url.rstrip("/")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from forgejo_shim import WebCookie, WebLogin, mount
+from forgejo_shim import Client, WebCookie, WebLogin, mount
+from forgejo_shim.address import base_url_of
 from forgejo_shim.errors import ShimError
 from small import LOG, Small
 
@@ -71,12 +72,20 @@ def test_a_time_out_of_the_sign_in_tells_of_the_callers_request_only(small: Smal
 @pytest.mark.parametrize(
     "text",
     ["forge.example", "ftp://forge.example", "http://h/?", "http://h/#", "http://h/./", "http://h/x/..", " http://h",
-     "http://h/a b", "http://[::1", "http://h:port", "https://user:SECRET@h", "user:SECRET@h"],
+     "http://h/a b", "http://[::1", "http://h:port", "https://user:SECRET@h", "user:SECRET@h",
+     "http://h/api/v1", "http://h/sub/api/v1/", "http://h/api/v1/repos/o/r"],
 )  # fmt: skip
 def test_what_is_no_base_url(text: str) -> None:
     with pytest.raises(ShimError) as caught:
         mount(requests.Session(), text)
     assert "SECRET" not in caught.value.message
+
+
+@clause("S27")
+def test_an_address_of_the_api_is_told_from_that_of_a_server() -> None:
+    with pytest.raises(ShimError, match="the address of the server, without /api/v1"):
+        Client("https://forge.example/api/v1")
+    assert base_url_of("https://forge.example/api/v10/") == "https://forge.example/api/v10"
 
 
 @clause("S27")

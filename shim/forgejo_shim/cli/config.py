@@ -105,9 +105,8 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     for name in (*servers, *filter(None, [found.get("server")])):
         try:
             base_url_of(name)
-        except ShimError:
-            shown = "a server's name" if "@" in name else ascii(name)
-            raise ShimError(f"{path}: {shown} is not a server address; write http(s)://host[:port][/path]") from None
+        except ShimError as error:
+            raise ShimError(f"{path}: {error.message}") from None
     credentials = {name: _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
     return Config(found.get("server") or None, found.get("ca_file") or None, credentials)
 
