@@ -93,13 +93,15 @@ class ClientSession:
             port = target.port
         except ValueError:
             raise self._no_address() from None
+        where = f"{target.scheme}://{target.hostname}" + (f":{port}" if port else "")
+        asked, _, query = path.partition("?")
+        if target.path.endswith(asked) and target.query == query:
+            moved = where + target.path.removesuffix(asked)
+            raise NotForgejo(f"{self.base_url} redirects to {moved}; give that address") from None
         _, found, rest = target.path.partition(API)
-        moved = API + rest + (f"?{target.query}" if target.query else "")
-        if not found or moved == path:
-            where = f"{target.scheme}://{target.hostname}" + (f":{port}" if port else "")
-            raise NotForgejo(f"{self.base_url} redirects to {where}{target.path.partition(API)[0]}; give that address",
-                             ) from None  # fmt: skip
-        return moved
+        if not found:  # a sign-in page, where a token has no business
+            raise NotForgejo(f"{self.base_url} redirects elsewhere, to {where}; is something in front of it?") from None
+        return API + rest + (f"?{target.query}" if target.query else "")
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -239,6 +240,7 @@ class _Stranger(BaseHTTPRequestHandler):
             "no-json": (200, {"Content-Type": "application/json"}, b"hello"),
             "list": (200, {"Content-Type": "application/json"}, b"[1, 2]"),
             "away": (302, {"Location": "https://elsewhere.example/sso?next=x"}, b""),
+            "sign-in": (303, {"Location": f"/user/login?redirect_to={self.path}"}, b""),
             "circle": (302, {"Location": f"/circle/api/v1/repos/o{len(self.path)}/r"}, b""),
             "https": (301, {"Location": f"https://127.0.0.1{self.path}"}, b""),
             "empty": (200, {}, b""),
@@ -271,7 +273,7 @@ def stranger() -> Iterator[str]:
 
 @pytest.mark.clause("C6")
 @pytest.mark.parametrize(
-    "how", ["html", "html-404", "go-404", "json", "no-json", "list", "away", "circle", "https", "empty"]
+    "how", ["html", "html-404", "go-404", "json", "no-json", "list", "away", "sign-in", "circle", "https", "empty"]
 )
 def test_a_server_that_is_no_forgejo(stranger: str, how: str) -> None:
     with Client(f"{stranger}/{how}", "secret-token", web=WebLogin("u", "secret-password"), timeout=5) as client:
@@ -305,6 +307,15 @@ def test_a_redirect_to_the_same_path_elsewhere_names_the_address_to_give(strange
         pytest.raises(NotForgejo, match=r"https://127\.0\.0\.1/https;"),
     ):
         client.runs("o/r")
+
+
+@pytest.mark.parametrize(
+    ("how", "where"), [("away", "https://elsewhere.example"), ("sign-in", "http://127.0.0.1:[0-9]+")]
+)
+def test_a_redirect_to_a_sign_in_is_no_address_to_give(stranger: str, how: str, where: str) -> None:
+    with Client(f"{stranger}/{how}", timeout=5) as client, pytest.raises(NotForgejo) as caught:
+        client.runs("o/r")
+    assert re.search(f"redirects elsewhere, to {where}; is something in front of it\\?$", caught.value.message)
 
 
 def test_a_renamed_repository_is_followed_below_the_base_url_only(small: Small) -> None:
