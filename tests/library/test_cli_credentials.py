@@ -176,4 +176,16 @@ def test_state_spares_the_next_command_the_swagger_document(web: Place, tmp_path
     assert web.failure("--no-state", "--state", tmp_path / "s", "runs", "o/r")[0] == 2
     (tmp_path / "bad").write_text("this is no database, but a text of some length" * 100)
     (tmp_path / "bad").chmod(0o600)
-    assert web.failure("--state", tmp_path / "bad", "runs", "o/r")[0] == 1
+    code, sentence = web.failure("--state", tmp_path / "bad", "runs", "o/r")
+    assert code == 1 and sentence.endswith("remove it or name another, or give --no-state\n")
+
+
+@pytest.mark.clause("S34")
+def test_a_home_that_takes_no_file_keeps_nothing_and_fails_nothing(web: Place) -> None:
+    job = web.small.add().jobs[0]
+    web.home.mkdir()
+    (web.home / ".local").write_text("a file in the place of a folder")
+    for words in (["runs", "o/r"], ["jobs", "o/r"], ["logs", "o/r", job.id], ["detect", "o/r"]):
+        result = web.run(*words)
+        assert (result.exit_code, result.stderr) == (0, ""), words
+    assert web.failure("--state", web.home / ".local/x", "runs", "o/r")[1].endswith(", or give --no-state\n")

@@ -53,11 +53,23 @@ class CommonOptions:
             server,
             found.token,
             web=found.web,
-            store=None if self.no_state else SQLiteStore(self.state or folder / "state.sqlite3"),
+            store=self._store(folder),
             session_file=SessionFile(folder / "session.json") if self.keep_session else None,
             timeout=self.timeout,
             ca_file=ca_file,
         )
+
+    def _store(self, folder: Path) -> SQLiteStore | None:
+        """Where facts are kept; None: in memory, where a home takes no file, as they only spare requests. Raises
+        ShimError for a file that was named."""
+        if self.no_state:
+            return None
+        try:
+            return SQLiteStore(self.state or folder / "state.sqlite3")
+        except ShimError as error:
+            if self.state:
+                raise ShimError(f"{error.message}, or give --no-state") from None
+            return None
 
     def names_server(self) -> bool:
         """Whether an option, the environment or the config file names a server."""
