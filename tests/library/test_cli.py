@@ -44,7 +44,8 @@ def test_runs(place: Place) -> None:
 def test_jobs(place: Place) -> None:
     run = place.small.add({"one": row("x"), "two": row("y")})
     ids = [job.id for job in run.jobs]
-    for words in (["o/r"], ["o/r", "1"], ["o/r", "latest"], [f"{place.small.url}/o/r/actions/runs/1/jobs/1"]):
+    page = f"{place.small.url}/o/r/actions/runs/1"
+    for words in (["o/r"], ["o/r", "1"], ["o/r", "latest"], [f"{page}/jobs/1"], ["o/r", page]):
         lines = [line.split("\t") for line in place.run("jobs", *words).stdout.splitlines()]
         assert [(line[0], line[1], line[2], line[4]) for line in lines] == [
             (str(ids[0]), "0", "success", "one"),
@@ -52,8 +53,8 @@ def test_jobs(place: Place) -> None:
         ]
     assert [job["id"] for job in json.loads(place.run("--json", "jobs", "o/r").stdout)] == ids
     assert place.failure("jobs", "o/r", "2")[0] == 3
-    assert place.failure("jobs", "o/r", "x")[0] == 2
-    assert place.failure("jobs", f"{place.small.url}/o/r/actions/runs/1", "1")[0] == 2
+    for words in (["o/r", "x"], [page, "1"], ["o/other", page], ["o/r", f"{place.small.url}/o/r"]):
+        assert place.failure("jobs", *words)[0] == 2
 
 
 @pytest.mark.clause("C8", "C10")

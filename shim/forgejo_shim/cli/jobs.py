@@ -9,7 +9,7 @@ import click
 from .help import Verb
 from .output import show_json, show_table
 from .settings import CommonOptions, common
-from .target import Target, TargetType, run_ref
+from .target import Target, TargetType, with_run
 
 
 @click.command(cls=Verb, examples=["forgejo-shim jobs OWNER/REPO", "forgejo-shim jobs OWNER/REPO 42"])
@@ -20,14 +20,12 @@ from .target import Target, TargetType, run_ref
 def jobs(settings: CommonOptions, target: Target, run: str | None) -> None:
     """List the jobs of a run.
 
-    RUN is a run number or "latest" (the default); a run's URL names it too. Columns: job id, job index, status, attempt
-    and name.
+    RUN is a run number, "latest" (the default) or a run's URL, which can stand alone too. Columns: job id, job index,
+    status, attempt and name.
     """
-    if run is not None and target.run is not None:
-        raise click.UsageError("the URL already names a run; leave out RUN")
-    wanted = run_ref(run) if run is not None else target.run
+    target = with_run(target, run, "RUN")
     with settings.client(target.server) as client:
-        found = client.jobs(target.repo, "latest" if wanted is None else wanted)
+        found = client.jobs(target.repo, "latest" if target.run is None else target.run)
     if settings.json:
         show_json([asdict(job) for job in found])
         return

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from ..models import Job
 from .help import Verb, option
 from .output import note, progress, show_json, show_log
 from .settings import CommonOptions, common
-from .target import RunRef, Target, TargetType, run_ref
+from .target import RunRef, Target, TargetType, with_run
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
 WHICH, WHERE = "Which log", "Where it goes"
@@ -91,7 +90,7 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chose
     The job is named by JOB_ID, by --run and --job, or by a URL from the browser.
     """
     job, attempt, output, folder = (chosen[key] for key in ("job", "attempt", "output", "folder"))
-    target = _with_run_option(target, chosen["run"])
+    target = with_run(target, chosen["run"], "--run")
     _check_options(target, job_id, job, attempt, output, folder)
     output = None if output == "-" else output
     special = open_special(Path(output)) if output else None  # opened now, so that a pipe's reader sees an error
@@ -114,20 +113,6 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chose
         with saying_over(found), client.log(target.repo, job_id, attempt) as log:
             show_log(log, special, output or "stdout")
     return 0
-
-
-def _with_run_option(target: Target, run: str | None) -> Target:
-    """`target` with the run that `--run` names."""
-    if run is None:
-        return target
-    if target.run is not None:
-        raise click.UsageError("the URL already names a run; leave out --run")
-    if "/" not in run:
-        return replace(target, run=run_ref(run))
-    named = TargetType().convert(run, None, None)
-    if named.repo.key != target.repo.key or named.run is None:
-        raise click.UsageError(f"the URL given to --run is not a run of {target.repo}")
-    return named
 
 
 def _check_options(

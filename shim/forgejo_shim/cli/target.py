@@ -8,7 +8,7 @@ https://forge.example[/sub-path]/OWNER/REPO[/actions[/runs/42[/jobs/0[/attempt/1
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -59,6 +59,20 @@ class TargetType(click.ParamType[Target]):
         server = found["origin"] + found["path"] if found["origin"] else None
         index, attempt = (_number(text) if text else None for text in (found["job"], found["attempt"]))
         return Target(repo, server, run_ref(found["run"]) if found["run"] else None, index, attempt)
+
+
+def with_run(target: Target, run: str | None, name: str) -> Target:
+    """`target` with the run, or a page of it, that the argument `name` names. Raises UsageError."""
+    if run is None:
+        return target
+    if target.run is not None:
+        raise click.UsageError(f"the URL already names a run; leave out {name}")
+    if "/" not in run:
+        return replace(target, run=run_ref(run))
+    page = TargetType().convert(run, None, None)
+    if page.repo.key != target.repo.key or page.run is None:
+        raise click.UsageError(f"the URL given as {name} is not a run of {target.repo}")
+    return page
 
 
 def run_ref(text: str) -> RunRef:
