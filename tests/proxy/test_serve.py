@@ -14,7 +14,7 @@ import click
 import pytest
 import requests
 from command import Place
-from forgejo_shim.cli.serve import AddressType, NetworkType, with_secret_files
+from forgejo_shim.cli.serve import AddressType, IdentityType, NetworkType, with_secret_files
 from forgejo_shim.errors import ShimError
 from hand import wait
 from proxied import Proxied
@@ -179,11 +179,24 @@ def test_addresses_and_networks() -> None:
         (("--upstream", "http://u:S3cret@h"), 2),
         (("--web-password", "S3cret"), 2),
         (("--trust", "everybody"), 2),
+        (("--identity-header", "Authorization"), 2),
     ],
 )
 def test_bad_options(web: Place, words: tuple[str, ...], code: int) -> None:
     found, said = web.failure("serve", *words)
     assert found == code and "S3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "X:", "é", "Authorization", "COOKIE", "host", "Transfer_Encoding", "Connection"]
+)
+def test_a_header_that_cannot_sign_in(name: str) -> None:
+    with pytest.raises(click.BadParameter, match="such as X-Remote-User"):
+        IdentityType().convert(name, None, None)
+
+
+def test_a_header_that_signs_in_is_known_in_every_spelling() -> None:
+    assert IdentityType().convert("X_Remote-User", None, None) == "x-remote-user"
 
 
 def test_credentials_in_files(tmp_path: Path) -> None:

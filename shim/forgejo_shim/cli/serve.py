@@ -21,6 +21,7 @@ from .. import __version__
 from ..environment import NetworkSettings, proxy_variable
 from ..errors import ShimError
 from ..models import WebCredentials
+from ..proxy.headers import ALWAYS, HOP_BY_HOP
 from ..store.memory import MemoryStore
 from ..store.sqlite import SQLiteStore
 from ..webui.session import WebSession
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..proxy.options import Options
 
 SECRET_LIMIT = 64 * 1024  # bytes of a file with a credential
+NO_IDENTITY = HOP_BY_HOP | ALWAYS | {"authorization", "cookie"}
 ADDRESSES, RIGHTS, LIMITS = "Addresses", "Callers and their rights", "Limits and log"
 
 
@@ -62,6 +64,21 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
             return ipaddress.ip_network(value)
         except ValueError:
             self.fail(f"{value!a} is not a network; use CIDR, such as 10.0.0.0/8", param, ctx)
+
+
+class IdentityType(click.ParamType[str]):
+    """The name of a header that says who somebody is, in lower case and with `-`."""
+
+    name = "header"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as headers are compared. One that every caller needs would be kept from all but trusted proxies."""
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+            self.fail(f"{value!a} is not the name of a header; use a name such as X-Remote-User", param, ctx)
+        plain = value.lower().replace("_", "-")
+        if plain in NO_IDENTITY:
+            self.fail(f"{value} has a meaning of its own in HTTP; use a header such as X-Remote-User", param, ctx)
+        return plain
 
 
 @click.command(
@@ -120,6 +137,7 @@ class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]
     "--identity-header",
     group=RIGHTS,
     metavar="NAME",
+    type=IdentityType(),
     multiple=True,
     help="Another header that signs a user in, besides X-WebAuth-*. Honoured from --trust only. May be repeated.",
 )
@@ -208,7 +226,7 @@ def _options(settings: CommonOptions, server: str, web: WebCredentials | None, g
         limit=given["limit"],
         streams=given["streams_per_caller"],
         trusted=given["trust"],
-        identity=frozenset(name.lower().replace("_", "-") for name in given["identity_header"]),
+        identity=frozenset(given["identity_header"]),
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
         face=given["face"] is not None,
