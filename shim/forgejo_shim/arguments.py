@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from operator import index
+from os import PathLike
+from pathlib import Path
 from typing import Literal
 
+from .errors import ShimError
 from .models import Repo, Run, WebCookie, WebCredentials, WebLogin
 from .operations import parse_repo
 from .store.session_file import SessionFile
@@ -59,6 +62,13 @@ def repository(value: object) -> Repo:
     return parse_repo(str(value))
 
 
+def file(value: str | PathLike[str]) -> Path:
+    """The path of a file. Raises ShimError for one that ends in a slash, which a Path would lose without a word."""
+    if str(value).endswith("/"):
+        raise ShimError(f"{value} is a folder; name a file in it")
+    return Path(value)
+
+
 def text(value: object, name: str) -> str:
     """A text."""
     if not isinstance(value, str):
@@ -101,7 +111,7 @@ def flag(value: object, name: str) -> bool:
 def face(value: object) -> Literal["forgejo-proxy"] | None:
     """The name of a face, or None."""
     if value is None or value == "forgejo-proxy":
-        return value  # type: ignore[return-value]
+        return value
     raise _wrong("face", "'forgejo-proxy' or None", value)
 
 

@@ -13,8 +13,7 @@ renamed repository only, and never to another origin. No credential is taken fro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +25,7 @@ from . import arguments, download
 from .address import base_url_of
 from .arguments import Timeout, run_or_number
 from .capabilities import Capabilities, Capability
-from .client_log import Log
+from .client_log import Log, explained, saying_over
 from .client_runs import ClientRuns
 from .client_session import ClientSession, Token, refuse_unsendable
 from .download import Progress, Saved
@@ -41,11 +40,10 @@ from .errors import (
     NotThere,
     PageChanged,
     ShimError,
-    job_over,
 )
 from .faces.forgejo_proxy import ROOT
 from .flows.try_account import try_account
-from .models import FINAL, Job, Repo, Run, WebCredentials
+from .models import Job, Repo, Run, WebCredentials
 from .network import network_errors
 from .operations import JOB, JOB_LOG, RUN_JOBS, job_log_path, job_path, run_jobs_path
 from .requests_adapter import mount, run_as
@@ -150,7 +148,9 @@ class Client:
         repo, job_id = arguments.repository(repo), arguments.number(job_id, "job_id")
         attempt = arguments.optional(attempt, "attempt")
         subject = f"{self.base_url} {repo.key} job {job_id} attempt {attempt}"
-        return download.save(lambda headers: self._log(repo, job_id, attempt, headers), Path(path), subject, progress)
+        return download.save(
+            lambda headers: self._log(repo, job_id, attempt, headers), arguments.file(path), subject, progress
+        )
 
     def save_run_logs(
         self,
@@ -242,7 +242,7 @@ class Client:
             return None
         match job:
             case {"status": str(status), "name": str(name)}:
-                return _explained(error, job_id, name, status)
+                return explained(error, job_id, name, status)
         return None
 
     def _saved_in(self, repo: str | Repo, job: Job, folder: Path, progress: Progress | None) -> Saved | ShimError:
@@ -254,26 +254,6 @@ class Client:
                 return self.save_log(repo, job.id, path, progress=progress)
         except (NotThere, NotExecuted, Expired, PageChanged) as error:
             return error
-
-
-@contextmanager
-def saying_over(job: Job | None) -> Iterator[None]:
-    """Says of a job whose list told that it was skipped, or was over before a runner took it, that it was."""
-    try:
-        yield
-    except (NotExecuted, NoLog) as error:
-        over = _explained(error, job.id, job.name, job.status) if job else None
-        if not over:
-            raise
-    else:
-        return
-    raise over
-
-
-def _explained(error: ShimError, job_id: int, name: str, status: str) -> ShimError | None:
-    """What explains the error by the job's status, if it does: without a log but not skipped, the job had a task."""
-    explains = status == "skipped" or (status in FINAL and isinstance(error, NotExecuted))
-    return job_over(job_id, name, status) if explains else None
 
 
 def file_name(job: Job) -> str:

@@ -1,14 +1,17 @@
-"""An open log, as `Client` gives it."""
+"""An open log, as `Client` gives it, or why there will be none."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import requests
 
+from .errors import NoLog, NotExecuted, ShimError, job_over
+from .models import FINAL, Job
 from .network import network_errors
 from .requests_adapter import Backend, backend_of, task_of
 
@@ -58,3 +61,23 @@ class Log:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+@contextmanager
+def saying_over(job: Job | None) -> Iterator[None]:
+    """Says of a job whose list told that it was skipped, or was over before a runner took it, that it was."""
+    try:
+        yield
+    except (NotExecuted, NoLog) as error:
+        over = explained(error, job.id, job.name, job.status) if job else None
+        if not over:
+            raise
+    else:
+        return
+    raise over
+
+
+def explained(error: ShimError, job_id: int, name: str, status: str) -> ShimError | None:
+    """What explains the error by the job's status, if it does: without a log but not skipped, the job had a task."""
+    explains = status == "skipped" or (status in FINAL and isinstance(error, NotExecuted))
+    return job_over(job_id, name, status) if explains else None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from command import Place
 from double.messages import json_answer
-from forgejo_shim import Client, client_runs
+from forgejo_shim import Client, client_log, client_runs
 from forgejo_shim import client as client_module
 from forgejo_shim.api import run_facts
 from forgejo_shim.cli.config import Credentials
@@ -72,14 +72,14 @@ def test_a_job_that_waits_is_not_said_to_be_skipped(place: Place) -> None:
 def test_only_what_a_skip_explains_is_explained_by_it() -> None:
     job = client_module._job({"id": 1, "name": "x", "status": "skipped"}, 0, _run(), "")
     for error in (NotExecuted(), NoLog()):
-        with pytest.raises(NotExecuted, match="was skipped"), client_module.saying_over(job):
+        with pytest.raises(NotExecuted, match="was skipped"), client_log.saying_over(job):
             raise error
     job = client_module._job({"id": 1, "name": "x", "status": "cancelled"}, 0, _run(), "")
-    with pytest.raises(NoLog), client_module.saying_over(job):
+    with pytest.raises(NoLog), client_log.saying_over(job):
         raise NoLog
-    with pytest.raises(KeyError), client_module.saying_over(job):
+    with pytest.raises(KeyError), client_log.saying_over(job):
         raise KeyError
-    with pytest.raises(NoLog), client_module.saying_over(None):
+    with pytest.raises(NoLog), client_log.saying_over(None):
         raise NoLog
 
 

@@ -105,6 +105,16 @@ def test_what_acts_on_a_terminal_is_shown_there_too(kept: Place, output: str) ->
     assert shown.decode().replace("\r\n", "\n") == SHOWN + "\x1b[0m"
 
 
+@pytest.mark.clause("C9")
+def test_a_name_that_ends_in_a_slash_is_that_of_a_folder(kept: Place, tmp_path: Path) -> None:
+    for words in (["-o", "x/"], ["-o", f"{tmp_path}/x/"], ["--state", f"{tmp_path}/x/"]):
+        code, sentence = kept.failure("logs", "o/r", 2, *words)
+        assert code == 2 and f"{words[1]} is a folder; name a file in it" in sentence
+    with kept.small.client() as client, pytest.raises(ShimError, match="is a folder; name a file in it"):
+        client.save_log("o/r", 2, f"{tmp_path}/x/")
+    assert not list(tmp_path.glob("x*"))
+
+
 @pytest.mark.clause("C15")
 def test_a_pipes_reader_learns_that_there_is_no_log(kept: Place, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p")

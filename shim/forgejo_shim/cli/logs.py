@@ -14,14 +14,15 @@ from typing import Any
 
 import click
 
-from ..client import Client, saying_over
+from ..client import Client
+from ..client_log import saying_over
 from ..download import Saved
 from ..errors import NothingMatched, ShimError
 from ..files import open_special
 from ..models import Job
 from .help import Verb, option
 from .output import note, progress, show_json, show_log
-from .settings import CommonOptions, common
+from .settings import CommonOptions, FileType, common
 from .target import RunRef, Target, TargetType, with_run
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
@@ -78,6 +79,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "--output",
     group=WHERE,
     metavar="FILE",
+    type=FileType(path_type=str, allow_dash=True),
     callback=_not_empty,
     help="Save the log in FILE, whole or not at all. Pipes and devices are written directly.",
 )

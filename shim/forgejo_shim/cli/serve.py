@@ -75,7 +75,7 @@ class IdentityType(click.ParamType[str]):
         """The name as headers are compared. One that every caller needs would be kept from all but trusted proxies."""
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
             self.fail(f"{value!a} is not the name of a header; use a name such as X-Remote-User", param, ctx)
-        plain = value.lower().replace("_", "-")
+        plain = str(value).lower().replace("_", "-")
         if plain in NO_IDENTITY:
             self.fail(f"{value} has a meaning of its own in HTTP; use a header such as X-Remote-User", param, ctx)
         return plain

@@ -135,7 +135,17 @@ def _option(*names: str, **more: Any) -> Callable[[F], F]:
     return option(*names, group="Common options", expose_value=False, callback=_remember, **more)
 
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+class FileType(click.Path):
+    """The path of a file: a slash at its end, which a Path loses without a word, names a folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, if it can be a file's."""
+        if str(value).endswith("/"):
+            self.fail(f"{value} is a folder; name a file in it", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FILE = FileType(path_type=Path, dir_okay=False)
 _OPTIONS = {
     "server": _option(
         "--server", metavar="URL", help="Address of the server. Default: FORGEJO_URL, then the config file."

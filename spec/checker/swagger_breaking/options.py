@@ -15,7 +15,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 REST = "Common options"  # the group of those that have none
 LEVELS = ["ERR", "WARN", "INFO"]
 FORMATS = ["text", "json", "markdown", "sarif", "annotations"]
-FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _FilePath(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, unless a slash at its end, which a Path loses without a word, says that it is a folder's."""
+        if str(value).endswith("/"):
+            self.fail(f"{value} is a folder; name a file in it", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _FilePath(path_type=Path, dir_okay=False)
 
 
 class Command(click.Command):

@@ -224,6 +224,7 @@ def test_a_reports_file_is_whole_or_absent(folder: Path) -> None:
     run(*DIFF, "--output", "link", "--format", "markdown")
     assert report.read_text().startswith("###") and stat.S_IMODE(report.stat().st_mode) == 0o640
     refused(8, *DIFF, "--output", "none/report", says="none/report cannot be written (No such file or directory)")
+    refused(2, *DIFF, "--output", "none/", says="none/ is a folder; name a file in it")
     refused(8, *DIFF, "--output", "x" * 300, says="cannot be written (File name too long)")
     os.mkfifo("pipe")
     with ThreadPoolExecutor(1) as reader:
