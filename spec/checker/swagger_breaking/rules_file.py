@@ -19,7 +19,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from . import strict_toml
@@ -106,15 +106,12 @@ def _ignore(number: int, entry: object) -> Ignore:
     if not isinstance(entry, dict):
         raise ValueError(f"{where} is no table")
     strict_toml.only(entry, _KEYS, where)
-    until = entry.get("until")
-    if isinstance(until, datetime):
-        raise ValueError(f"{where}: until must be a day, such as 2027-01-01")
     if not entry.get("reason", "").strip():
         raise ValueError(f"{where} gives no reason")
     if not entry.get("rule"):
         raise ValueError(f"{where} names no rule")
     _known(entry["rule"], [*RULES], where)
-    return Ignore(entry["rule"], entry.get("at", "*"), entry["reason"], until)
+    return Ignore(entry["rule"], entry.get("at", "*"), entry["reason"], entry.get("until"))
 
 
 def _known(rule: str, rules: list[str], where: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_WORDS = {str: "a text in quotes", list: "a list", dict: "a table", date: "a day without quotes, such as 2027-01-01"}
 Table = dict[str, Any]
 
 
@@ -40,5 +42,5 @@ def only(table: Table, known: Mapping[str, type], where: str) -> None:
     for key, value in table.items():
         if key not in known:
             raise ValueError(f"{where}: {key!a} is not known; known are {', '.join(known)}")
-        if not isinstance(value, known[key]):
-            raise ValueError(f"{where}: {key} is of the wrong type")
+        if not isinstance(value, known[key]) or isinstance(value, datetime):
+            raise ValueError(f"{where}: {key} must be {_WORDS[known[key]]}")

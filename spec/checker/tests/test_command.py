@@ -164,7 +164,7 @@ def test_a_profile_names_scopes_documents_and_servers(site: Site) -> None:
         (b"[scopes]\nx = 1", "[scopes.x] is no table"),
         (b"[scopes.x]\npaths = []", "[scopes.x]: paths must be a list of patterns"),
         (b"[scopes.x]\npath = 'a'", "[scopes.x]: 'path' is not known"),
-        (b"[documents]\nx = 1", "[documents]: x is of the wrong type"),
+        (b"[documents]\nx = 1", "[documents]: x must be a text in quotes"),
         (b"[server]\nurl = 'x'", "[server]: 'url' is not known"),
         (b"\xff", "the profile p.toml is no UTF-8 text"),
         (b"x = " + b"[" * 5000, "the profile p.toml: "),

@@ -472,7 +472,7 @@ def test_the_place_is_the_one_that_reports_show() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("levels = 1", "levels is of the wrong type"),
+        ("levels = 1", "levels must be a table"),
         ("[levels]\nno-such-rule = 'ERR'", "[levels]: there is no rule 'no-such-rule'"),
         ("[levels]\noperation-remove = 'ERR'", "operation-removed is meant, perhaps"),
         ("[levels]\noperation-removed = 'FATAL'", "'FATAL' is no level; there are ERR, WARN, INFO"),
@@ -483,9 +483,15 @@ def test_the_place_is_the_one_that_reports_show() -> None:
         ("[[ignore]]\nreason = 'r'", "names no rule"),
         ("[[ignore]]\nrule = 'x'\nreason = 'r'", "there is no rule 'x'"),
         ("[[ignore]]\nrule = 'ignore-unused'\nreason = 'r'", "there is no rule 'ignore-unused'"),
-        ("[[ignore]]\nrule = 7\nreason = 'r'", "rule is of the wrong type"),
-        ("[[ignore]]\nrule = 'operation-removed'\nreason = 'r'\nuntil = '2027'", "until is of the wrong type"),
-        ("[[ignore]]\nrule = 'operation-removed'\nreason = 'r'\nuntil = 2027-01-01T00:00:00", "until must be a day"),
+        ("[[ignore]]\nrule = 7\nreason = 'r'", "rule must be a text in quotes"),
+        (
+            "[[ignore]]\nrule = 'operation-removed'\nreason = 'r'\nuntil = '2027-01-01'",
+            "until must be a day without quotes, such as 2027-01-01",
+        ),
+        (
+            "[[ignore]]\nrule = 'operation-removed'\nreason = 'r'\nuntil = 2027-01-01T00:00:00",
+            "until must be a day without quotes",
+        ),
         ("[[ignore]]\nwhy = 'r'", "'why' is not known; known are rule, at, reason, until"),
         ("ignore = [1]", "[[ignore]] number 1 is no table"),
         ("[ignored]", "'ignored' is not known"),
