@@ -341,10 +341,12 @@ def test_a_log_that_breaks_off_on_a_pipe_is_an_error(web: Place) -> None:
 @pytest.mark.parametrize("line", ['"$@" > /dev/full', '"$@" >&-'])
 def test_an_output_that_takes_nothing_is_an_error(web: Place, line: str) -> None:
     job = web.small.add().jobs[0]
-    for words in (["logs", "o/r", job.id], ["runs", "o/r"]):
+    verbs = (["runs", "o/r"], ["jobs", "o/r"], ["detect", "o/r"], ["--help"], ["--version"], ["spec", "rules"])
+    for words in (["logs", "o/r", job.id], *verbs):
         ended = web.shell(line, *words)
         assert ended.returncode == 1 and ended.stdout == b""
-        assert ended.stderr.startswith(b"forgejo-shim: ") and ended.stderr.count(b"\n") == 1
+        assert ended.stderr.startswith(b"forgejo-shim: stdout ") and ended.stderr.count(b"\n") == 1
+        assert b"cannot be written (No space left on device); free some space" in ended.stderr or "&-" in line
 
 
 @pytest.mark.clause("C10")

@@ -16,12 +16,14 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
 from ..errors import ShimError
+from ..files import writing
 from .detect import detect
 from .help import Verb
 from .hints import with_hint
@@ -65,6 +67,17 @@ class Root(click.Group, Verb):
         return result
 
 
+def _sentence(error: OSError | sqlite3.Error) -> str:
+    """What is said of an error of the system. One that names no file is stdout's: others are opened by name."""
+    try:
+        if isinstance(error, OSError) and error.filename is None:
+            with writing(Path("stdout")):
+                raise error
+    except ShimError as said:
+        return said.message
+    return f"{type(error).__name__}: {error}; check files and permissions"
+
+
 def _drop_stdout() -> None:
     """Discard what stdout has buffered, so that the interpreter does not fail on it when it exits."""
     with suppress(OSError, ValueError):
@@ -95,7 +108,7 @@ def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
         return INTERRUPTED
     except (OSError, sqlite3.Error) as error:
         _drop_stdout()
-        show_error(f"{type(error).__name__}: {error}; check files and permissions", "error", 1, as_json)
+        show_error(_sentence(error), "error", 1, as_json)
         return 1
 
 
