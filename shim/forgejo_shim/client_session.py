@@ -19,13 +19,15 @@ from requests.auth import AuthBase
 from .api import error_of
 from .arguments import Timeout
 from .environment import Session
-from .errors import NotForgejo, PageChanged, ShimError
+from .errors import NotForgejo, PageChanged, Refused, WebAccount
 from .models import WebCookie, WebCredentials, WebLogin
 from .operations import API
 from .transport import ERROR_LIMIT, JSON_LIMIT
 
 CHUNK = 64 * 1024  # bytes read at once
 REDIRECTS = 5
+_SENDABLE = r"[\x20-\x7e]*"
+_ODD = "holds a line break or a character that none has"
 
 
 class ClientSession:
@@ -118,14 +120,15 @@ class Token(AuthBase):
 
 
 def refuse_unsendable(token: str | None, web: WebCredentials | None) -> None:
-    """Raise ShimError for what no header can carry, before anything repeats it in a message of its own."""
-    for what, secret in (("token", token), ("web cookie", web.cookie if isinstance(web, WebCookie) else None)):
-        if secret is not None and not re.fullmatch(r"[\x20-\x7e]*", secret):
-            raise ShimError(
-                f"the {what} contains a line break or another character that it cannot have; check how it was copied"
-            )
+    """Raise Refused or WebAccount for what no header can carry, before anything repeats it in a message of its own."""
+    if token is not None and not re.fullmatch(_SENDABLE, token):
+        raise Refused(f"the token {_ODD}; check how it was copied", cause="token-unsendable")
+    if isinstance(web, WebCookie) and not re.fullmatch(_SENDABLE, web.cookie):
+        raise WebAccount(f"the web cookie {_ODD}; check how it was copied", cause="web-account-unsendable")
     if isinstance(web, WebLogin):
         try:
             f"{web.user}{web.password}".encode()
         except UnicodeEncodeError:
-            raise ShimError("the web account's name or password is not UTF-8 text; check it") from None
+            raise WebAccount(
+                "the web account's name or password is not UTF-8 text; check it", cause="web-account-unsendable"
+            ) from None

@@ -15,7 +15,14 @@ _SET = {
     "web-two-factor-needed": f" (set {WEB['web_totp_secret']} or {WEB['web_cookie']})",
     "web-sign-in-disabled": f" (set {WEB['web_cookie']})",
 }
-_OF_THE_TOKEN = {"repository-hidden", "not-found", "credentials-wrong", "scope-missing", "sign-in-required"}
+_OF_THE_TOKEN = {
+    "repository-hidden",
+    "not-found",
+    "credentials-wrong",
+    "scope-missing",
+    "sign-in-required",
+    "token-unsendable",
+}
 
 
 def with_hint(error: ShimError, credentials: Credentials) -> str:

@@ -54,7 +54,10 @@ class WebSession:
         self._backs_off = backs_off
         if isinstance(credentials, WebCookie):
             if not re.fullmatch(r"[\x20-\x7e]*", credentials.cookie):
-                raise ShimError("the web cookie holds a character that no header can carry; check how it was copied")
+                raise WebAccount(
+                    "the web cookie holds a character that no header can carry; check how it was copied",
+                    cause="web-account-unsendable",
+                )
             self.cookies.update(_cookies_in(credentials.cookie))
             self.generation = 1
 
