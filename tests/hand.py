@@ -80,7 +80,7 @@ class JobState:
 
 
 @dataclass(frozen=True)
-class RunState:
+class WebRun:
     """What the web's view says about a run; `raw` is the whole answer."""
 
     status: str
@@ -343,7 +343,7 @@ class Hand:
             answer = self.web.post(f"{page}/attempt/{self.web.get(page).headers['Location'].split('/')[-1]}", json=ask)
         return answer
 
-    def state(self, repo: str, number: int, index: int = 0) -> RunState:
+    def state(self, repo: str, number: int, index: int = 0) -> WebRun:
         """What the web says of a run now, asked at one of its jobs."""
         answer = self._view(repo, number, index)
         if answer.status_code != 200:
@@ -351,7 +351,7 @@ class Hand:
         raw = answer.json()
         run = raw["state"]["run"]
         jobs = tuple(JobState(job["id"], job["name"], job["status"]) for job in run["jobs"])
-        return RunState(run["status"], run["done"], jobs, raw)
+        return WebRun(run["status"], run["done"], jobs, raw)
 
     def rerun_run(self, repo: str, number: int) -> None:
         self._post(f"/{repo}/actions/runs/{number}/rerun")

@@ -27,7 +27,7 @@ from forgejo_shim.faces.forgejo_proxy import ForgejoProxy
 from forgejo_shim.flows.dispatch import Native, Request, dispatch
 from forgejo_shim.models import Headers
 from forgejo_shim.server import Server
-from forgejo_shim.transport import Broken
+from forgejo_shim.transport import BrokenBody
 
 BASE = "http://forge.example"
 RUN = "/o/r/actions/runs"
@@ -69,7 +69,7 @@ class ScriptedAnswer:
             await asyncio.sleep(0)
         part, self._left = self._left[:size], self._left[size:]
         if not part and self._said.breaks:
-            raise Broken("the connection was cut")
+            raise BrokenBody("the connection was cut")
         return part
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from hand import Hand, JobState, RunState, wait
+from hand import Hand, JobState, WebRun, wait
 from runner import LONG_AGO, Row, Runner, Steps, Task, stored
 
 FINAL = ("success", "failure", "cancelled", "skipped")
@@ -268,7 +268,7 @@ class Stage:
         self._note(run, self.hand.state(run.repo.full, run.number))
         return run
 
-    def _note(self, run: Run, state: RunState) -> None:
+    def _note(self, run: Run, state: WebRun) -> None:
         known = {job.id: job for job in run.jobs.values()}
         run.status, run.jobs = state.status, {}
         for name, index, told in named(state.jobs):

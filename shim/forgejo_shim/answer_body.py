@@ -18,7 +18,7 @@ import urllib3
 
 from .errors import ShimError
 from .faces.face import Reply
-from .transport import CHUNK, Answer, Broken, run
+from .transport import CHUNK, Answer, BrokenBody, run
 
 Read = Callable[[int], bytes]  # the next bytes, of a download at most so many; b"" at the end
 
@@ -26,7 +26,7 @@ BLOCK = 4 * CHUNK  # bytes that are taken from a connection at once: few reads o
 PEEK = 64  # bytes that are looked at for the end of a chunk's first line
 
 
-def received(reply: Reply, method: str, url: str) -> urllib3.HTTPResponse:
+def to_urllib3(reply: Reply, method: str, url: str) -> urllib3.HTTPResponse:
     """`reply` as if a server had sent it, its body still open. `method` and `url` are those of the request.
 
     Reading raises what urllib3 raises, of the network or as `ProtocolError` where the flow broke off.
@@ -43,7 +43,7 @@ def received(reply: Reply, method: str, url: str) -> urllib3.HTTPResponse:
         headers["Transfer-Encoding"] = "chunked"
         frame, read = "Transfer-Encoding: chunked", _chunked(read)
     head = f"HTTP/1.1 {reply.status} \r\n{frame}\r\n\r\n".encode()
-    parsed = http.client.HTTPResponse(cast(Any, _Socket(_Wire(head, read, close))), method=method)
+    parsed = http.client.HTTPResponse(cast(Any, _FakeSocket(_BodyFile(head, read, close))), method=method)
     parsed.begin()
     for name, value in reply.headers:
         parsed.msg[name] = value
@@ -99,17 +99,17 @@ def _chunked(read: Read) -> Read:
     return lambda size: next(made, b"")
 
 
-class _Socket:
+class _FakeSocket:
     """As much of a connection as http.client asks for."""
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, wire: _BodyFile) -> None:
         self._wire = wire
 
-    def makefile(self, mode: str) -> _Wire:
+    def makefile(self, mode: str) -> _BodyFile:
         return self._wire
 
 
-class _Wire(io.BufferedIOBase):
+class _BodyFile(io.BufferedIOBase):
     """What comes from the server, in the form that http.client reads."""
 
     def __init__(self, head: bytes, read: Read, close: Callable[[], object]) -> None:
@@ -164,7 +164,7 @@ class _Wire(io.BufferedIOBase):
         if not self._broken:
             try:
                 self._piece = self._read(BLOCK)
-            except (ShimError, Broken) as error:
+            except (ShimError, BrokenBody) as error:
                 self._broken = _raised(error)
         if self._broken:
             raise self._broken
@@ -172,7 +172,7 @@ class _Wire(io.BufferedIOBase):
         return len(self._piece)
 
 
-def _raised(error: ShimError | Broken) -> Exception:
+def _raised(error: ShimError | BrokenBody) -> Exception:
     """What urllib3 raised of the network, or a break of the flow's in its form."""
     cause = error.__cause__
     if isinstance(cause, (urllib3.exceptions.HTTPError, OSError)):

@@ -33,7 +33,7 @@ from .errors import (
 )
 from .models import JobPlan, RunFacts
 from .operations import JOB_LOG, RUN_JOBS, RUN_LOGS
-from .schema import read_valid
+from .schema import parse_valid
 
 
 def is_absent_route(status: int, content_type: str, body: bytes) -> bool:
@@ -169,9 +169,9 @@ def _message(body: bytes) -> tuple[str | None, str]:
     return answer["message"], str(answer.get("cause") or "")
 
 
-def read_run(body: bytes) -> RunFacts:
+def parse_run(body: bytes) -> RunFacts:
     """One run of the API. Raises PageChanged, naming the field."""
-    return run_facts(read_valid("run", body, "the API's run"))
+    return run_facts(parse_valid("run", body, "the API's run"))
 
 
 def run_facts(run: Mapping[str, Any]) -> RunFacts:
@@ -191,37 +191,37 @@ def run_facts(run: Mapping[str, Any]) -> RunFacts:
     )
 
 
-def read_runs(body: bytes) -> tuple[list[RunFacts], int]:
+def parse_runs(body: bytes) -> tuple[list[RunFacts], int]:
     """A page of the API's runs and the count of all. Raises PageChanged, naming the field."""
-    answer = read_valid("runs", body, "the API's list of runs")
+    answer = parse_valid("runs", body, "the API's list of runs")
     return [run_facts(run) for run in answer["workflow_runs"]], answer["total_count"]
 
 
-def read_first_runs(body: bytes) -> tuple[list[RunFacts], int]:
+def parse_first_runs(body: bytes) -> tuple[list[RunFacts], int]:
     """The first page of the API's runs and the count of all. Raises PageChanged, also if none of them is on it."""
-    runs, total = read_runs(body)
+    runs, total = parse_runs(body)
     if total and not runs:
         raise PageChanged(f"the API's list of runs was not understood: it counts {total} and shows none; ask again")
     return runs, total
 
 
-def read_run_numbered(body: bytes, number: int) -> RunFacts | None:
+def parse_run_numbered(body: bytes, number: int) -> RunFacts | None:
     """The run of that number in the API's list for it; None if the list is empty. Raises PageChanged, also if the list
     is of other runs."""
-    runs, total = read_first_runs(body)
+    runs, total = parse_first_runs(body)
     found = next((run for run in runs if run.number == number), None)
     if runs and not found and number > 0:  # 0 and less filter nothing, and no run has them
         raise PageChanged(f"the API was asked for run {number} and answered with others; report this server's version")
     return found
 
 
-def read_jobs(body: bytes) -> list[dict[str, Any]]:
+def parse_jobs(body: bytes) -> list[dict[str, Any]]:
     """The jobs of a run as the API gives them. Raises PageChanged, naming the field."""
-    jobs: list[dict[str, Any]] = read_valid("jobs", body, "the API's list of a run's jobs")
+    jobs: list[dict[str, Any]] = parse_valid("jobs", body, "the API's list of a run's jobs")
     return jobs
 
 
-def read_job(body: bytes) -> JobPlan:
+def parse_job(body: bytes) -> JobPlan:
     """One job in full, as a server gives it that has the operation. Raises PageChanged."""
     try:
         job = json.loads(body)
@@ -237,7 +237,7 @@ def read_job(body: bytes) -> JobPlan:
         raise PageChanged("the API's job was not understood: it lacks its attempts or their steps") from None
 
 
-def read_tasks(body: bytes) -> tuple[list[dict[str, Any]], int]:
+def parse_tasks(body: bytes) -> tuple[list[dict[str, Any]], int]:
     """A page of the API's tasks, newest first, and the count of all. Raises PageChanged, naming the field."""
-    answer = read_valid("tasks", body, "the API's list of tasks")
+    answer = parse_valid("tasks", body, "the API's list of tasks")
     return answer["workflow_runs"], answer["total_count"]

@@ -64,7 +64,7 @@ def _added(name: str, operation: dict[str, Any]) -> Iterator[str]:
             yield f"{name}?{parameter['name']}"
 
 
-def read_swagger(document: bytes) -> Capabilities:
+def parse_swagger(document: bytes) -> Capabilities:
     """The capabilities in a swagger 2.0 document of a Forgejo; `UNKNOWN` if it is none.
 
     Only operations on repositories' Actions are kept: they are all that is ever asked for, and the document has

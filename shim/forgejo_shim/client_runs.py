@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .api import error_of, read_first_runs, read_run_numbered, read_runs
+from .api import error_of, parse_first_runs, parse_run_numbered, parse_runs
 from .client_session import ClientSession
 from .errors import NotPossible, PageChanged, ServerRefusal
-from .flows.rights import Caller, require_read
+from .flows.rights import Caller, check_may_read
 from .models import Repo, Run, RunFacts
 from .newest import newest
 from .operations import LIST_RUNS, job_log_path, recognise, runs_path
@@ -43,7 +43,7 @@ class ClientRuns:
             if error.cause != "operation-absent":
                 raise
             return self._numbered_of_web(repo, number)
-        run = read_run_numbered(body, number)
+        run = parse_run_numbered(body, number)
         return _run(run) if run else None
 
     def _of_api(self, repo: Repo, limit: int) -> list[Run]:
@@ -53,7 +53,7 @@ class ClientRuns:
             while True:
                 path = runs_path(repo, page=page, limit=min(PAGE, max(1, limit)))
                 body = self._asking.body(path, f"the runs of {repo}", LIST_RUNS)
-                page = walk.send(read_first_runs(body) if page == 1 else read_runs(body))
+                page = walk.send(parse_first_runs(body) if page == 1 else parse_runs(body))
         except StopIteration as end:
             found = end.value
         if not found.is_certain:
@@ -85,7 +85,7 @@ class ClientRuns:
         assert call
 
         async def read(net: Transport, caller: Caller) -> Titles:
-            await require_read(net, call, caller)
+            await check_may_read(net, call, caller)
             return await Reader(net, self._adapter.server, repo).run_numbers(page)
 
         try:

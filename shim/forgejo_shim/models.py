@@ -79,7 +79,7 @@ class WebJob:
 
 
 @dataclass(frozen=True)
-class RunState:
+class WebRun:
     """What the web UI's state POST says of a run and of the job asked for.
 
     `attempts` are the numbers in `allAttempts` with their statuses, newest first; None where the answer has none
@@ -131,7 +131,7 @@ class View:
     in RFC 3339, where the answer says it; `duration` is the job's in its current attempt, in whole seconds.
     """
 
-    state: RunState
+    state: WebRun
     steps: tuple[WebStep, ...]
     lines: dict[int, StepLines]
     started: dict[int, str]

@@ -121,7 +121,7 @@ class Call:
         return self.operation in OF_LATEST or bool(self.parts)
 
     @property
-    def question(self) -> str:
+    def read_check(self) -> str:
         """Path and query of the question whether the caller may read Actions here.
 
         `tasks` has the same permission middleware as `runs` in every version from 8 on, and page 999999 of it is an
@@ -130,7 +130,7 @@ class Call:
         return f"{self._repo_path}/actions/tasks?limit=1&page=999999"
 
     @property
-    def write_question(self) -> str:
+    def write_check(self) -> str:
         """Path of the question whether the caller may rerun and cancel here: a dispatch without a ref.
 
         Who may write is told `ref is empty` (400) before any workflow is looked for, so nothing is ever started; with a
@@ -225,13 +225,13 @@ def _attempt(query: str) -> int | None:
     return number(values[0]) if values and values[0] else None
 
 
-def as_caller(path: str, query: str) -> str:
+def with_identity(path: str, query: str) -> str:
     """`path` with those parameters of the caller's query that decide who the caller is."""
     identity = urlencode([(key, value) for key, value in parameters(query) if key in _IDENTITY_QUERY])
     return path + ("&" if "?" in path else "?") * bool(identity) + identity
 
 
-def question_headers(headers: Headers) -> list[tuple[str, str]]:
+def identity_headers(headers: Headers) -> list[tuple[str, str]]:
     """The caller's headers as they go with the question: who asks, not what for. Never to a web route."""
     return headers.without(*_NOT_FOR_THE_QUESTION)
 

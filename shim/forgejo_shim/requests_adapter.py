@@ -26,7 +26,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 from . import arguments
 from .address import base_url_of, with_and_without_port
-from .answer_body import received
+from .answer_body import to_urllib3
 from .errors import ShimError
 from .faces.face import Face, recognise
 from .faces.forgejo import Forgejo
@@ -40,7 +40,7 @@ from .server import Server
 from .store.memory import MemoryStore
 from .store.protocol import Store
 from .store.session_file import SessionFile
-from .transport import Broken, Transport, run
+from .transport import BrokenBody, Transport, run
 from .webui.session import WebSession
 
 T = TypeVar("T")
@@ -149,11 +149,11 @@ class ShimAdapter(BaseAdapter):
             reply = face.render(value, call)
         except ShimError as error:
             reply = face.render_error(error, self.base_url)  # raises it, where the fault is not the server's
-        except Broken as broken:
+        except BrokenBody as broken:
             lost = as_requests(broken, request)
         if lost:
             raise lost  # not where it was caught, so that it keeps its own context
-        raw = received(reply, request.method or "", request.path_url)
+        raw = to_urllib3(reply, request.method or "", request.path_url)
         made = HTTPAdapter.build_response(cast(HTTPAdapter, self), request, raw)
         return _marked(made, "web", reply.task)
 
@@ -218,7 +218,7 @@ def run_as(
     net = RequestsTransport(adapter, request, {**how, "timeout": timeout})
     try:
         return run(flow(net, adapter.rights.of(headers_of(request), "")))
-    except Broken as broken:
+    except BrokenBody as broken:
         lost = as_requests(broken, None)
     raise lost
 

@@ -21,12 +21,12 @@ import urllib3
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from .answer_body import received
+from .answer_body import to_urllib3
 from .faces.face import Reply
 from .models import Headers
 from .network import broken_body, for_caller
-from .operations import question_headers
-from .transport import ERROR_LIMIT, Answer, Broken, Native, Pairs, Resumed, run
+from .operations import identity_headers
+from .transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, PeekedAnswer, run
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class RequestsTransport:
         self._wrapped = wrapped
         self._request = request
         self._how = how
-        self._caller = question_headers(headers_of(request))
+        self._caller = identity_headers(headers_of(request))
 
     async def native(self, target: str) -> Native:
         """As in `Transport`."""
@@ -102,7 +102,7 @@ class RequestsTransport:
         return time.time()
 
 
-class Lost(Broken):
+class Lost(BrokenBody):
     """A request of a flow that the network did not carry, in the form that flows know; `error` is what callers know."""
 
     def __init__(self, error: requests.RequestException) -> None:
@@ -110,8 +110,8 @@ class Lost(Broken):
         self.error = self.__cause__ = error
 
 
-def as_requests(broken: Broken, request: requests.PreparedRequest | None) -> requests.RequestException:
-    """What `requests` raises where a flow raises Broken."""
+def as_requests(broken: BrokenBody, request: requests.PreparedRequest | None) -> requests.RequestException:
+    """What `requests` raises where a flow raises BrokenBody."""
     return broken.error if isinstance(broken, Lost) else broken_body(broken, request)
 
 
@@ -145,7 +145,7 @@ class OpenResponse:
         try:
             data: bytes = self.raw.read(size)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Broken(f"{type(error).__name__} while the answer was read") from error
+            raise BrokenBody(f"{type(error).__name__} while the answer was read") from error
         return data
 
     async def close(self) -> None:
@@ -163,11 +163,11 @@ class NativeResponse(OpenResponse):
 
 
 def _look_at(response: requests.Response) -> bytes:
-    """The beginning of a body, decoded; the body can then be read as if nobody had looked at it. Raises Broken."""
+    """The beginning of a body, decoded; the body can then be read as if nobody had looked at it. Raises BrokenBody."""
     answer, headers = OpenResponse(response.raw, response.status_code), response.raw.headers
     start = run(answer.read(ERROR_LIMIT))
-    reply = Reply(response.status_code, list(headers.items()), Resumed(answer, start))
-    response.raw = received(reply, response.request.method or "", response.request.path_url)
+    reply = Reply(response.status_code, list(headers.items()), PeekedAnswer(answer, start))
+    response.raw = to_urllib3(reply, response.request.method or "", response.request.path_url)
     try:
         return urllib3.HTTPResponse(io.BytesIO(start), headers, preload_content=False).read(decode_content=True)
     except urllib3.exceptions.DecodeError:

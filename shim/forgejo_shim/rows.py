@@ -14,7 +14,7 @@ from .times import seconds
 ROW = b"dddd-dd-ddTdd:dd:dd.dddddddZ "  # how each line of a stored log begins (modules/actions/log.go, 11.0.15 to 16)
 
 
-def may_begin(body: bytes, headers: Headers) -> bool:
+def can_start_log(body: bytes, headers: Headers) -> bool:
     """Whether the first bytes of a download can be a log's. While a log is handed over to storage, an error page can
     stand in its place or at its end, under the log's own headers (recorded on 11.0.15 to 16)."""
     given = headers.get("Content-Range")
@@ -23,7 +23,7 @@ def may_begin(body: bytes, headers: Headers) -> bool:
     return is_row(body)
 
 
-def rows_only(end: bytes) -> bytes:
+def drop_partial_rows(end: bytes) -> bytes:
     """The end of a broken download without what may be no row: an error page can follow in the middle of one.
 
     Kept are the rows before the last line that still begins like one; the beginning may be in the middle of a row.
@@ -41,7 +41,7 @@ def is_row(line: bytes) -> bool:
     )
 
 
-def is_line(row: bytes, line: tuple[float, str]) -> bool:
+def row_matches(row: bytes, line: tuple[float, str]) -> bool:
     """Whether a row of a log is a line of a view: the same time, as exact as a float is, and the same text but for what
     JSON makes of bytes that are no UTF-8."""
     stamp, _, text = row.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")

@@ -21,7 +21,7 @@ def _schema(name: str) -> Any:
     return fastjsonschema.compile(json.loads(text), use_default=False)
 
 
-def read_valid(name: str, body: bytes, what: str) -> Any:
+def parse_valid(name: str, body: bytes, what: str) -> Any:
     """The JSON in `body` if it fits the schema `name`. Raises PageChanged, naming `what` and the field."""
     try:
         return _schema(name)(json.loads(body))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-class Halving:
+class RunSearch:
     """The search for `job_id` among the run numbers 1 to `latest`."""
 
     def __init__(self, job_id: int, latest: int) -> None:

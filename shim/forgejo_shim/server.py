@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .capabilities import UNKNOWN, Capabilities, Capability, read_swagger
+from .capabilities import UNKNOWN, Capabilities, Capability, parse_swagger
 from .operations import Operation
-from .store.facts import LIFE, SERVER
+from .store.facts import CACHE_SECONDS, SERVER
 from .store.protocol import Store
 from .transport import JSON_LIMIT, Transport, read_all
 from .webui.grammar import Dialect
@@ -35,23 +35,23 @@ class Server:
         """Note what an answer told of the dialect."""
         if (dialect := replace(self.dialect, **seen)) != self.dialect:
             self.dialect = dialect
-            await self.store.put(self.base_url, SERVER, {"dialect": asdict(dialect)}, LIFE)
+            await self.store.put(self.base_url, SERVER, {"dialect": asdict(dialect)}, CACHE_SECONDS)
 
     async def capabilities(self, net: Transport) -> Capabilities:
         """What the server offers: kept for an hour, else one read of its swagger document."""
         kept, dialect = await self.store.get(self.base_url, SERVER, ["capabilities", "dialect"])
-        if kept and 0 <= net.now() - kept["at"] < LIFE:
+        if kept and 0 <= net.now() - kept["at"] < CACHE_SECONDS:
             self.dialect = Dialect(**dialect) if dialect else self.dialect
             return _load(kept)
         headers = [("User-Agent", USER_AGENT), ("Accept", "application/json")]
         answer = await net.web("GET", "/swagger.v1.json", headers)
         found = UNKNOWN
         if answer.status == 200:
-            found = read_swagger(await read_all(answer, JSON_LIMIT, f"the swagger document of {net.server_name}"))
+            found = parse_swagger(await read_all(answer, JSON_LIMIT, f"the swagger document of {net.server_name}"))
         else:
             await answer.close()
         self.dialect = Dialect()
-        await self.store.put(self.base_url, SERVER, {"dialect": None, **_kept(found, net.now())}, LIFE)
+        await self.store.put(self.base_url, SERVER, {"dialect": None, **_kept(found, net.now())}, CACHE_SECONDS)
         return found
 
     async def correct(self, net: Transport, known: Capabilities, operation: Operation, present: bool) -> None:
@@ -59,7 +59,7 @@ class Server:
         wanted = Capability.PRESENT if present else Capability.ABSENT
         if known.of(operation.method, operation.path) is not wanted:
             corrected = known.corrected(operation.method, operation.path, present)
-            await self.store.put(self.base_url, SERVER, _kept(corrected, net.now()), LIFE)
+            await self.store.put(self.base_url, SERVER, _kept(corrected, net.now()), CACHE_SECONDS)
 
 
 def _kept(known: Capabilities, now: float) -> dict[str, Any]:

@@ -23,7 +23,7 @@ JSON_LIMIT = 32 * 1024 * 1024  # bytes of a JSON answer; a page of runs can be s
 CHUNK = 64 * 1024  # bytes handed on at once
 
 
-class Broken(Exception):
+class BrokenBody(Exception):
     """A body ended before its length was reached, or its connection failed."""
 
 
@@ -38,7 +38,7 @@ class Answer(Protocol):
         ...
 
     async def read(self, size: int) -> bytes:
-        """At most `size` further bytes of the body as sent; b"" at its end. Raises Broken if it was cut short."""
+        """At most `size` further bytes of the body as sent; b"" at its end. Raises BrokenBody if it was cut short."""
         ...
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class Transport(Protocol):
         ...
 
 
-class Resumed:
+class PeekedAnswer:
     """An open answer of which the first bytes were read already; they come first when it is read on."""
 
     def __init__(self, answer: Answer, start: bytes) -> None:

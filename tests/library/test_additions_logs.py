@@ -18,7 +18,7 @@ from forgejo_shim.errors import ShimError
 from forgejo_shim.flows import follow as following
 from forgejo_shim.flows import log_parts as parts
 from forgejo_shim.operations import JOB
-from forgejo_shim.transport import Broken
+from forgejo_shim.transport import BrokenBody
 from forgejo_shim.webui import reader
 from small import LOG, Small, row
 from test_additions import R, asker, attempt, lines, stepped
@@ -173,7 +173,7 @@ def test_a_log_that_is_divided_otherwise(small: Small, wanted: int, told: int) -
     steps[1].log_index, steps[1].log_length = 5, 2
     got = asker(small)(f"{R}/jobs/{job.id}/logs", f"step={wanted}")
     assert got.status == told
-    assert isinstance(got.broke, Broken) == (told == 200)
+    assert isinstance(got.broke, BrokenBody) == (told == 200)
 
 
 @clause("A6")

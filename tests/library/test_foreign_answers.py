@@ -15,7 +15,7 @@ from double.faults import FOREIGN
 from forgejo_shim import errors
 from forgejo_shim.models import Repo
 from forgejo_shim.webui.grammar import actions
-from forgejo_shim.webui.html import read_run_list
+from forgejo_shim.webui.html import parse_run_list
 from running import Running
 from small import Small, row
 
@@ -221,6 +221,6 @@ END = "</div></div></body>\n</html>\n"
 def test_a_list_is_one_by_its_marks(page: str, found: list[tuple[int, str]] | None) -> None:
     if found is None:
         with pytest.raises(errors.PageChanged):
-            read_run_list(page.encode(), actions(Repo("o", "r")), "the list")
+            parse_run_list(page.encode(), actions(Repo("o", "r")), "the list")
     else:
-        assert read_run_list(page.encode(), actions(Repo("o", "r")), "the list") == found
+        assert parse_run_list(page.encode(), actions(Repo("o", "r")), "the list") == found

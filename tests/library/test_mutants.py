@@ -12,7 +12,7 @@ import pytest
 import test_faults
 import test_log
 from forgejo_shim.flows import job_log
-from forgejo_shim.models import RunState
+from forgejo_shim.models import WebRun
 from forgejo_shim.webui.reader import Reader
 from targets import TARGETS, DoubleServer, Live
 
@@ -45,7 +45,7 @@ def old_attempt_relayed(patch: pytest.MonkeyPatch) -> None:
     oldest = property(
         lambda self: min((number for number, _ in self.attempts), default=None) if self.attempts else None
     )
-    patch.setattr(RunState, "newest", oldest)
+    patch.setattr(WebRun, "newest", oldest)
 
 
 def kept_attempt_relayed(patch: pytest.MonkeyPatch) -> None:

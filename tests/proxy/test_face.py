@@ -18,7 +18,7 @@ import pytest
 import requests
 from double import JobSpec, Run
 from double.messages import plain
-from forgejo_shim.capabilities import Capability, read_swagger
+from forgejo_shim.capabilities import Capability, parse_swagger
 from forgejo_shim.faces.forgejo_proxy import HIDDEN, RUN, ForgejoProxy
 from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
 from forgejo_shim.operations import JOB, JOB_LOG, LATEST_RUN, RERUN_RUN, RUN_JOBS, RUN_LOGS
@@ -373,7 +373,7 @@ def test_at_the_root_it_hides_the_operations_by_run_id(small: Small) -> None:
         assert proxy.get(f"{R}/{run.id}/jobs", small.token).json()["cause"] == "run-number-not-found"
         log = f"{R.removesuffix('runs')}jobs/{run.jobs[1].id}/logs"
         assert proxy.get(log, small.token).content == LOG
-        told = read_swagger(proxy.get("/swagger.v1.json").content)
+        told = parse_swagger(proxy.get("/swagger.v1.json").content)
         assert {told.of("GET", template) for template in (JOB_LOG.path, JOB.path, LATEST_RUN.path)} == {
             Capability.PRESENT
         }
@@ -382,7 +382,7 @@ def test_at_the_root_it_hides_the_operations_by_run_id(small: Small) -> None:
         assert told.of("POST", OF_FACE + "rerun") is told.of("POST", RERUN_RUN.path) is Capability.ABSENT
     with fronted(small) as proxy:
         assert proxy.get(f"{R}/2/summary", small.token).headers.get("X-Forgejo-Shim") is None
-        told = read_swagger(proxy.get("/swagger.v1.json").content)
+        told = parse_swagger(proxy.get("/swagger.v1.json").content)
         assert told.of("GET", OF_FACE + "jobs") is Capability.ABSENT
         assert {told.of("GET", template) for template in (RUN_JOBS.path, RUN_LOGS.path)} == {
             Capability.PRESENT if small.double.face.api_runs else Capability.ABSENT

@@ -65,9 +65,9 @@ def test_who_is_the_same_caller() -> None:
 
 def test_a_place_is_free_again_after_an_error() -> None:
     streams = Streams(1)
-    with suppress(KeyError), streams.one_more(b"a"):
+    with suppress(KeyError), streams.slot(b"a"):
         raise KeyError
-    with streams.one_more(b"a"), streams.one_more(b"b"), pytest.raises(TooMany), streams.one_more(b"a"):
+    with streams.slot(b"a"), streams.slot(b"b"), pytest.raises(TooMany), streams.slot(b"a"):
         pass
     assert streams._open == {}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 from aiohttp import web
-from forgejo_shim.capabilities import Capability, read_swagger
+from forgejo_shim.capabilities import Capability, parse_swagger
 from forgejo_shim.operations import JOB, JOB_LOG, LATEST_JOBS, LATEST_LOGS, LATEST_RUN, OPERATIONS, RUN_JOBS, RUN_LOGS
 from forgejo_shim.proxy.swagger import MARK, extended, own_documents
 from running import Answering, Running, log_path
@@ -27,7 +27,7 @@ def test_the_swagger_document_tells_what_is_offered(face: str) -> None:
         found = proxy.get("/swagger.v1.json")
         assert found.headers["Content-Length"] == str(len(found.content))
         behind = requests.get(small.url + "/swagger.v1.json", timeout=5)
-        offered, there = read_swagger(found.content), read_swagger(behind.content)
+        offered, there = parse_swagger(found.content), parse_swagger(behind.content)
         assert offered.of("GET", JOB_LOG.path) is Capability.PRESENT
         by_run = Capability.ABSENT if face == "11" else Capability.PRESENT
         assert {offered.of("GET", row.path) for row in (RUN_JOBS, RUN_LOGS, LATEST_JOBS, LATEST_LOGS)} == {by_run}
@@ -51,7 +51,7 @@ def test_the_swagger_document_tells_what_is_offered(face: str) -> None:
 @pytest.mark.parametrize("account, offered", [(True, True), (False, False)])
 def test_writes_are_told_of_where_they_can_be_done(account: bool, offered: bool) -> None:
     with Small("15") as small, Running(small.url, small.web if account else None, writes=True) as proxy:
-        found = read_swagger(proxy.get("/swagger.v1.json").content)
+        found = parse_swagger(proxy.get("/swagger.v1.json").content)
         assert {found.of("POST", row.path) is Capability.PRESENT for row in OPERATIONS if row.writes} == {offered}
 
 

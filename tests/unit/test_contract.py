@@ -15,13 +15,13 @@ from forgejo_shim.operations import (
     RUN_JOBS,
     RUN_LOGS,
     Operation,
-    as_caller,
+    identity_headers,
     number,
-    question_headers,
     recognise,
+    with_identity,
 )
-from forgejo_shim.webui.grammar import Page, is_log_of, sort_answer, task_of
-from forgejo_shim.webui.view import read_state
+from forgejo_shim.webui.grammar import Page, classify, is_log_of, task_of
+from forgejo_shim.webui.view import parse_web_run
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from scripted import BASE, RUN, Said, log, page, state, text, to
@@ -143,16 +143,16 @@ def test_names_are_decoded_once_and_matched(owner: str, name: str, repo: Repo | 
     operation = recognise("GET", f"/api/v1/repos/{owner}/{name}/actions/jobs/7/logs", "")
     assert operation and operation.repo == repo
     asked = repo or f"{owner}/{name}"  # what is none is the server's to refuse, as it came
-    assert operation.question == f"/api/v1/repos/{asked}/actions/tasks?limit=1&page=999999"
+    assert operation.read_check == f"/api/v1/repos/{asked}/actions/tasks?limit=1&page=999999"
 
 
 @pytest.mark.clause("S6")
 def test_the_identity_of_a_query() -> None:
     query = "token=a&access_token=b%26c&sudo=d&attempt=1&page=3"
-    assert as_caller("/x?limit=1", query) == "/x?limit=1&token=a&access_token=b%26c&sudo=d"
-    assert as_caller("/x", query) == "/x?token=a&access_token=b%26c&sudo=d"
-    assert as_caller("/x", "attempt=1") == "/x"
-    assert as_caller("/x", "sudo=&sudo=d") == "/x?sudo=&sudo=d", "of several of a name the first one counts"
+    assert with_identity("/x?limit=1", query) == "/x?limit=1&token=a&access_token=b%26c&sudo=d"
+    assert with_identity("/x", query) == "/x?token=a&access_token=b%26c&sudo=d"
+    assert with_identity("/x", "attempt=1") == "/x"
+    assert with_identity("/x", "sudo=&sudo=d") == "/x?sudo=&sudo=d", "of several of a name the first one counts"
 
 
 @pytest.mark.clause("S6")
@@ -166,7 +166,7 @@ def test_the_headers_of_the_question() -> None:
         ("Host", "h"),
         ("Accept-Encoding", "gzip"),
     ]
-    assert question_headers(Headers([*asks, *not_asked])) == asks
+    assert identity_headers(Headers([*asks, *not_asked])) == asks
 
 
 @pytest.mark.clause("L8", "S27")
@@ -190,58 +190,58 @@ def test_an_error_as_forgejo_writes_it() -> None:
 
 
 ANSWERS: list[tuple[Said, Page]] = [
-    (state(), Page.STATE),
+    (state(), Page.VIEW),
     (log(), Page.LOG),
     (log(status=206), Page.LOG),
     (log(status=416), Page.LOG),
-    (log(status=404), Page.STRANGE),
+    (log(status=404), Page.UNKNOWN),
     (to(f"https://root.example{RUN}/7/jobs/0/attempt/1", 307), Page.REDIRECT),
     (to("/O/R/actions/runs/7", 303), Page.REDIRECT),
-    (to("/o/new/actions/runs/7/jobs/0", 301), Page.MOVED),
+    (to("/o/new/actions/runs/7/jobs/0", 301), Page.RENAMED),
     (to("/user/login?redirect_to=x"), Page.SIGN_IN),
     (to("/sub/user/login"), Page.SIGN_IN),
     (to("/user/two_factor"), Page.SIGN_IN),
     (to("/user/settings/change_password"), Page.CHANGE_PASSWORD),
     (to("/user/settings/security"), Page.ENROL_TWO_FACTOR),
-    (to("https://elsewhere.example/"), Page.STRANGE),
+    (to("https://elsewhere.example/"), Page.UNKNOWN),
     (text(404, "run with index 9: resource does not exist"), Page.NO_RUN),
     (text(404, "Not Found"), Page.NO_JOBS),
-    (text(404, "Not found."), Page.HIDDEN),
+    (text(404, "Not found."), Page.NOT_FOUND),
     (text(404, "job is not started"), Page.NOT_STARTED),
     (text(404, "logs have been cleaned up"), Page.EXPIRED),
-    (page(status=404), Page.STRANGE),
-    (page("Not found.", status=404), Page.STRANGE),
-    (text(404, "404 page not found"), Page.STRANGE),
-    (page("logs have been cleaned up", status=404), Page.STRANGE),
-    (to("https://wall.example/o/new/actions/runs/7", 302), Page.STRANGE),
-    (to("/wall/o/r/actions", 302), Page.STRANGE),
-    (text(400, "Invalid CSRF token."), Page.BAD_TOKEN),
-    (text(400, "else"), Page.STRANGE),
+    (page(status=404), Page.UNKNOWN),
+    (page("Not found.", status=404), Page.UNKNOWN),
+    (text(404, "404 page not found"), Page.UNKNOWN),
+    (page("logs have been cleaned up", status=404), Page.UNKNOWN),
+    (to("https://wall.example/o/new/actions/runs/7", 302), Page.UNKNOWN),
+    (to("/wall/o/r/actions", 302), Page.UNKNOWN),
+    (text(400, "Invalid CSRF token."), Page.BAD_CSRF_TOKEN),
+    (text(400, "else"), Page.UNKNOWN),
     (text(500, "task with job_id 7 and attempt 3: resource does not exist"), Page.NO_ATTEMPT),
-    (text(500, 'dbfs open "actions_log/x": file does not exist'), Page.NO_FILE),
-    (text(500, "open /x: no such file or directory"), Page.NO_FILE),
-    (text(500, "The specified key does not exist."), Page.NO_FILE),
-    (text(500, ""), Page.STRANGE),
+    (text(500, 'dbfs open "actions_log/x": file does not exist'), Page.NO_LOG_FILE),
+    (text(500, "open /x: no such file or directory"), Page.NO_LOG_FILE),
+    (text(500, "The specified key does not exist."), Page.NO_LOG_FILE),
+    (text(500, ""), Page.UNKNOWN),
     (text(500, "open /x: permission denied"), Page.FAILED),
-    (page("oops", status=500), Page.STRANGE),
-    (page(), Page.STRANGE),
+    (page("oops", status=500), Page.UNKNOWN),
+    (page(), Page.UNKNOWN),
     (page('<div role="main" class="page-content user activate">'), Page.INACTIVE),
     (text(429, ""), Page.BUSY),
     (text(503, ""), Page.BUSY),
-    (text(502, "Bad Gateway"), Page.STRANGE),
-    (Said(200, (("Content-Type", "text/plain; charset=utf-8"),)), Page.STRANGE),
+    (text(502, "Bad Gateway"), Page.UNKNOWN),
+    (Said(200, (("Content-Type", "text/plain; charset=utf-8"),)), Page.UNKNOWN),
 ]
 
 
 @pytest.mark.clause("S26")
 @pytest.mark.parametrize("said, meaning", ANSWERS, ids=lambda value: getattr(value, "name", None))
 def test_what_each_answer_means(said: Said, meaning: Page) -> None:
-    assert sort_answer(said.status, Headers(said.headers), said.body, REPO) is meaning
+    assert classify(said.status, Headers(said.headers), said.body, REPO) is meaning
 
 
 @pytest.mark.clause("S26")
 def test_each_meaning_has_a_row() -> None:
-    assert {meaning for _, meaning in ANSWERS} == set(Page) - {Page.SPOILED}, "its first bytes tell that one"
+    assert {meaning for _, meaning in ANSWERS} == set(Page) - {Page.NOT_A_LOG}, "its first bytes tell that one"
 
 
 @pytest.mark.clause("S12")
@@ -266,14 +266,14 @@ def test_a_file_name_that_names_no_task(said: str) -> None:
 @pytest.mark.parametrize("run", [2, 11, 10])
 def test_the_state_of_another_run(run: int) -> None:
     with pytest.raises(PageChanged, match="another run"):
-        read_state(state(run=run).body, REPO, Location(1, 0))
+        parse_web_run(state(run=run).body, REPO, Location(1, 0))
 
 
 @pytest.mark.clause("S26")
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"state": 1}', b"\xff"])
 def test_a_state_that_is_none(body: bytes) -> None:
     with pytest.raises(PageChanged):
-        read_state(body, REPO, Location(1, 0))
+        parse_web_run(body, REPO, Location(1, 0))
 
 
 @pytest.mark.clause("S26")

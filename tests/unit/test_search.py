@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from forgejo_shim import MemoryStore
 from forgejo_shim.flows.find_job import MAX_PROBES
-from forgejo_shim.search import Halving
+from forgejo_shim.search import RunSearch
 from forgejo_shim.server import Server
 from forgejo_shim.transport import read_all, run
 from forgejo_shim.webui.session import WebSession
@@ -40,9 +40,9 @@ from scripted import (
 RUNS = 10_000
 
 
-def walk(runs: list[list[int]], job_id: int) -> tuple[Halving, list[int]]:
+def walk(runs: list[list[int]], job_id: int) -> tuple[RunSearch, list[int]]:
     """Search among the runs (run number 1 first); the run numbers read, in order."""
-    halving, read = Halving(job_id, len(runs)), []
+    halving, read = RunSearch(job_id, len(runs)), []
     while (number := halving.next()) is not None:
         assert number not in read and 1 <= number <= len(runs)
         read.append(number)

@@ -6,9 +6,9 @@ only, so a name that two jobs of the run share tells nothing. "Not known" is Non
 
 from __future__ import annotations
 
-from ..api import read_tasks
+from ..api import parse_tasks
 from ..errors import PageChanged, ShimError
-from ..models import RunState
+from ..models import WebRun
 from ..operations import tasks_path
 from ..times import seconds
 from ..transport import JSON_LIMIT, read_all
@@ -18,7 +18,7 @@ from .runs import run_numbered
 MAX_PAGES = 20  # pages of 50 tasks
 
 
-async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> dict[int, int] | None:
+async def attempts_taken(reader: Reader, run_number: int, state: WebRun) -> dict[int, int] | None:
     """The attempts taken so far of each job (by id) whose name is its own in the run; None if that can't be known."""
     try:
         run = await run_numbered(reader, run_number)
@@ -38,7 +38,7 @@ async def attempts_taken(reader: Reader, run_number: int, state: RunState) -> di
         if answer.status != 200:
             await answer.close()
             return None
-        tasks, total = read_tasks(await read_all(answer, JSON_LIMIT, "a page of the API's tasks"))
+        tasks, total = parse_tasks(await read_all(answer, JSON_LIMIT, "a page of the API's tasks"))
         read += len(tasks)
         for task in tasks:
             if task["run_number"] == run_number and task["name"] in by_name:

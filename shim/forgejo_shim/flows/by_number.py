@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..api import read_jobs
+from ..api import parse_jobs
 from ..capabilities import Capability
 from ..errors import Ambiguous, NotPossible, NotThere
 from ..models import Job, Location, RunFacts, RunJobs, RunSummary
@@ -21,14 +21,14 @@ from ..transport import JSON_LIMIT, read_all
 from ..webui.reader import Reader
 from .latest import latest_run
 from .native import capability
-from .rights import Allowed, refused_unless_absent, require_read
+from .rights import Grants, check_may_read, refused_unless_absent
 from .run_jobs import run_jobs
 from .runs import run_numbered
 
 SHOWN = 20  # jobs that a message names
 
 
-async def by_number(reader: Reader, call: Call, caller: Allowed) -> Call | RunJobs | RunSummary:
+async def by_number(reader: Reader, call: Call, caller: Grants) -> Call | RunJobs | RunSummary:
     """The call by ids that a call by number means, or its value. Raises ShimError."""
     run = await _run(reader, call, caller)
     found = await _jobs(reader, call, run)
@@ -43,7 +43,7 @@ async def by_number(reader: Reader, call: Call, caller: Allowed) -> Call | RunJo
     return found if operation is RUN_JOBS else RunSummary(found.run, found.jobs)
 
 
-async def _run(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
+async def _run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
     """The run as the API has it, up to 11 only what the web UI tells."""
     if call.run == "latest":
         return await latest_run(reader, call, caller)
@@ -55,7 +55,7 @@ async def _run(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
             raise _no_run(reader, run_number)
         except NotPossible:  # 11
             pass
-    await require_read(reader.net, call, caller)
+    await check_may_read(reader.net, call, caller)
     if run_number < 1:  # to the web UI that is some other run
         raise _no_run(reader, run_number)
     return RunFacts(run_number)
@@ -68,10 +68,10 @@ async def _jobs(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
         if await capability(reader.net, reader.server, native) is not Capability.ABSENT:
             answer = await reader.api(native.path)
             if answer.status == 200:
-                jobs = read_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
+                jobs = parse_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
                 return RunJobs(run, tuple(_native_job(job, index, run) for index, job in enumerate(jobs)))
             await refused_unless_absent(answer, call)
-    state = await reader.state(Location(run.number, 0))
+    state = await reader.web_run(Location(run.number, 0))
     if state is None:
         if run.id is None:
             raise _no_run(reader, run.number)

@@ -38,7 +38,7 @@ from .job_log import OpenLog, open_log
 from .latest import latest_of_api, latest_run
 from .log_parts import LogPart, log_part
 from .native import capability, learn_from
-from .rights import Allowed, refuse_signatures, refused_unless_absent, require_read, require_write, run_of
+from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
 from .run_jobs import run_jobs
 from .run_zip import Archive, run_zip
 from .writes import change_run, rerun_job
@@ -67,7 +67,7 @@ class Request:
     offered at all; `from_web` is called before anything is made from the web UI, and may raise."""
 
     headers: Headers
-    caller: Allowed
+    caller: Grants
     writes: bool = False
     from_web: Callable[[], object] = lambda: None
 
@@ -90,10 +90,10 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         request.from_web()
     if not call.is_by_method:
         raise ServerRefusal(405, [("Allow", call.operation.method)])  # as 16 does, HEAD included
-    refuse_signatures(request.headers)
+    check_no_signature(request.headers)
     if call.repo is None:
         ask_write = request.writes and call.operation.writes
-        await (require_write(net, call) if ask_write else require_read(net, call, request.caller))
+        await (check_may_write(net, call) if ask_write else check_may_read(net, call, request.caller))
         raise NotThere("The target couldn't be found.")
     reader = Reader(net, server, call.repo, call.query)
     if call.operation in OF_LATEST:
@@ -105,7 +105,7 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
     if call.operation in (RUN_JOBS, RUN_LOGS):
         run = await run_of(reader, call, request.caller)
         return await (run_jobs(reader, run) if call.operation is RUN_JOBS else run_zip(reader, run))
-    await require_read(net, call, request.caller)
+    await check_may_read(net, call, request.caller)
     if call.operation is JOB:
         return await job_details(reader, call)
     ranges = [] if request.headers.get("If-Range") else request.headers.only("Range")
@@ -117,11 +117,11 @@ async def _by_ids(net: Transport, server: Server, call: Call, request: Request) 
     if not call.is_by_method or call.repo is None:
         return call
     request.from_web()
-    refuse_signatures(request.headers)
+    check_no_signature(request.headers)
     return await by_number(Reader(net, server, call.repo, call.query), call, request.caller)
 
 
-async def _latest(reader: Reader, call: Call, caller: Allowed) -> Value:
+async def _latest(reader: Reader, call: Call, caller: Grants) -> Value:
     """The latest run, or its jobs or logs as the operation by its id gives them, natively where the server has it."""
     if call.operation is LATEST_RUN:
         return await latest_run(reader, call, caller)
@@ -141,12 +141,12 @@ async def _latest(reader: Reader, call: Call, caller: Allowed) -> Value:
 
 async def _write(reader: Reader, call: Call, request: Request) -> Done:
     if not request.writes:
-        await require_read(reader.net, call, request.caller)
+        await check_may_read(reader.net, call, request.caller)
         raise NotPossible(
             "this shim reruns and cancels nothing; whoever runs it can switch that on, with --allow-writes",
             cause="writes-off",
         )
-    await require_write(reader.net, call)
+    await check_may_write(reader.net, call)
     if call.operation is RERUN_JOB:
         return await rerun_job(reader, call.id)
     number = call.run if isinstance(call.run, int) else (await run_of(reader, call, request.caller)).number

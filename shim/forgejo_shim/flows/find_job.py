@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import SearchLimit, job_not_found
-from ..models import Location, RunFacts, RunState, WebJob
-from ..search import Halving
+from ..models import Location, RunFacts, WebJob, WebRun
+from ..search import RunSearch
 from ..times import seconds
 from ..webui.reader import Reader
 from .runs import pages_towards_older
@@ -28,7 +28,7 @@ class Place:
     """Where a job is, and the state that listed it there."""
 
     at: Location
-    state: RunState
+    state: WebRun
 
     @property
     def job(self) -> WebJob:
@@ -43,7 +43,7 @@ class Runs(Protocol):
         """The number of the newest run; None if there is none."""
         ...
 
-    async def state(self, at: Location) -> RunState | None:
+    async def web_run(self, at: Location) -> WebRun | None:
         """The run of `at` with the job there as the current one; None if there is no run or no row."""
         ...
 
@@ -73,7 +73,7 @@ async def find_job(reader: Reader, job_id: int, runs: Runs | None = None) -> Pla
 async def look(runs: Runs, job_id: int, at: Location) -> Place | None:
     """The job in the run of `at`, wherever in it it is now; the state is that of the job's own index."""
     for _ in range(3):
-        state = await runs.state(at)
+        state = await runs.web_run(at)
         index = state.index_of(job_id) if state else None
         if state is None or index is None:
             return None
@@ -86,7 +86,7 @@ async def look(runs: Runs, job_id: int, at: Location) -> Place | None:
 async def _search(reader: Reader, runs: Runs, job_id: int, latest: int, known: dict[int, tuple[int, ...]]) -> Place:
     """Search, beginning with what other searches have read: that a run begins above the job's id stays true, that one
     begins below it is read again if it decides."""
-    halving = Halving(job_id, latest)
+    halving = RunSearch(job_id, latest)
     told = {run: ids for run, ids in known.items() if run <= latest and job_id not in ids}
     for run, ids in told.items():
         halving.learn(run, ids)
@@ -97,7 +97,7 @@ async def _search(reader: Reader, runs: Runs, job_id: int, latest: int, known: d
             raise _limit(reader, job_id, read)
         read.append(number)
         at = Location(number, 0)
-        state = await runs.state(at)
+        state = await runs.web_run(at)
         ids = tuple(job.id for job in state.jobs) if state else ()
         halving.learn(number, ids)
         if told.pop(number, None) and (not ids or min(ids) > job_id):

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from ..errors import NoLog, NotForgejo, NotNow, PageChanged, ServerRefusal, Unreachable
 from ..rows import ROWS, sound
-from ..transport import CHUNK, Answer, Broken, Transport
+from ..transport import CHUNK, Answer, BrokenBody, Transport
 from ..webui.grammar import part_of
 from .pinned_log import PinnedLog
 
@@ -22,7 +22,7 @@ INTERVAL = 2.0  # seconds between two reads
 LOSSES = 5
 TWICE = 2  # reads without anything new, after the end
 PAGE = b"<!DOCTYPE"  # how an error page of Forgejo's begins
-LOST = (Broken, OSError, Unreachable, NotNow, NotForgejo, PageChanged)
+LOST = (BrokenBody, OSError, Unreachable, NotNow, NotForgejo, PageChanged)
 
 
 async def follow(
@@ -85,7 +85,7 @@ class _Reading:
         self._doubted = b""
 
     async def rows(self, answer: Answer) -> AsyncIterator[bytes]:
-        """The whole rows of an answer from here on, in pieces. Raises Broken, PageChanged."""
+        """The whole rows of an answer from here on, in pieces. Raises BrokenBody, PageChanged."""
         part = part_of(answer.headers)
         if answer.status == 416:
             return

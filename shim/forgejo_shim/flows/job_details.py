@@ -30,7 +30,7 @@ BEYOND = 2**31 - 1  # a cursor behind every line: the view then gives no lines, 
 
 
 @dataclass(frozen=True)
-class Told:
+class AttemptRead:
     """One attempt as the web tells of it: its number (None where none is told), status, download and view. `size` is
     that of its log in bytes, None if its lines are not counted."""
 
@@ -62,11 +62,11 @@ async def job_details(reader: Reader, call: Call) -> JobDetails:
     raise rows_moving(reader, place.at.run_number)
 
 
-async def _attempts(reader: Reader, place: Place) -> list[Told] | None:
+async def _attempts(reader: Reader, place: Place) -> list[AttemptRead] | None:
     """The attempts that a runner has taken, oldest first; None if the job's row moved."""
     attempts = sorted(place.state.attempts or ())
     rows = attempts if place.state.has_attempts else [(None, place.job.status)]
-    found: list[Told] = []
+    found: list[AttemptRead] = []
     for number, status in rows:
         told = await _attempt(reader, place, number, status)
         if told is None:
@@ -76,14 +76,14 @@ async def _attempts(reader: Reader, place: Place) -> list[Told] | None:
     return found
 
 
-async def _attempt(reader: Reader, place: Place, number: int | None, status: str) -> Told | None:
+async def _attempt(reader: Reader, place: Place, number: int | None, status: str) -> AttemptRead | None:
     """One attempt; None if the job's row moved."""
     page = await reader.download(place.at, number, FIRST_BYTE, peek=True)
     await page.answer.close()
     if page.kind is Page.FAILED:
         raise trouble(reader, page)
     if reader.server.dialect.download_has_attempt is False and number not in (None, place.state.newest):
-        page = replace(page, kind=Page.STRANGE)  # the latest attempt's (13.0.0 to 13.0.3)
+        page = replace(page, kind=Page.UNKNOWN)  # the latest attempt's (13.0.0 to 13.0.3)
     part = part_of(page.answer.headers) if page.kind is Page.LOG else None
     view = await reader.view(place.job.id, place.at, number, {})
     counted = part is not None and part[2] <= COUNTED
@@ -94,10 +94,10 @@ async def _attempt(reader: Reader, place: Place, number: int | None, status: str
         return None
     if page.kind is Page.LOG and not is_log_of(page.answer.headers, place.job):
         raise PageChanged(f"the download of job {place.job.id} in {reader.repo} names another job; try again")
-    return Told(number, status, page, part[2] if counted and part else None, view)
+    return AttemptRead(number, status, page, part[2] if counted and part else None, view)
 
 
-def _was_taken(told: Told, place: Place) -> bool:
+def _was_taken(told: AttemptRead, place: Place) -> bool:
     """Whether a runner has taken this attempt. From 15.0.3 on, the attempts list one that none has taken: the newest,
     without a beginning. While it waits, no download of the job is to be had (trap 5)."""
     if told.has_task or told.number is None:
@@ -105,7 +105,9 @@ def _was_taken(told: Told, place: Place) -> bool:
     return told.number != place.state.newest or told.number in told.view.started
 
 
-async def _details(reader: Reader, place: Place, run: RunFacts, redirected: int | None, told: list[Told]) -> JobDetails:
+async def _details(
+    reader: Reader, place: Place, run: RunFacts, redirected: int | None, told: list[AttemptRead]
+) -> JobDetails:
     current = told[-1] if told and told[-1].number in (None, place.state.newest) and told[-1].has_task else None
     task = current.page.task if current and current.page.kind is Page.LOG else 0
     row = JobRow(place.job, redirected, current is not None, task)
@@ -125,7 +127,7 @@ async def _never_taken(reader: Reader, place: Place, redirected: int | None) -> 
     return taken is not None and taken.get(place.job.id) == 0
 
 
-def _as_attempt(told: Told) -> Attempt:
+def _as_attempt(told: AttemptRead) -> Attempt:
     lengths = [told.view.lines[n].count for n in range(len(told.view.steps)) if n in told.view.lines]
     counted = told.size is not None and len(lengths) == len(told.view.steps)
     return Attempt(
@@ -153,7 +155,7 @@ def _step(number: int, step: WebStep, view: View, lengths: list[int] | None) -> 
     )
 
 
-def _start(told: Told) -> int:
+def _start(told: AttemptRead) -> int:
     """When an attempt began: its first step began then too (modules/actions/task_state.go, 11.0.15 to 16)."""
     first = told.view.lines[0].started if 0 in told.view.lines else 0
     return first if first > 0 else int(seconds(re.sub(r"Z\Z", "+00:00", told.view.started.get(told.number or 0, ""))))

@@ -150,9 +150,9 @@ async def _read(reader: Reader, place: Place, attempt: int | None, wanted: int |
         raise _not_provable(place, attempt, "its web UI offers the latest attempt's log only")
     if page.kind is Page.EXPIRED:
         raise Expired
-    if page.kind is Page.NO_FILE:
+    if page.kind is Page.NO_LOG_FILE:
         raise NoLog
-    if page.kind is Page.SPOILED:
+    if page.kind is Page.NOT_A_LOG:
         raise NotNow(f"the log of job {job.id} is just being moved to storage; try again", cause="upstream-busy")
     if page.kind is Page.NO_ATTEMPT:
         raise attempt_not_found(job.id, wanted or 0)

@@ -21,7 +21,7 @@ from ..webui.asking import trouble
 from ..webui.grammar import Page as WebPage
 from ..webui.grammar import latest_path, list_path, run_number_of
 from ..webui.reader import Reader
-from .rights import Allowed, require_read
+from .rights import Grants, check_may_read
 from .runs import page_of_runs, read_pages
 
 MAX_PAGES = 40  # of 50 runs
@@ -66,7 +66,7 @@ def _is_on(run: RunFacts, branch: str) -> bool:
     return not isinstance(ref, str) or not ref.startswith("refs/") or ref == BRANCH + branch
 
 
-async def latest_run(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
+async def latest_run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
     """The run as the API gives it; from the web UI, as far as that tells, where it has no list of runs (11).
 
     Raises NothingMatched, SearchLimit, NotPossible, ServerRefusal.
@@ -74,7 +74,7 @@ async def latest_run(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
     try:
         return await latest_of_api(reader, call)
     except NotPossible:
-        await require_read(reader.net, call, caller)
+        await check_may_read(reader.net, call, caller)
     return await _of_web(reader, filters_of(call))
 
 
@@ -117,7 +117,7 @@ async def _of_web(reader: Reader, wanted: Filters) -> RunFacts:
     number = await _number_on_web(reader, wanted)
     if number is None:
         raise _nothing(reader)
-    state = await reader.state(Location(number, 0))
+    state = await reader.web_run(Location(number, 0))
     return RunFacts(number, title=state.title, status=state.status) if state else RunFacts(number)
 
 
@@ -133,7 +133,7 @@ async def _number_on_web(reader: Reader, wanted: Filters) -> int | None:
         page = await reader.page(latest_path(reader.repo, wanted.workflow, wanted.branch, wanted.event))
         if page.kind is WebPage.REDIRECT:
             return run_number_of(page.answer.headers.get("Location"))
-        if page.kind is not WebPage.HIDDEN:
+        if page.kind is not WebPage.NOT_FOUND:
             raise trouble(reader, page)
         await reader.run_numbers(1)  # hidden is "no such run" only where the account sees the runs
         return None

@@ -18,7 +18,7 @@ from ..webui.reader import Reader
 from .follow import follow
 from .log_step import log_step
 from .pinned_log import NativeLog, PinnedLog, pinned_log
-from .rights import Allowed, require_read
+from .rights import Grants, check_may_read
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 FIRST = 64 * 1024  # bytes of the end of a log that are read first
@@ -41,35 +41,35 @@ class LogPart:
     begun: Answer | None = None
 
 
-async def log_part(reader: Reader, call: Call, caller: Allowed) -> LogPart:
+async def log_part(reader: Reader, call: Call, caller: Grants) -> LogPart:
     """The part of a log that the call asks for. Raises ShimError."""
     log = await pinned_log(reader, call)
     reads_web = not isinstance(log, NativeLog) or "step" in call.parts
     if reads_web:
-        await require_read(reader.net, call, caller)
+        await check_may_read(reader.net, call, caller)
     if len(call.parts) > 1:
-        raise no_range("step, tail and follow exclude each other")
+        raise invalid_range("step, tail and follow exclude each other")
     name, text = next(iter(call.parts.items()))
     if name == "follow":
         if text not in TRUE:
-            raise no_range("follow is true or false")
+            raise invalid_range("follow is true or false")
 
         async def still_allowed() -> None:
             if reads_web:
-                await require_read(reader.net, call, caller)
+                await check_may_read(reader.net, call, caller)
 
         rows, begun = await follow(reader.net, log, still_allowed)
         return LogPart(rows, grows=True, begun=begun)
     least = 1 if name == "tail" else 0
     if not (text.isascii() and text.isdecimal()) or not least <= number(text) <= MAX_TAIL:
-        raise no_range(f"{name} is a number from {least} to {MAX_TAIL}")
+        raise invalid_range(f"{name} is a number from {least} to {MAX_TAIL}")
     if name == "tail":
         return await log_tail(log, number(text))
     lines, begun = await log_step(reader, call.id, log, number(text))
     return LogPart(lines, begun=begun)
 
 
-def no_range(reason: str) -> ServerRefusal:
+def invalid_range(reason: str) -> ServerRefusal:
     """The answer to a part that cannot be: as to a range that cannot."""
     return ServerRefusal(416, [TEXT], f"invalid range: {reason}\n".encode())
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ..errors import NotExecuted, NotThere, PageChanged
 from ..models import FINAL, Location, View
-from ..rows import is_line, line_feed
-from ..transport import CHUNK, Answer, Broken
+from ..rows import line_feed, row_matches
+from ..transport import CHUNK, Answer, BrokenBody
 from ..webui.grammar import part_of
 from ..webui.reader import Reader
 from .find_job import find_job
@@ -21,12 +21,12 @@ from .job_log import rerun_waits
 from .pinned_log import NativeLog, PinnedLog, another_log
 
 ROW_MIN = 29  # bytes of the shortest row: its time, a space, a line feed
-FEW = 4096  # lines that may as well be given as counted
+MAX_EXTRA_LINES = 4096  # lines that may as well be given as counted
 NEARER = 100_000  # lines at most by which a cursor goes nearer at once, and so that a view gives
 
 
 @dataclass(frozen=True)
-class Slice:
+class StepRange:
     """The lines of a step in a log: how many come before it, how many it has, and, where a view told, the line before
     it and its own last one, to hold the log against. `is_over`: there will be no more."""
 
@@ -43,15 +43,15 @@ async def log_step(
     """The lines of one step (0-based), and the open answer that they come from."""
     answer: Answer | None = None
     if isinstance(log, NativeLog):
-        found = await _planned(reader, job_id, log, wanted)
+        found = await _step_of_api(reader, job_id, log, wanted)
     else:
-        answer, found = await _seen(reader, job_id, log, wanted)
+        answer, found = await _step_of_web(reader, job_id, log, wanted)
     try:
         answer = answer or await log.open("")
         if answer.status != 200:
             raise PageChanged("a part of a log was asked for, and another came; try again")
         row, rest = await _skip(answer, found.first) if found.count else (b"", b"")
-        if found.count and found.before and not is_line(row, found.before):
+        if found.count and found.before and not row_matches(row, found.before):
             raise PageChanged(f"the log of job {job_id} is not divided as its steps are counted")
     except BaseException:
         if answer:
@@ -63,7 +63,7 @@ async def log_step(
     return _lines(answer, rest, found), answer
 
 
-async def _planned(reader: Reader, job_id: int, log: NativeLog, wanted: int) -> Slice:
+async def _step_of_api(reader: Reader, job_id: int, log: NativeLog, wanted: int) -> StepRange:
     """The step as the server tells it, or, where it has no such operation, as its web UI counts it."""
     if not log.tells_job:
         place = await find_job(reader, job_id)
@@ -82,10 +82,10 @@ async def _planned(reader: Reader, job_id: int, log: NativeLog, wanted: int) -> 
         await (await log.open("bytes=0-0")).close()  # its refusal says more
     if wanted >= len(steps):
         raise _no_step(job_id, wanted, len(steps))
-    return Slice(*steps[wanted], is_over=status in FINAL)
+    return StepRange(*steps[wanted], is_over=status in FINAL)
 
 
-async def _seen(reader: Reader, job_id: int, log: PinnedLog, wanted: int) -> tuple[Answer, Slice]:
+async def _step_of_web(reader: Reader, job_id: int, log: PinnedLog, wanted: int) -> tuple[Answer, StepRange]:
     """The open download and the step as a view of the same attempt counts it."""
     answer = await log.open("")
     try:
@@ -111,7 +111,7 @@ async def _size(log: PinnedLog) -> int:
     return part[2] if part else 0
 
 
-async def _counted(reader: Reader, job_id: int, at: Location, attempt: int | None, wanted: int, size: int) -> Slice:
+async def _counted(reader: Reader, job_id: int, at: Location, attempt: int | None, wanted: int, size: int) -> StepRange:
     lengths: dict[int, int] = {}
     view = await _view(reader, job_id, at, attempt, {})
     if not view.steps:
@@ -119,17 +119,17 @@ async def _counted(reader: Reader, job_id: int, at: Location, attempt: int | Non
     if wanted >= len(view.steps):
         raise _no_step(job_id, wanted, len(view.steps))
     most = size // ROW_MIN + 1  # lines that the log can have
-    cursor = most if most > FEW else 0
+    cursor = most if most > MAX_EXTRA_LINES else 0
     while missing := [n for n in range(wanted + 1) if n not in lengths]:
         view = await _view(reader, job_id, at, attempt, dict.fromkeys(missing, cursor))
         lengths |= {n: view.lines[n].count for n in missing if view.lines[n].lines or not cursor}
         cursor = min(max(cursor * 7 // 8, cursor - NEARER), most - sum(lengths.values()))
-        cursor = cursor if cursor > FEW else 0
+        cursor = cursor if cursor > MAX_EXTRA_LINES else 0
     before = max((n for n in range(wanted) if lengths[n]), default=None)
     ends = {n: lengths[n] - 1 for n in (before, wanted) if n is not None and lengths[n]}
     view = await _view(reader, job_id, at, attempt, ends)
     lasts = {n: view.lines[n].lines[0] for n in ends if view.lines[n].lines}
-    return Slice(
+    return StepRange(
         sum(lengths[n] for n in range(wanted)),
         lengths[wanted],
         None if before is None else lasts.get(before),
@@ -164,8 +164,8 @@ async def _skip(answer: Answer, count: int) -> tuple[bytes, bytes]:
     return data[data.rfind(b"\n", 0, end) + 1 : end + 1], data[end + 1 :]
 
 
-async def _lines(answer: Answer, data: bytes, wanted: Slice) -> AsyncIterator[bytes]:
-    """The step's lines. Raises Broken if the log ends before they do, or its last line is another."""
+async def _lines(answer: Answer, data: bytes, wanted: StepRange) -> AsyncIterator[bytes]:
+    """The step's lines. Raises BrokenBody if the log ends before they do, or its last line is another."""
     count = wanted.count
     try:
         while (inside := data.count(b"\n")) < count:
@@ -175,13 +175,13 @@ async def _lines(answer: Answer, data: bytes, wanted: Slice) -> AsyncIterator[by
             count, data = count - inside, data[end:]
             more = await answer.read(CHUNK)
             if not more and wanted.is_over:
-                raise Broken("the log ends before its step does")
+                raise BrokenBody("the log ends before its step does")
             if not more:
                 return
             data += more
         end = line_feed(data, count)
-        if wanted.last and not is_line(data[data.rfind(b"\n", 0, end) + 1 : end + 1], wanted.last):
-            raise Broken("the step ends with another line than its view shows")
+        if wanted.last and not row_matches(data[data.rfind(b"\n", 0, end) + 1 : end + 1], wanted.last):
+            raise BrokenBody("the step ends with another line than its view shows")
         yield data[: end + 1]
     finally:
         await answer.close()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..api import error_of, read_job, read_jobs
+from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
 from ..errors import NoLog, NotExecuted, NotNow, ServerRefusal
-from ..models import FINAL, JobPlan, Location, RunState, WebJob
+from ..models import FINAL, JobPlan, Location, WebJob, WebRun
 from ..operations import JOB, JOB_LOG, RUN_JOBS, Call, job_log_path, job_path, run_jobs_path
 from ..transport import JSON_LIMIT, Answer, read_all, read_head
 from ..webui.reader import Reader
@@ -123,7 +123,7 @@ class NativeLog:
             answer = await self._reader.api(job_path(self._reader.repo, self._job_id))
             if answer.status != 200:
                 raise await _refused(answer, f"job {self._job_id}")
-            return read_job(await read_all(answer, JSON_LIMIT, "the API's job"))
+            return parse_job(await read_all(answer, JSON_LIMIT, "the API's job"))
         await find_job(self._reader, self._job_id, self._runs)
         return self._runs.plans[self._job_id]
 
@@ -143,7 +143,7 @@ class NativeRuns:
         runs, _ = await page_of_runs(self._reader, 1, self._call, limit=1)  # newest first from 15 on
         return runs[0].number if runs else None
 
-    async def state(self, at: Location) -> RunState | None:
+    async def web_run(self, at: Location) -> WebRun | None:
         """As in `Runs`."""
         number = at.run_number
         if number not in self._ids:
@@ -155,11 +155,11 @@ class NativeRuns:
         answer = await self._reader.api(run_jobs_path(self._reader.repo, run_id))
         if answer.status != 200:
             raise await _refused(answer, f"the jobs of run {number}")
-        jobs = read_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
+        jobs = parse_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
         self.plans |= {job["id"]: JobPlan(job["attempt"], job["task_id"], job["status"], {}) for job in jobs}
         await self._reader.facts.put_jobs(number, [job["id"] for job in jobs])
         rows = tuple(WebJob(job["id"], job["name"], job["status"]) for job in jobs)
-        return RunState(rows, None, has_attempts=True, counts_on_request=True) if rows else None
+        return WebRun(rows, None, has_attempts=True, counts_on_request=True) if rows else None
 
 
 async def _refused(answer: Answer, what: str) -> Exception:

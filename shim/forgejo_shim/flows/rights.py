@@ -14,11 +14,11 @@ import secrets
 from collections.abc import Callable
 from typing import Protocol
 
-from ..api import is_absent_route, read_run, read_tasks
+from ..api import is_absent_route, parse_run, parse_tasks
 from ..capabilities import Capability
 from ..errors import NotForgejo, NotPossible, PageChanged
 from ..models import Headers, RunFacts
-from ..operations import RUN, Call, as_caller, question_headers, run_path
+from ..operations import RUN, Call, identity_headers, run_path, with_identity
 from ..transport import JSON_LIMIT, Answer, Transport, encode, is_json, read_all, read_head
 from ..webui.reader import Reader
 from .runs import read_api
@@ -47,7 +47,7 @@ class Rights:
 
     def of(self, headers: Headers, query: str) -> Caller:
         """The yes's of the caller whose request has these headers and this query."""
-        return Caller(self, digest(repr((sorted(question_headers(headers)), as_caller("", query)))))
+        return Caller(self, digest(repr((sorted(identity_headers(headers)), with_identity("", query)))))
 
     def has(self, who: bytes, repo: str) -> bool:
         """Whether a yes is kept for this caller and repository."""
@@ -65,7 +65,7 @@ class Rights:
             del self._until[next(iter(self._until))]
 
 
-class Allowed(Protocol):
+class Grants(Protocol):
     """The repositories whose question was a yes for one caller."""
 
     def __contains__(self, repo: str, /) -> bool: ...
@@ -93,19 +93,19 @@ class Caller:
 class Uncached:
     """A caller's yes's, none of which is believed any more; a new one is kept."""
 
-    def __init__(self, caller: Allowed) -> None:
+    def __init__(self, caller: Grants) -> None:
         self.add = caller.add
 
     def __contains__(self, repo: str) -> bool:
         return False
 
 
-async def require_read(net: Transport, call: Call, caller: Allowed) -> None:
+async def check_may_read(net: Transport, call: Call, caller: Grants) -> None:
     """Ask the API, as the caller, whether it may read Actions here. Raises ServerRefusal with its own no, ShimError."""
     repo = call.repo
     if repo and repo.key in caller:
         return
-    answer = await net.api(as_caller(call.question, call.query))
+    answer = await net.api(with_identity(call.read_check, call.query))
     if answer.status != 200:
         await refused_unless_absent(answer, call)
         raise NotForgejo(
@@ -115,17 +115,17 @@ async def require_read(net: Transport, call: Call, caller: Allowed) -> None:
     if not is_json(answer):
         await answer.close()
         raise PageChanged("the API answered the question of the caller's rights with something that is no JSON")
-    read_tasks(await read_all(answer, JSON_LIMIT, "the API's answer to the question of the caller's rights"))
+    parse_tasks(await read_all(answer, JSON_LIMIT, "the API's answer to the question of the caller's rights"))
     if repo:
         caller.add(repo.key)
 
 
-async def run_of(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
+async def run_of(reader: Reader, call: Call, caller: Grants) -> RunFacts:
     """The run whose id the call names, which is also the question of the caller's rights."""
     try:
-        return read_run(await read_api(reader, run_path(reader.repo, call.id), "the API's run", call))
+        return parse_run(await read_api(reader, run_path(reader.repo, call.id), "the API's run", call))
     except NotPossible:
-        await require_read(reader.net, call, caller)
+        await check_may_read(reader.net, call, caller)
     known = await reader.server.capabilities(reader.net)
     if known.of("GET", RUN) is Capability.PRESENT:  # the server lists it, so the 404 is of something in front of it
         raise PageChanged(f"{reader.net.server_name} lists runs by id and answered as if it knew none; try again")
@@ -136,9 +136,9 @@ async def run_of(reader: Reader, call: Call, caller: Allowed) -> RunFacts:
     )
 
 
-async def require_write(net: Transport, call: Call) -> None:
+async def check_may_write(net: Transport, call: Call) -> None:
     """Ask whether the caller may rerun and cancel here. Raises ServerRefusal with the API's own no, PageChanged."""
-    path = as_caller(call.write_question, call.query)
+    path = with_identity(call.write_check, call.query)
     answer = await net.api(path, "POST", [("Content-Type", "application/json")], encode({"ref": ""}))
     body = await read_head(answer)
     if answer.status < 300:
@@ -159,7 +159,7 @@ async def refused_unless_absent(answer: Answer, call: Call) -> None:
         raise call.refusal(answer.status, answer.headers, body)
 
 
-def refuse_signatures(headers: Headers) -> None:
+def check_no_signature(headers: Headers) -> None:
     """Raise NotPossible for credentials that bind the path they were made for."""
     scheme = headers.get("Authorization").split(" ", 1)[0].lower()
     if headers.get("Signature") or scheme not in ("", *SCHEMES):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..errors import NotNow, NotThere, PageChanged
-from ..models import Headers, Job, Location, RunFacts, RunJobs, RunState, WebJob
+from ..models import Headers, Job, Location, RunFacts, RunJobs, WebJob, WebRun
 from ..webui.grammar import Page, is_log_of
 from ..webui.reader import Reader
 
@@ -18,9 +18,9 @@ TRIES = 3
 FIRST_BYTE = [("Range", "bytes=0-0")]
 HAS_TASK = (
     Page.LOG,
-    Page.SPOILED,
+    Page.NOT_A_LOG,
     Page.EXPIRED,
-    Page.NO_FILE,
+    Page.NO_LOG_FILE,
 )  # what a download says of a job that a runner has or had
 
 
@@ -55,7 +55,7 @@ async def run_jobs(reader: Reader, run: RunFacts) -> RunJobs:
     return RunJobs(run, tuple(row.as_job(run, index, state.counts_on_request) for index, row in enumerate(rows)))
 
 
-async def read_rows(reader: Reader, run_number: int) -> tuple[RunState, list[JobRow]]:
+async def read_rows(reader: Reader, run_number: int) -> tuple[WebRun, list[JobRow]]:
     """A run's state and its jobs with their attempts and tasks, all of one moment. Raises ShimError."""
     state = await _state(reader, run_number)
     for _ in range(TRIES):
@@ -78,8 +78,8 @@ def rows_moving(reader: Reader, run_number: int) -> NotNow:
     )
 
 
-async def _state(reader: Reader, run_number: int) -> RunState:
-    state = await reader.state(Location(run_number, 0))
+async def _state(reader: Reader, run_number: int) -> WebRun:
+    state = await reader.web_run(Location(run_number, 0))
     if state is None:
         raise NotThere(f"run {run_number} of {reader.repo} has no jobs")
     return state

@@ -15,8 +15,8 @@ from functools import partial
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
 from ..models import RunFacts
-from ..rows import rows_only
-from ..transport import CHUNK, Broken
+from ..rows import drop_partial_rows
+from ..transport import CHUNK, BrokenBody
 from ..webui.reader import Reader
 from .attempts_taken import attempts_taken
 from .job_log import OpenLog, open_log
@@ -134,9 +134,9 @@ async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, en
                     held = held[-HELD_BACK:]
                     if made := pipe.take():
                         yield made
-            except Broken as error:
+            except BrokenBody as error:
                 broken = str(error)
-                held = rows_only(held)
+                held = drop_partial_rows(held)
             member.write(held)
     finally:
         await opened.answer.close()

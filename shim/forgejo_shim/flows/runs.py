@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 
-from ..api import error_of, is_absent_route, read_first_runs, read_run_numbered, read_runs
+from ..api import error_of, is_absent_route, parse_first_runs, parse_run_numbered, parse_runs
 from ..errors import NotPossible
 from ..models import RunFacts
 from ..newest import Newest, Page
@@ -31,14 +31,14 @@ async def read_api(reader: Reader, path: str, what: str, call: Call | None = Non
 async def run_numbered(reader: Reader, number: int, call: Call | None = None) -> RunFacts | None:
     """The run of that number; None if there is none."""
     path = runs_path(reader.repo, run_number=number, page=1, limit=1)
-    return read_run_numbered(await read_api(reader, path, f"run {number} of {reader.repo}", call), number)
+    return parse_run_numbered(await read_api(reader, path, f"run {number} of {reader.repo}", call), number)
 
 
 async def page_of_runs(reader: Reader, page: int, call: Call | None = None, **filters: object) -> Page:
     """A page (1-based, 50 runs) of the API's list, and the count of all runs."""
     path = runs_path(reader.repo, **{"page": page, "limit": 50, **filters})
     body = await read_api(reader, path, f"page {page} of the runs of {reader.repo}", call)
-    return read_first_runs(body) if page == 1 else read_runs(body)
+    return parse_first_runs(body) if page == 1 else parse_runs(body)
 
 
 async def read_pages(walk: Generator[int, Page, Newest], read: Callable[[int], Awaitable[Page]]) -> Newest:

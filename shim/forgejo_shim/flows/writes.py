@@ -14,20 +14,20 @@ from __future__ import annotations
 import json
 
 from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount
-from ..models import FINAL, Done, Location, RunState
-from ..transport import Broken
+from ..models import FINAL, Done, Location, WebRun
+from ..transport import BrokenBody
 from ..webui.asking import PageAnswer, post, trouble
 from ..webui.grammar import Page, rerun_path, run_path
 from ..webui.reader import Reader
 from .find_job import find_job
 
-AT_THE_DOOR = (Page.BAD_TOKEN, Page.HIDDEN, Page.SIGN_IN)
+AT_THE_DOOR = (Page.BAD_CSRF_TOKEN, Page.NOT_FOUND, Page.SIGN_IN)
 
 
 async def change_run(reader: Reader, number: int, verb: str, name: str) -> Done:
     """Rerun or cancel (`verb`) a run; `name` is what the caller called it. Raises ShimError."""
     for last in (False, True):
-        state = await reader.state(Location(number, 0))
+        state = await reader.web_run(Location(number, 0))
         if state is None:
             raise NotThere(f"run with id {name}: resource does not exist")
         if verb == "rerun":
@@ -47,14 +47,14 @@ async def rerun_job(reader: Reader, job_id: int) -> Done:
         if last or page.kind not in AT_THE_DOOR:
             break
     done = _done(reader, page)
-    after = await reader.state(place.at)
+    after = await reader.web_run(place.at)
     if after is None or after.index_of(job_id) != place.at.job_index:
         raise PageChanged(f"the rows of run {place.at.run_number} in {reader.repo} moved while job {job_id} was rerun;"
                           " look at the run before asking again")  # fmt: skip
     return done
 
 
-def _all_over(state: RunState, what: str) -> None:
+def _all_over(state: WebRun, what: str) -> None:
     for job in state.jobs:
         if job.status not in FINAL:
             raise NotNow(
@@ -68,7 +68,7 @@ async def _post(reader: Reader, path: str) -> PageAnswer:
     """Send it once. Where no answer comes, nobody knows whether it was done."""
     try:
         return await post(reader, path, {})
-    except (Broken, OSError, Unreachable) as error:
+    except (BrokenBody, OSError, Unreachable) as error:
         raise Unreachable(
             f"{reader.net.server_name} broke off after it was asked ({type(error).__name__}), so it may have been done;"
             " look at the run before asking again",
@@ -78,7 +78,7 @@ async def _post(reader: Reader, path: str) -> PageAnswer:
 
 def _done(reader: Reader, page: PageAnswer) -> Done:
     """That it is done. Raises the error that the web UI's refusal stands for."""
-    if page.kind is Page.STATE and _says_done(page.text):
+    if page.kind is Page.VIEW and _says_done(page.text):
         return Done()
     if page.answer.status == 400 and b'"errorMessage"' in page.text:
         raise NotNow("the run or the job has just begun again; ask again when it is over", cause="not-over")
@@ -96,7 +96,7 @@ def _says_done(text: bytes) -> bool:
 
 
 def _refused(reader: Reader, page: PageAnswer) -> ShimError:
-    if page.kind is Page.HIDDEN and reader.server.session.credentials:
+    if page.kind is Page.NOT_FOUND and reader.server.session.credentials:
         return WebAccount(
             f"the shim's {reader.server.session.account} at {reader.net.server_name} cannot write to {reader.repo};"
             " give it write access",

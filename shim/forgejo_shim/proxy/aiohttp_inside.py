@@ -29,7 +29,7 @@ NAMES: tuple[tuple[type, str, str], ...] = (
 )
 
 
-class Outgoing(web.StreamResponse):
+class CallerResponse(web.StreamResponse):
     """An answer whose head is what it was behind: aiohttp's own defaults are taken out again.
 
     `waits` sends the head together with the first bytes of the body: for answers whose body is there already. `cause`

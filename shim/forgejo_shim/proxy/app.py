@@ -35,15 +35,15 @@ from ..faces.forgejo import JSON, Forgejo
 from ..faces.forgejo_proxy import ROOT, ForgejoProxy
 from ..flows.dispatch import Native, Request, dispatch
 from ..flows.log_parts import LogPart
-from ..flows.rights import Caller, Rights, Uncached, require_read
+from ..flows.rights import Caller, Rights, Uncached, check_may_read
 from ..models import Headers
 from ..operations import Call
 from ..router import routed
 from ..server import Server
 from ..store.memory import MemoryStore
-from ..transport import Broken
+from ..transport import BrokenBody
 from .access import AccessLog
-from .aiohttp_inside import Outgoing
+from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .changes import Changes
 from .headers import Peer, is_listed, to_upstream
@@ -52,10 +52,10 @@ from .limits import Searches, Streams, asked_again, caller_of
 from .metrics import Metrics
 from .options import Options
 from .own import NOT_FOUND, OwnPages, is_own, say
-from .relay import MARK, ask, break_off, head_in, pass_on, reply, wants_websocket, websocket
+from .relay import MARK, ask, break_off, pass_on, reply, request_headers, wants_websocket, websocket
 from .session import SharedSession
 from .swagger import SWAGGER, Swagger
-from .upstream import BEHIND, NAME, Upstream
+from .upstream import NAME, THE_SERVER, Upstream
 from .upstream_transport import NativeUpstream, UpstreamTransport, pieces
 
 FAILED = b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}'
@@ -141,8 +141,8 @@ class Proxy:
                     asked.face, asked.call = found
                     return await self._answer(request, asked, asked.call)
             return await self._other(request, asked.path)
-        except Broken as error:
-            made = self._refusal(request, asked.face, Unreachable(f"{BEHIND} broke off ({error}); try again"))
+        except BrokenBody as error:
+            made = self._refusal(request, asked.face, Unreachable(f"{THE_SERVER} broke off ({error}); try again"))
         except ShimError as error:
             made = self._refusal(request, asked.face, error)
         except ConnectionError:  # the caller's
@@ -167,7 +167,7 @@ class Proxy:
             await self.health.reach()
         except NotForgejo:
             self.options.say(f"{self.options.upstream} answers, but not as a Forgejo; check the address")
-        except (ShimError, Broken):  # told already, or nothing that lasts
+        except (ShimError, BrokenBody):  # told already, or nothing that lasts
             pass
 
     def _refusal(self, request: web.BaseRequest, face: Face, error: ShimError) -> Reply:
@@ -199,14 +199,14 @@ class Proxy:
     async def _answer(self, request: web.BaseRequest, asked: Exchange, call: Call) -> web.StreamResponse:
         """Answer a call of an operation."""
         peer = self.peer(request)
-        headers = Headers(to_upstream(head_in(request), peer, self.options.identity))
+        headers = Headers(to_upstream(request_headers(request), peer, self.options.identity))
         who, caller = caller_of(headers, call.query, peer), self.rights.of(headers, call.query)
         searching = partial(self.searches.one, who)
         net = UpstreamTransport(
             self.upstream, self.signing_in, headers, searching, peer.base_url, partial(self._ask, request)
         )
         with ExitStack() as until_sent:
-            count = partial(until_sent.enter_context, self.streams.one_more(who))
+            count = partial(until_sent.enter_context, self.streams.slot(who))
             value = await dispatch(net, self.server, call, Request(headers, caller, self.options.writes, count))
             if isinstance(value, Native):
                 until_sent.close()
@@ -237,7 +237,7 @@ class Proxy:
 
         async def may() -> bool:
             try:
-                await require_read(net, call, Uncached(caller))
+                await check_may_read(net, call, Uncached(caller))
             except ServerRefusal:
                 return False
             return True
@@ -256,7 +256,7 @@ class Proxy:
         self.metrics.note(route, backend, status, seconds, size)
         if self.log:
             broken = request.transport is None or request.transport.is_closing()
-            cause = out.cause if isinstance(out, Outgoing) else ""
+            cause = out.cause if isinstance(out, CallerResponse) else ""
             given = request.raw_path.partition("?")[0]
             shown = given if given.startswith("/") else "-"  # http://name:password@host/ may be sent, too
             self.log.note(asked.name, request.method, shown, status, size, seconds, backend, route, broken, cause)
@@ -266,7 +266,9 @@ class Proxy:
 
     async def _ask_without(self, request: web.BaseRequest, without: tuple[str, ...]) -> aiohttp.ClientResponse:
         """GET what a caller asks for without some of its headers."""
-        headers = Headers(to_upstream(head_in(request), self.peer(request), self.options.identity)).without(*without)
+        headers = Headers(to_upstream(request_headers(request), self.peer(request), self.options.identity)).without(
+            *without
+        )
         return await self.upstream.open("GET", request.raw_path, headers)
 
     def peer(self, request: web.BaseRequest) -> Peer:

@@ -17,7 +17,7 @@ from ..capabilities import Capability
 from ..errors import NotForgejo, ShimError, Unreachable
 from ..operations import API, CONTRACT
 from ..server import Server
-from ..transport import Broken, Transport, read_head
+from ..transport import BrokenBody, Transport, read_head
 
 EVERY = 5.0  # seconds for which a finding holds
 PATIENCE = 10.0  # seconds a check may take
@@ -115,5 +115,5 @@ async def _part(check: Callable[[], Awaitable[Part]]) -> Part:
             return await check()
     except ShimError as error:
         return Part(False, error.cause or "error", error.retry_after)
-    except (Broken, TimeoutError, OSError):
+    except (BrokenBody, TimeoutError, OSError):
         return Part(False, "unreachable")

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from ..errors import NotThere, ShimError, TooMany, job_not_found
 from ..flows.rights import digest
 from ..models import Headers
-from ..transport import Broken
+from ..transport import BrokenBody
 from .headers import Peer
 
 _NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
@@ -56,7 +56,7 @@ class Streams:
         self._open: Counter[bytes] = Counter()
 
     @contextmanager
-    def one_more(self, caller: bytes) -> Iterator[None]:
+    def slot(self, caller: bytes) -> Iterator[None]:
         """Counted while it lasts. Raises TooMany."""
         if self._open[caller] >= self._each:
             raise TooMany(
@@ -172,7 +172,7 @@ async def asked_again(
 async def _answered(may: Callable[[], Awaitable[bool]]) -> bool:
     """The answer to a question; no, if there is none for long."""
     for _ in range(TRIES):
-        with suppress(ShimError, Broken):
+        with suppress(ShimError, BrokenBody):
             return await may()
         await asyncio.sleep(RETRY)
     return False

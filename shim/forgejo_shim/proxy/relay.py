@@ -20,20 +20,20 @@ from aiohttp import HttpVersion11, WSMsgType, web
 
 from ..errors import BadRequest, ShimError, Unreachable
 from ..faces.face import Reply
-from ..transport import CHUNK, Broken
-from .aiohttp_inside import Outgoing
+from ..transport import CHUNK, BrokenBody
+from .aiohttp_inside import CallerResponse
 from .headers import Pairs, Peer, end_to_end, to_upstream
-from .upstream import PIECE, Upstream, head_of
+from .upstream import PIECE, Upstream, answer_headers
 from .upstream_transport import pieces
 
 MARK = "X-Forgejo-Shim"  # "native" or "web", on the operations that the shim knows
 AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing is left to send
 
 
-class _OrBreakOff:
+class _BreakingOff:
     """What breaks closes the connection; what is no fault of ours ends there. `out` is told the cause."""
 
-    def __init__(self, request: web.BaseRequest, out: Outgoing) -> None:
+    def __init__(self, request: web.BaseRequest, out: CallerResponse) -> None:
         self.request = request
         self.out = out
 
@@ -45,14 +45,16 @@ class _OrBreakOff:
             break_off(self.request)
         if isinstance(error, ShimError):
             self.out.cause = error.cause
-        elif isinstance(error, Broken | aiohttp.ClientPayloadError):
+        elif isinstance(error, BrokenBody | aiohttp.ClientPayloadError):
             self.out.cause = "unreachable"
-        return isinstance(error, Broken | ShimError | aiohttp.ClientError | OSError)
+        return isinstance(error, BrokenBody | ShimError | aiohttp.ClientError | OSError)
 
 
-async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[bytes], idle: float) -> Outgoing:
+async def send(
+    request: web.BaseRequest, out: CallerResponse, chunks: AsyncIterator[bytes], idle: float
+) -> CallerResponse:
     """Stream chunks to the caller. What breaks closes the connection."""
-    with _OrBreakOff(request, out):
+    with _BreakingOff(request, out):
         await out.prepare(request)
         async with aclosing(chunks):  # type: ignore[type-var]
             async for chunk in chunks:
@@ -62,9 +64,9 @@ async def send(request: web.BaseRequest, out: Outgoing, chunks: AsyncIterator[by
     return out
 
 
-async def send_whole(request: web.BaseRequest, out: Outgoing, body: bytes, idle: float) -> Outgoing:
+async def send_whole(request: web.BaseRequest, out: CallerResponse, body: bytes, idle: float) -> CallerResponse:
     """Send a body that is all there. What breaks closes the connection."""
-    with _OrBreakOff(request, out):
+    with _BreakingOff(request, out):
         await out.prepare(request)
         if len(body) <= AT_ONCE and request.transport and not request.transport.get_write_buffer_size():
             await out.write_eof(body)  # it cannot wait, and a time limit costs as much as the answer's head
@@ -85,29 +87,31 @@ def break_off(request: web.BaseRequest) -> None:
     request.transport.abort()
 
 
-async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str = "web") -> Outgoing:
+async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str = "web") -> CallerResponse:
     """Send what a flow has made."""
     headers = [*made.headers, (MARK, backend)] if backend else list(made.headers)
     body = made.body
     if isinstance(body, bytes):
-        out = Outgoing(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
+        out = CallerResponse(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
         out.cause = made.cause
         return await send_whole(request, out, b"" if request.method == "HEAD" else body, idle)
     chunks = body if isinstance(body, AsyncIterator) else pieces(body)
-    return await send(request, Outgoing(made.status, None, headers), chunks, idle)
+    return await send(request, CallerResponse(made.status, None, headers), chunks, idle)
 
 
-async def pass_on(request: web.BaseRequest, answer: aiohttp.ClientResponse, idle: float, mark: str = "") -> Outgoing:
+async def pass_on(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, idle: float, mark: str = ""
+) -> CallerResponse:
     """Send an open answer of the server behind."""
-    headers = end_to_end(head_of(answer)) + ([(MARK, mark)] if mark else [])
+    headers = end_to_end(answer_headers(answer)) + ([(MARK, mark)] if mark else [])
     if answer.content.is_eof():  # a small answer: all of it has come, so one write does
-        out = Outgoing(answer.status, answer.reason, headers, waits=True)
+        out = CallerResponse(answer.status, answer.reason, headers, waits=True)
         return await send_whole(request, out, answer.content.read_nowait(), idle)
-    out = Outgoing(answer.status, answer.reason, headers, waits=answer.content.total_bytes > 0)
-    return await send(request, out, as_it_comes(answer), idle)
+    out = CallerResponse(answer.status, answer.reason, headers, waits=answer.content.total_bytes > 0)
+    return await send(request, out, chunks_as_they_come(answer), idle)
 
 
-async def as_it_comes(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def chunks_as_they_come(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The body of an answer, each piece as soon as it is there."""
     try:
         while chunk := await answer.content.readany():
@@ -126,10 +130,10 @@ async def ask(
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    headers = [pair for pair in to_upstream(head_in(request), peer, identity) if pair[0].lower() != "expect"]
+    headers = [pair for pair in to_upstream(request_headers(request), peer, identity) if pair[0].lower() != "expect"]
     if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
         raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
-    body = Incoming(request.content, upstream.idle) if request.body_exists else None
+    body = CallerBody(request.content, upstream.idle) if request.body_exists else None
     try:
         return await upstream.open(request.method, target or request.raw_path, headers, body)
     except Unreachable:
@@ -138,7 +142,7 @@ async def ask(
         raise
 
 
-class Incoming:
+class CallerBody:
     """A request's body, each piece as soon as it is there; TimeoutError if none comes for `idle` seconds."""
 
     def __init__(self, content: aiohttp.StreamReader, idle: float) -> None:
@@ -157,7 +161,7 @@ class Incoming:
             yield chunk
 
 
-def head_in(request: web.BaseRequest) -> Pairs:
+def request_headers(request: web.BaseRequest) -> Pairs:
     """A request's headers as they came, in order, several of a name too.
 
     Raises BadRequest for what is no UTF-8: aiohttp writes nothing else, and would leave those bytes out.
@@ -185,7 +189,7 @@ async def websocket(
 ) -> web.StreamResponse:
     """Connect two WebSockets, message by message, until either side closes. Raises Unreachable."""
     offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
-    headers = to_upstream(head_in(request), peer, identity)
+    headers = to_upstream(request_headers(request), peer, identity)
     own = [pair for pair in headers if not pair[0].lower().startswith("sec-websocket")]
     behind = await upstream.websocket(request.raw_path, own, offered)
     if behind is None:

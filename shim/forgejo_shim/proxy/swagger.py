@@ -24,10 +24,10 @@ from ..faces.forgejo_proxy import HIDDEN, ONLY_HERE
 from ..models import Headers
 from ..operations import OPERATIONS, RUN
 from ..transport import JSON_LIMIT, read_all
-from .aiohttp_inside import Outgoing
+from .aiohttp_inside import CallerResponse
 from .headers import end_to_end
 from .relay import pass_on, reply, send_whole
-from .upstream import head_of
+from .upstream import answer_headers
 from .upstream_transport import UpstreamAnswer
 
 SWAGGER = "/swagger.v1.json"
@@ -58,20 +58,20 @@ class Swagger:
         self._face = own_document(FACE_DOCUMENT) if face else None
         self._made: tuple[bytes, bytes] = b"", b""
 
-    async def answer(self, request: web.BaseRequest, ask: AskWith, idle: float) -> Outgoing:
+    async def answer(self, request: web.BaseRequest, ask: AskWith, idle: float) -> CallerResponse:
         """Answer GET or HEAD `/swagger.v1.json`."""
         found = await ask(request, WITHOUT)
         if found.status != 200 or found.headers.get("Content-Encoding", "identity") != "identity":
             return await pass_on(request, found, idle)
         document = await read_all(UpstreamAnswer(found), JSON_LIMIT, "the server's swagger document")
         made = self._extended(document)
-        head = Headers(end_to_end(head_of(found)))
+        head = Headers(end_to_end(answer_headers(found)))
         if made is document:
             return await reply(request, Reply(200, head.without("content-length"), document), idle, "")
         tag = f'"{hashlib.sha256(made).hexdigest()[:32]}"'
         headers = [*head.without(*OF_ITS_BYTES), ("ETag", tag)]
         if tag in [given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")]:
-            not_modified = Outgoing(304, None, Headers(headers).without("content-type"), waits=True)
+            not_modified = CallerResponse(304, None, Headers(headers).without("content-type"), waits=True)
             return await send_whole(request, not_modified, b"", idle)
         return await reply(request, Reply(200, headers, made), idle, "")
 

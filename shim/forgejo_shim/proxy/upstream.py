@@ -1,9 +1,9 @@
 """The server behind the proxy: requests to it.
 
 Rules: paths and queries are sent as they came, byte for byte; nothing is decoded, followed, retried or kept in a jar. A
-connection that fails is a ShimError that says so, and one that breaks off later is Broken. At most `limit` requests are
-under way at once; who waits longer than `patience` seconds for a place gets a 503. Each request carries this proxy's
-name, so that one that comes back here is known.
+connection that fails is a ShimError that says so, and one that breaks off later is BrokenBody. At most `limit` requests
+are under way at once; who waits longer than `patience` seconds for a place gets a 503. Each request carries this
+proxy's name, so that one that comes back here is known.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
 PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
 NAME = "X-Forgejo-Shim-Name"  # of a request: the proxies it came through; of a 508: the one it came back to
-BEHIND = "the server behind"  # what callers are told of it: its address is not theirs to know
+THE_SERVER = "the server behind"  # what callers are told of it: its address is not theirs to know
 
 
 class Upstream:
@@ -57,7 +57,7 @@ class Upstream:
         self._scheme, self._authority, self._prefix = parts.scheme, parts.netloc, parts.path
         self._places = asyncio.Semaphore(limit)
         self._patience = patience
-        self._heads = Heads(idle)
+        self._heads = HeadTimeouts(idle)
         self._timed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle)
         self._untimed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
         self.sent = 0
@@ -81,13 +81,13 @@ class Upstream:
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: Any = None
     ) -> aiohttp.ClientResponse:
         """Send a request; its answer with the body still open. Raises Unreachable or NotNow."""
-        await self.take_place()
+        await self.take_slot()
         try:
             self.sent += 1
             asking = self._session.request(
                 method,
                 self.url(target),
-                headers=spelled_alike([*headers, (NAME, self.name)]),
+                headers=unify_spelling([*headers, (NAME, self.name)]),
                 skip_auto_headers=None if body is None and method in ("GET", "HEAD") else AUTO,
                 data=body,
                 allow_redirects=False,
@@ -124,9 +124,9 @@ class Upstream:
 
     def _said(self, why: str) -> Unreachable:
         self.changes.fails(why, f"{self.base_url} cannot be reached: {why}")
-        return Unreachable(f"{BEHIND} cannot be reached: {why}; try again later")
+        return Unreachable(f"{THE_SERVER} cannot be reached: {why}; try again later")
 
-    async def take_place(self) -> None:
+    async def take_slot(self) -> None:
         """Wait for one of the places for requests under way. Raises NotNow."""
         if not self._places.locked():
             await self._places.acquire()
@@ -144,7 +144,7 @@ class Upstream:
         try:
             return await self._session.ws_connect(
                 self.url(target),
-                headers=spelled_alike([*headers, (NAME, self.name)]),
+                headers=unify_spelling([*headers, (NAME, self.name)]),
                 protocols=protocols,
                 autoping=False,
                 autoclose=False,
@@ -162,7 +162,7 @@ class Upstream:
         await self._session.close()
 
 
-class Heads:
+class HeadTimeouts:
     """Gives up answers whose head does not come within `idle` seconds, or some more: one timer looks after them all,
     since one for each would be a twentieth of what a small request costs."""
 
@@ -198,12 +198,12 @@ class Heads:
         self._timer.cancel()
 
 
-def spelled_alike(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def unify_spelling(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Headers of one name in its first spelling: of two spellings, aiohttp would send the later one only."""
     spelling: dict[str, str] = {}
     return [(spelling.setdefault(name.lower(), name), value) for name, value in headers]
 
 
-def head_of(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+def answer_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """An answer's headers as they came, in order, several of a name too."""
     return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in answer.raw_headers]

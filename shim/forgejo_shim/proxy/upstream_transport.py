@@ -1,6 +1,6 @@
 """The transport of one caller's flow over aiohttp (transport.py): the server behind, as flows read it.
 
-Rules: the caller's headers go to `/api` only, the flow's own to the web UI only. An answer that breaks off is Broken.
+Rules: the caller's headers go to `/api` only, the flow's own to the web UI only. What breaks off is BrokenBody.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import aiohttp
 
 from ..models import Headers
-from ..operations import question_headers
-from ..transport import Answer, Broken, Native, Pairs
-from .upstream import BEHIND, PIECE, Upstream, head_of
+from ..operations import identity_headers
+from ..transport import Answer, BrokenBody, Native, Pairs
+from .upstream import PIECE, THE_SERVER, Upstream, answer_headers
 
 T = TypeVar("T")
 
@@ -27,14 +27,14 @@ class UpstreamAnswer:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
         self.status = response.status
-        self.headers = Headers(head_of(response))
+        self.headers = Headers(answer_headers(response))
 
     async def read(self, size: int) -> bytes:
         """As in `Answer`."""
         try:
             return await self.response.content.read(size)
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
-            raise Broken(f"{type(error).__name__} while the answer was read") from error
+            raise BrokenBody(f"{type(error).__name__} while the answer was read") from error
 
     async def close(self) -> None:
         """As in `Answer`."""
@@ -72,10 +72,10 @@ class UpstreamTransport:
         self._searching = searching
         self._passing = passing
         self.base_url = base_url
-        self.server_name = BEHIND
+        self.server_name = THE_SERVER
         self.signing_in = signing_in
         self._upstream = upstream
-        self._caller = question_headers(Headers(caller))
+        self._caller = identity_headers(Headers(caller))
 
     async def native(self, target: str) -> Native:
         """As in `Transport`."""

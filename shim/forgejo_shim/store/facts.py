@@ -13,8 +13,8 @@ from ..models import Location
 from .protocol import Store
 
 SERVER = ""  # the subject of what is kept of the server itself
-CURRENT = 0  # in place of an attempt: "the job's current one, its number perhaps unknown"
-LIFE = 3600.0  # seconds for which capabilities, dialect and file names are believed
+LATEST_ATTEMPT = 0  # in place of an attempt: "the job's current one, its number perhaps unknown"
+CACHE_SECONDS = 3600.0  # seconds for which capabilities, dialect and file names are believed
 
 
 class Facts:
@@ -40,12 +40,12 @@ class Facts:
     async def file(self, job_id: int, attempt: int, now: float) -> str | None:
         """The file name that the download of an attempt was proved to have, within the last hour."""
         (value,) = await self._store.get(*self._where, [f"file {job_id} {attempt}"])
-        return value[0] if value and 0 <= now - value[1] < LIFE else None
+        return value[0] if value and 0 <= now - value[1] < CACHE_SECONDS else None
 
     async def put_file(self, job_id: int, attempt: int | None, name: str, now: float, *, is_latest: bool) -> None:
         """Note the file name of an attempt (None: its number is not known), now that its place was proved."""
-        keys = {f"file {job_id} {number}" for number in (CURRENT, attempt or CURRENT)}
-        await self._store.put(*self._where, dict.fromkeys(keys, [name, now]), LIFE)
+        keys = {f"file {job_id} {number}" for number in (LATEST_ATTEMPT, attempt or LATEST_ATTEMPT)}
+        await self._store.put(*self._where, dict.fromkeys(keys, [name, now]), CACHE_SECONDS)
         if is_latest and attempt and await self.latest(job_id) != attempt:
             await self._store.put(*self._where, {f"latest {job_id}": attempt})
 

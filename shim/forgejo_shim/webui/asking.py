@@ -14,7 +14,7 @@ from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..models import Repo
 from ..server import Server
 from ..transport import JSON_LIMIT, Answer, Pairs, Transport, encode, read_all, read_head, retry_after
-from .grammar import Page, actions, sort_answer, task_of
+from .grammar import Page, actions, classify, task_of
 
 
 @dataclass
@@ -47,19 +47,19 @@ async def ask(who: Asker, method: str, paths: Sequence[str], value: object = Non
     page = await _first_shown(who, method, paths, value, headers)
     if session.credentials is None:
         if page.kind is Page.SIGN_IN and not await session.shows_sign_in(who.net):
-            return replace(page, kind=Page.STRANGE)
+            return replace(page, kind=Page.UNKNOWN)
         return page
-    foreign = page.answer.status == 404 and page.kind is Page.STRANGE  # not Forgejo's own, which says nothing
-    if not foreign and page.kind not in (Page.HIDDEN, Page.SIGN_IN, Page.BAD_TOKEN):
+    foreign = page.answer.status == 404 and page.kind is Page.UNKNOWN  # not Forgejo's own, which says nothing
+    if not foreign and page.kind not in (Page.NOT_FOUND, Page.SIGN_IN, Page.BAD_CSRF_TOKEN):
         return page
-    if page.kind in (Page.HIDDEN, Page.STRANGE) and await session.is_signed_in(who.net):
+    if page.kind in (Page.NOT_FOUND, Page.UNKNOWN) and await session.is_signed_in(who.net):
         return page  # a renewed session would not help; a token that is refused twice is another session's
     await session.sign_in(who.net, seen)
     page = await _first_shown(who, method, paths, value, headers)
-    if page.kind not in (Page.HIDDEN, Page.SIGN_IN):
+    if page.kind not in (Page.NOT_FOUND, Page.SIGN_IN):
         return page
     if await session.is_signed_in(who.net):
-        return page if page.kind is Page.HIDDEN else replace(page, kind=Page.STRANGE)
+        return page if page.kind is Page.NOT_FOUND else replace(page, kind=Page.UNKNOWN)
     return replace(page, kind=Page.SIGN_IN)
 
 
@@ -68,12 +68,12 @@ async def _first_shown(who: Asker, method: str, paths: Sequence[str], value: obj
     foreign = None
     for path in paths:
         page = await _send(who, method, path, value, headers)
-        if page.kind is Page.BAD_TOKEN:
+        if page.kind is Page.BAD_CSRF_TOKEN:
             await who.server.session.renew_token(who.net, f"{actions(who.repo)}/runs/latest")
             page = await _send(who, method, path, value, headers)
-        if page.answer.status != 404 or page.kind not in (Page.HIDDEN, Page.STRANGE):
+        if page.answer.status != 404 or page.kind not in (Page.NOT_FOUND, Page.UNKNOWN):
             return page
-        if page.kind is Page.STRANGE:
+        if page.kind is Page.UNKNOWN:
             foreign = page
     return foreign or page
 
@@ -94,20 +94,20 @@ async def _send(who: Asker, method: str, path: str, value: object, headers: Pair
         text = await read_all(answer, JSON_LIMIT, f"a page of {who.repo}")
     else:
         text = await read_head(answer)
-    return PageAnswer(sort_answer(answer.status, answer.headers, text, who.repo), answer, text, path)
+    return PageAnswer(classify(answer.status, answer.headers, text, who.repo), answer, text, path)
 
 
 def trouble(who: Asker, page: PageAnswer) -> ShimError:
     """The error that a page stands for when nothing better can be made of it."""
     session, where = who.server.session, who.net.server_name
-    if page.kind in (Page.HIDDEN, Page.SIGN_IN) and session.credentials is None:
+    if page.kind in (Page.NOT_FOUND, Page.SIGN_IN) and session.credentials is None:
         return WebAccount(
             f"the web UI of {where} does not show {who.repo} without a sign-in; give the shim a web account",
             cause="web-credentials-needed",
         )
     account = f"the shim's {session.account} at {where}"
     causes = {
-        Page.HIDDEN: ("web-account-cannot-read", f"{account} cannot read {who.repo}; add it as a reader"),
+        Page.NOT_FOUND: ("web-account-cannot-read", f"{account} cannot read {who.repo}; add it as a reader"),
         Page.SIGN_IN: ("web-sign-in-refused", f"{account} is signed out again at once; check it in a browser"),
         Page.CHANGE_PASSWORD: ("web-must-change-password", f"{account} must change its password; do so in a browser"),
         Page.ENROL_TWO_FACTOR: (
@@ -122,7 +122,7 @@ def trouble(who: Asker, page: PageAnswer) -> ShimError:
     if page.kind in causes:
         cause, message = causes[page.kind]
         return WebAccount(message, cause=cause)
-    if page.kind is Page.MOVED:
+    if page.kind is Page.RENAMED:
         return NotNow(f"{who.repo} has just been renamed; ask for its new name", cause="renamed")
     if page.kind is Page.BUSY:
         return NotNow(f"{where} answered {page.answer.status}; try later", cause="upstream-busy",

@@ -1,7 +1,7 @@
 """The grammar of the web UI in its dialects: how each page is asked for, and what each answer means.
 
 Rules: pure; the only place that knows a web route or a plain text of the web UI (html.py knows its HTML, view.py its
-JSON). Every answer is sorted into one `Page` by a sign of Forgejo's own; what has none is `STRANGE`, never a "no" or
+JSON). Every answer is sorted into one `Page` by a sign of Forgejo's own; what has none is `UNKNOWN`, never a "no" or
 an empty log. Dialects are recognised from answers, not from versions:
 
     dialect      view POST              download                CSRF token
@@ -36,26 +36,26 @@ SECURITY = SETTINGS + "/security"
 class Page(Enum):
     """What an answer of a web route means."""
 
-    STATE = auto()  # the view POST's JSON
+    VIEW = auto()  # the view POST's JSON
     LOG = auto()  # a download, or the 416 of one: the file name tells the task
     REDIRECT = auto()  # to another page of the same run
     NO_RUN = auto()  # no run has this number
     NO_JOBS = auto()  # the run has no job rows
     NOT_STARTED = auto()  # no runner has the job now
     EXPIRED = auto()  # the log has been cleaned up
-    NO_FILE = auto()  # the task has no log file
-    SPOILED = auto()  # headers of a log, and something else in its place
+    NO_LOG_FILE = auto()  # the task has no log file
+    NOT_A_LOG = auto()  # headers of a log, and something else in its place
     NO_ATTEMPT = auto()  # the job has no such attempt
-    HIDDEN = auto()  # no such route, no such repository, or not for this account: the web says "Not found." for all
+    NOT_FOUND = auto()  # no such route, no such repository, or not for this account: the web says "Not found." for all
     SIGN_IN = auto()  # sent to the sign-in page
     CHANGE_PASSWORD = auto()  # the account must change its password first
     ENROL_TWO_FACTOR = auto()  # the account must set up two-factor first
-    BAD_TOKEN = auto()  # the CSRF token is missing, old, or another session's
-    MOVED = auto()  # the repository has another name
+    BAD_CSRF_TOKEN = auto()  # the CSRF token is missing, old, or another session's
+    RENAMED = auto()  # the repository has another name
     INACTIVE = auto()  # the account is suspended, or has not been activated
     BUSY = auto()  # 429 or 503
     FAILED = auto()  # an error of the server's own, in plain text, that says nothing of what was asked for
-    STRANGE = auto()  # anything else
+    UNKNOWN = auto()  # anything else
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def list_path(repo: Repo, workflow: str, status: str) -> str:
     return f"{actions(repo)}?{urlencode({key: value for key, value in query.items() if value})}"
 
 
-def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
+def classify(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
     """What an answer to a page of `repo` means. `body` holds its first bytes, none for a download's 2xx or 416."""
     kind = headers.get("Content-Type").lower()
     if status in (301, 302, 303, 307, 308):
@@ -129,16 +129,16 @@ def sort_answer(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
                 return page
         if re.search(re.escape(actions(repo)) + r"/runs/\d{1,18}(/|\Z)", target, re.IGNORECASE):
             return Page.REDIRECT
-        return Page.MOVED if _is_of_another(location, repo) else Page.STRANGE
+        return Page.RENAMED if _is_of_another(location, repo) else Page.UNKNOWN
     if status in (429, 503):
         return Page.BUSY
     if status in (200, 206, 416) and task_of(headers) is not None:
         return Page.LOG
     if status == 200 and kind.startswith("application/json"):
-        return Page.STATE
+        return Page.VIEW
     if status == 200 and is_suspended(body):
         return Page.INACTIVE
-    return _sort_text(status, kind, body)
+    return _classify_text(status, kind, body)
 
 
 def _is_of_another(location: str, repo: Repo) -> bool:
@@ -150,7 +150,7 @@ def _is_of_another(location: str, repo: Repo) -> bool:
     return f"{unquote(found[1])}/{unquote(found[2])}".lower() != repo.key
 
 
-def _sort_text(status: int, kind: str, body: bytes) -> Page:
+def _classify_text(status: int, kind: str, body: bytes) -> Page:
     text = body.decode("utf-8", "replace").strip() if kind.startswith("text/plain") else ""
     if status == 404 and text.startswith("run with index "):
         return Page.NO_RUN
@@ -161,14 +161,14 @@ def _sort_text(status: int, kind: str, body: bytes) -> Page:
     if status == 404 and text == "logs have been cleaned up":
         return Page.EXPIRED
     if status == 404 and text == "Not found.":  # context.NotFound for whoever accepts more than HTML
-        return Page.HIDDEN
+        return Page.NOT_FOUND
     if status == 400 and text == "Invalid CSRF token.":
-        return Page.BAD_TOKEN
+        return Page.BAD_CSRF_TOKEN
     if status == 500 and re.match(r"task with job_id \d+ and attempt -?\d+: resource does not exist", text):
         return Page.NO_ATTEMPT
     if status == 500 and re.search(r"file does not exist|no such file|key does not exist", text):
-        return Page.NO_FILE
-    return Page.FAILED if status == 500 and text else Page.STRANGE
+        return Page.NO_LOG_FILE
+    return Page.FAILED if status == 500 and text else Page.UNKNOWN
 
 
 def path_of(location: str) -> str:

@@ -28,7 +28,7 @@ class SignIn(Enum):
     FOREIGN = auto()  # none of Forgejo's pages
 
 
-def sort_sign_in(body: bytes) -> SignIn:
+def classify_sign_in(body: bytes) -> SignIn:
     """What a page says that was given in place of a redirect (user/auth/signin_inner, twofa, captcha, prohibit_login
     and activate.tmpl; the error is that of base/alert.tmpl)."""
     text = _text(body)
@@ -63,7 +63,7 @@ def is_run_page(body: bytes) -> bool:
     return re.search(r'<div\s+id="repo-action-view"', _text(body)) is not None
 
 
-def read_run_list(body: bytes, actions: str, what: str) -> list[tuple[int, str]]:
+def parse_run_list(body: bytes, actions: str, what: str) -> list[tuple[int, str]]:
     """Run numbers and titles in the list of runs, newest first; `actions` is the path of the repository's Actions.
 
     Raises PageChanged, naming what was missing: a list is one only if the whole page is there, each of its rows was

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import PageChanged, attempt_not_found
-from ..models import Headers, Location, Repo, RunState, View
-from ..operations import as_caller
-from ..rows import ROW, may_begin
+from ..models import Headers, Location, Repo, View, WebRun
+from ..operations import with_identity
+from ..rows import ROW, can_start_log
 from ..server import Server
-from ..store.facts import CURRENT, Facts
-from ..transport import Answer, Broken, Pairs, Resumed, Transport
+from ..store.facts import LATEST_ATTEMPT, Facts
+from ..transport import Answer, BrokenBody, Pairs, PeekedAnswer, Transport
 from .asking import PageAnswer, ask, post, trouble
 from .grammar import (
     EMPTY_VIEW,
@@ -29,12 +29,13 @@ from .grammar import (
     run_number_of,
     view_path,
 )
-from .html import is_run_page, read_run_list
-from .view import read_state, read_view
+from .html import is_run_page, parse_run_list
+from .view import parse_view, parse_web_run
 
 HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)
 OF_A_LOG = frozenset({
-    Page.LOG, Page.SPOILED, Page.NO_FILE, Page.NOT_STARTED, Page.EXPIRED, Page.NO_ATTEMPT, Page.NO_RUN, Page.NO_JOBS,
+    Page.LOG, Page.NOT_A_LOG, Page.NO_LOG_FILE, Page.NOT_STARTED, Page.EXPIRED, Page.NO_ATTEMPT, Page.NO_RUN,
+    Page.NO_JOBS,
 })  # fmt: skip
 
 
@@ -50,11 +51,11 @@ class Reader:
 
     async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
         """Ask a path of the API as the caller: its headers, and what its query says of who it is."""
-        return await self.net.api(as_caller(path, self._query), method, headers, body)
+        return await self.net.api(with_identity(path, self._query), method, headers, body)
 
     async def file_of(self, job_id: int, attempt: int | None) -> str | None:
         """The file name that was proved to be this attempt's; None for the job's latest one read."""
-        return await self.facts.file(job_id, CURRENT if attempt is None else attempt, self.net.now())
+        return await self.facts.file(job_id, LATEST_ATTEMPT if attempt is None else attempt, self.net.now())
 
     async def proved(self, job_id: int, attempt: int | None, headers: Headers, *, is_latest: bool) -> None:
         """Keep a download's file name as that of `attempt` (None: not known), now that its place was proved."""
@@ -69,7 +70,7 @@ class Reader:
         page = await self.page(f"{actions(self.repo)}/runs/latest")
         if page.kind is Page.REDIRECT:
             return run_number_of(page.answer.headers.get("Location"))
-        if page.kind is Page.HIDDEN:  # said of a repository without runs, too
+        if page.kind is Page.NOT_FOUND:  # said of a repository without runs, too
             return max((number for number, _ in await self.run_numbers(1)), default=None)
         raise trouble(self, page)
 
@@ -80,11 +81,11 @@ class Reader:
     async def run_list(self, path: str) -> list[tuple[int, str]]:
         """Numbers and titles in a page of the list of runs. Raises ShimError if it is none."""
         page = await self.page(path)
-        if page.answer.status != 200 or page.kind is not Page.STRANGE:
+        if page.answer.status != 200 or page.kind is not Page.UNKNOWN:
             raise trouble(self, page)
-        return read_run_list(page.text, actions(self.repo), f"the list of the runs of {self.repo}")
+        return parse_run_list(page.text, actions(self.repo), f"the list of the runs of {self.repo}")
 
-    async def state(self, at: Location) -> RunState | None:
+    async def web_run(self, at: Location) -> WebRun | None:
         """What the web UI says of a run, with the job at `at` as the current one; None if there is no run or no row."""
         by_attempt, plain = view_path(self.repo, at, 1), view_path(self.repo, at, None)
         paths = [plain, by_attempt] if self.server.dialect.view_has_attempt is False else [by_attempt, plain]
@@ -94,9 +95,9 @@ class Reader:
             page = await ask(self, "POST", [view_path(self.repo, at, attempt)], EMPTY_VIEW)
         if page.kind in (Page.NO_RUN, Page.NO_JOBS):
             return None
-        if page.kind is not Page.STATE:
+        if page.kind is not Page.VIEW:
             raise trouble(self, page)
-        state = read_state(page.text, self.repo, at)
+        state = parse_web_run(page.text, self.repo, at)
         await self.server.learn_dialect(view_has_attempt=state.has_attempts, needs_token=self.server.session.has_token)
         await self.facts.put_jobs(at.run_number, [job.id for job in state.jobs])
         return state
@@ -119,17 +120,17 @@ class Reader:
         path = view_path(self.repo, at, attempt if self.server.dialect.view_has_attempt else None)
         body = {"logCursors": [{"step": step, "cursor": at, "expanded": True} for step, at in cursors.items()]}
         page = await post(self, path, body)
-        if page.kind in (Page.BAD_TOKEN, Page.HIDDEN, Page.SIGN_IN):
-            if await self.state(at) is None:  # which renews the session and the CSRF token
+        if page.kind in (Page.BAD_CSRF_TOKEN, Page.NOT_FOUND, Page.SIGN_IN):
+            if await self.web_run(at) is None:  # which renews the session and the CSRF token
                 return None
             page = await post(self, path, body)
         if page.kind in (Page.NO_RUN, Page.NO_JOBS):
             return None
         if page.kind is Page.NO_ATTEMPT:
             raise attempt_not_found(job_id, attempt or 0)
-        if page.kind is not Page.STATE:
+        if page.kind is not Page.VIEW:
             raise trouble(self, page)
-        view = read_view(page.text, self.repo, at)
+        view = parse_view(page.text, self.repo, at)
         return view if view.state.index_of(job_id) == at.job_index else None
 
     async def hand_over(self) -> None:
@@ -149,7 +150,7 @@ class Reader:
             paths.reverse()
         sent = [("Cache-Control", "no-cache"), *headers]  # a running log may be cached for 300 s (trap 31)
         page = await _begun(await ask(self, "GET", paths, headers=sent), last=False)
-        if not peek and page.kind in (Page.NO_FILE, Page.SPOILED):
+        if not peek and page.kind in (Page.NO_LOG_FILE, Page.NOT_A_LOG):
             await self.hand_over()
             page = await _begun(await ask(self, "GET", [page.path], headers=sent), last=True)
         if page.kind not in OF_A_LOG and not (peek and page.kind is Page.FAILED):
@@ -163,17 +164,17 @@ class Reader:
 
 
 async def _begun(page: PageAnswer, *, last: bool) -> PageAnswer:
-    """The same, of a log with its first bytes read: SPOILED if they cannot be a log's, or (but for the `last` time,
-    when Broken is raised) if there are none."""
+    """The same, of a log with its first bytes read: NOT_A_LOG if they cannot be a log's, or (but for the `last` time,
+    when BrokenBody is raised) if there are none."""
     if page.kind is not Page.LOG or page.answer.status == 416:
         return page
     try:
         start = await page.answer.read(len(ROW))
-        if may_begin(start, page.answer.headers):
-            return replace(page, answer=Resumed(page.answer, start))
-    except Broken:
+        if can_start_log(start, page.answer.headers):
+            return replace(page, answer=PeekedAnswer(page.answer, start))
+    except BrokenBody:
         if last:
             await page.answer.close()
             raise
     await page.answer.close()
-    return replace(page, kind=Page.SPOILED)
+    return replace(page, kind=Page.NOT_A_LOG)

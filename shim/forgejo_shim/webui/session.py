@@ -22,7 +22,7 @@ from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..models import Headers, WebCookie, WebCredentials, WebLogin
 from ..transport import Answer, Pairs, Transport, read_head, retry_after
 from .grammar import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
-from .html import SignIn, is_settings, is_suspended, sort_sign_in
+from .html import SignIn, classify_sign_in, is_settings, is_suspended
 from .totp import PERIOD, totp
 
 CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
@@ -139,7 +139,7 @@ class WebSession:
     async def shows_sign_in(self, net: Transport) -> bool:
         """Whether the server's sign-in page is Forgejo's own."""
         answer = await self.send(net, "GET", LOGIN, signs_in=False)
-        return sort_sign_in(await read_head(answer)) in (SignIn.FORM, SignIn.OFF)
+        return classify_sign_in(await read_head(answer)) in (SignIn.FORM, SignIn.OFF)
 
     async def renew_token(self, net: Transport, path: str) -> None:
         """Have the server set a new CSRF token cookie (up to 13, every page does)."""
@@ -177,7 +177,7 @@ class WebSession:
 
     async def _refused(self, net: Transport, answer: Answer, body: bytes) -> ShimError:
         """The error that an answer to name and password stands for."""
-        page = sort_sign_in(body) if answer.status == 200 else SignIn.FOREIGN
+        page = classify_sign_in(body) if answer.status == 200 else SignIn.FOREIGN
         if page is SignIn.REFUSED:
             again = "until Retry-After is over" if self._backs_off else "in this session"
             return WebAccount(
@@ -209,12 +209,12 @@ class WebSession:
     async def _is_off(self, net: Transport) -> bool:
         """Whether the sign-in page has no form for a password."""
         answer = await self.send(net, "GET", LOGIN, signs_in=False)
-        page = sort_sign_in(await read_head(answer))
+        page = classify_sign_in(await read_head(answer))
         return answer.status == 200 and page is SignIn.OFF
 
     async def _follow_remember_cookie(self, net: Transport) -> None:
         answer = await self.send(net, "GET", LOGIN, signs_in=False)  # signs in by a remember cookie, if there is one
-        page = sort_sign_in(await read_head(answer))
+        page = classify_sign_in(await read_head(answer))
         if answer.status == 303:
             return await self._be_in(net, answer)
         if answer.status == 200 and page is SignIn.SUSPENDED:
@@ -235,7 +235,7 @@ class WebSession:
             target = path_of(answer.headers.get("Location"))
             if answer.status == 303 and not target.endswith((LOGIN, TWO_FACTOR)):
                 return await self._be_in(net, answer)
-            if answer.status != 200 or sort_sign_in(body) is not SignIn.CODE_REFUSED:
+            if answer.status != 200 or classify_sign_in(body) is not SignIn.CODE_REFUSED:
                 raise _not_understood(answer, f"{net.server_name} answered the two-factor code")
             if try_again:
                 await net.sleep(PERIOD - net.now() % PERIOD + 0.5)
@@ -247,7 +247,7 @@ class WebSession:
     async def _factor_needed(self, net: Transport) -> ShimError:
         """The error for an account without a secret that was sent to the page for a code, if it is Forgejo's."""
         answer = await self.send(net, "GET", TWO_FACTOR, signs_in=False)
-        page = sort_sign_in(await read_head(answer))
+        page = classify_sign_in(await read_head(answer))
         if answer.status == 200 and page is SignIn.CODE:
             return WebAccount(
                 f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",

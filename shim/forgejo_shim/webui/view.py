@@ -9,27 +9,27 @@ import re
 from typing import Any
 
 from ..errors import PageChanged
-from ..models import Location, Repo, RunState, StepLines, View, WebJob, WebStep
-from ..schema import read_valid
+from ..models import Location, Repo, StepLines, View, WebJob, WebRun, WebStep
+from ..schema import parse_valid
 from ..times import duration
 from .grammar import actions
 
 
-def read_state(body: bytes, repo: Repo, at: Location) -> RunState:
+def parse_web_run(body: bytes, repo: Repo, at: Location) -> WebRun:
     """The answer of the state POST.
 
     Raises PageChanged, naming the field, if it does not fit spec/web/state.schema.json or tells of another run.
     """
-    return _state(read_valid("state", body, f"the state of run {at.run_number} in {repo}"), repo, at)
+    return _state(parse_valid("state", body, f"the state of run {at.run_number} in {repo}"), repo, at)
 
 
-def read_view(body: bytes, repo: Repo, at: Location) -> View:
+def parse_view(body: bytes, repo: Repo, at: Location) -> View:
     """The answer of the state POST with the steps shown and the lines asked for.
 
-    Raises PageChanged as `read_state` does, and if lines that were asked for cannot be in it.
+    Raises PageChanged as `parse_web_run` does, and if lines that were asked for cannot be in it.
     """
     what = f"the view of run {at.run_number} in {repo}"
-    answer = read_valid("state", body, what)
+    answer = parse_valid("state", body, what)
     if "logs" not in answer:
         raise PageChanged(f"{what} was not understood: logs is missing; report this server's version")
     state, current = _state(answer, repo, at), answer["state"]["currentJob"]
@@ -50,12 +50,12 @@ def read_view(body: bytes, repo: Repo, at: Location) -> View:
     )
 
 
-def _state(answer: Any, repo: Repo, at: Location) -> RunState:
+def _state(answer: Any, repo: Repo, at: Location) -> WebRun:
     run, current = answer["state"]["run"], answer["state"]["currentJob"]
     if not run["link"].lower().endswith(f"{actions(repo)}/runs/{at.run_number}".lower()):
         raise PageChanged(f"the web UI answered with another run than {at.run_number} of {repo}: {run['link']!a}")
     attempts = current.get("allAttempts")
-    return RunState(
+    return WebRun(
         jobs=tuple(WebJob(job["id"], job["name"], job["status"]) for job in run["jobs"]),
         attempts=None if attempts is None else tuple((a["number"], a["status"]) for a in attempts),
         has_attempts="allAttempts" in current,
