@@ -21,13 +21,20 @@ def _schema(name: str) -> Any:
     return fastjsonschema.compile(json.loads(text), use_default=False)
 
 
+def _fault(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """What does not fit, and where."""
+    path = ".".join(str(part) for part in error.path[1:])
+    if error.rule == "required":
+        missing = next(name for name in error.rule_definition if name not in error.value)
+        return f"{path}.{missing} is missing" if path else f"{missing} is missing"
+    return f"{path or 'the whole answer'} does not fit ({error.rule})"
+
+
 def parse_valid(name: str, body: bytes, what: str) -> Any:
     """The JSON in `body` if it fits the schema `name`. Raises PageChanged, naming `what` and the field."""
     try:
         return _schema(name)(json.loads(body))
     except fastjsonschema.JsonSchemaValueException as error:
-        field = ".".join(str(part) for part in error.path[1:]) or "the answer"
-        raise PageChanged(f"{what} was not understood: {field} {error.rule} does not fit; report this server's version"
-                          ) from None  # fmt: skip
+        raise PageChanged(f"{what} was not understood: {_fault(error)}; report this server's version") from None
     except (ValueError, RecursionError):
         raise PageChanged(f"{what} was not understood: it is no JSON") from None
