@@ -150,7 +150,7 @@ class ShimAdapter(BaseAdapter):
         except ShimError as error:
             reply = face.render_error(error, self.base_url)  # raises it, where the fault is not the server's
         except BrokenBody as broken:
-            lost = as_requests(broken, request)
+            lost = as_requests(broken, request, self.base_url)
         if lost:
             raise lost  # not where it was caught, so that it keeps its own context
         raw = to_urllib3(reply, request.method or "", request.path_url)
@@ -219,7 +219,7 @@ def run_as(
     try:
         return run(flow(net, adapter.rights.of(headers_of(request), "")))
     except BrokenBody as broken:
-        lost = as_requests(broken, None)
+        lost = as_requests(broken, None, adapter.base_url)
     raise lost
 
 

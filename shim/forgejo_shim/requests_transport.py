@@ -24,7 +24,7 @@ from requests.structures import CaseInsensitiveDict
 from .answer_body import to_urllib3
 from .faces.face import Reply
 from .models import Headers
-from .network import broken_body, for_caller
+from .network import broken_body, for_caller, reason
 from .operations import identity_headers
 from .transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, PeekedAnswer, run
 
@@ -106,13 +106,19 @@ class Lost(BrokenBody):
     """A request of a flow that the network did not carry, in the form that flows know; `error` is what callers know."""
 
     def __init__(self, error: requests.RequestException) -> None:
-        super().__init__(type(error).__name__)
+        super().__init__(reason(error))
         self.error = self.__cause__ = error
 
 
-def as_requests(broken: BrokenBody, request: requests.PreparedRequest | None) -> requests.RequestException:
-    """What `requests` raises where a flow raises BrokenBody."""
-    return broken.error if isinstance(broken, Lost) else broken_body(broken, request)
+def as_requests(
+    broken: BrokenBody, request: requests.PreparedRequest | None, base_url: str
+) -> requests.RequestException:
+    """What `requests` raises where a flow raises BrokenBody, with the server's address and why."""
+    if isinstance(broken, Lost):
+        return broken.error
+    told = BrokenBody(f"{base_url}: {broken}")
+    told.__cause__ = broken.__cause__
+    return broken_body(told, request)
 
 
 class _Lock(AbstractAsyncContextManager[None]):
@@ -145,7 +151,7 @@ class OpenResponse:
         try:
             data: bytes = self.raw.read(size)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise BrokenBody(f"{type(error).__name__} while the answer was read") from error
+            raise BrokenBody(reason(error)) from error
         return data
 
     async def close(self) -> None:

@@ -227,6 +227,23 @@ def test_no_frame_of_the_shims_own_request_hangs_on_an_error() -> None:
 
 
 @pytest.mark.clause("C14")
+@pytest.mark.parametrize(
+    ("stalls", "why"), [(False, "the answer breaks off"), (True, "it does not answer in time")], ids=["cut", "stalled"]
+)
+def test_an_inner_answer_that_breaks_names_the_server_and_why(stalls: bool, why: str) -> None:
+    with Small("15") as small, small.client() as client:
+        job, faults = small.add().jobs[0], small.double.faults
+        client.log("o/r", job.id).close()
+        _ = faults.slow("/actions/runs/", 10, 2.0) if stalls else faults.cut("/actions/runs/", 0)
+        with pytest.raises(requests.RequestException) as caught:
+            client.session.get(f"{small.url}/api/v1/repos/o/r/actions/jobs/{job.id}/logs", timeout=0.5)
+        assert str(caught.value) == f"{small.url}: {why}" and reason(caught.value) == why
+        with pytest.raises(Unreachable, match=f"{small.url} cannot be reached: {why}"):
+            client._asking.timeout = 0.5
+            client.log("o/r", job.id)
+
+
+@pytest.mark.clause("C14")
 @pytest.mark.parametrize("face", ["15", "16"])
 def test_a_log_that_breaks_off_is_the_same_error_native_and_from_the_web(face: str) -> None:
     with Small(face) as small, small.client() as client:

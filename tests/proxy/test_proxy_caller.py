@@ -279,3 +279,17 @@ def test_the_url_of_an_error_is_the_callers(sent: str, url: str) -> None:
     with Running("http://127.0.0.1:9", trusted=HERE) as proxy:
         status, body = said(proxy, f"GET /api/v1/repos/o/r/actions/jobs/1/logs HTTP/1.1\r\n{sent}")
         assert (status, json.loads(body)["url"]) == (502, url)
+
+
+@clause("X24")
+@pytest.mark.parametrize(
+    ("stalls", "why"), [(False, "the answer breaks off"), (True, "it does not answer in time")], ids=["cut", "stalled"]
+)
+def test_an_inner_answer_that_breaks_says_why(stalls: bool, why: str) -> None:
+    with Small("15") as small, Running(small.url, small.web, keep=0, idle=0.5) as proxy:
+        path, faults = log_path(small), small.double.faults
+        assert proxy.get(path, small.token).content == LOG
+        _ = faults.slow("/runs/", 10, 2.0) if stalls else faults.cut("/runs/", 0)
+        found = proxy.get(path, small.token)
+        assert found.status_code == 502
+        assert found.json()["message"] == f"the server behind cannot be reached: {why}; try again later"

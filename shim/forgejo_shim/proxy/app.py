@@ -142,7 +142,9 @@ class Proxy:
                     return await self._answer(request, asked, asked.call)
             return await self._other(request, asked.path)
         except BrokenBody as error:
-            made = self._refusal(request, asked.face, Unreachable(f"{THE_SERVER} broke off ({error}); try again"))
+            made = self._refusal(
+                request, asked.face, Unreachable(f"{THE_SERVER} cannot be reached: {error}; try again later")
+            )
         except ShimError as error:
             made = self._refusal(request, asked.face, error)
         except ConnectionError:  # the caller's

@@ -22,6 +22,7 @@ _OF_AIOHTTP: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
     (aiohttp.ServerDisconnectedError, "it closes the connection without an answer"),
     (aiohttp.ClientResponseError, network.NO_HTTP),
+    (aiohttp.ClientPayloadError, "the answer breaks off"),
 )
 
 

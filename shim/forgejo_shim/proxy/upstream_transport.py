@@ -16,6 +16,7 @@ import aiohttp
 from ..models import Headers
 from ..operations import identity_headers
 from ..transport import Answer, BrokenBody, Native, Pairs
+from .changes import reason
 from .upstream import PIECE, THE_SERVER, Upstream, answer_headers
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class UpstreamAnswer:
         try:
             return await self.response.content.read(size)
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
-            raise BrokenBody(f"{type(error).__name__} while the answer was read") from error
+            raise BrokenBody(reason(error)) from error
 
     async def close(self) -> None:
         """As in `Answer`."""
