@@ -90,6 +90,24 @@ def test_a_config_file_that_is_wrong_is_said_to_be_so(web: Place, text: str) -> 
 
 
 @pytest.mark.clause("C12")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('token = "hush"', 'token belongs under the server that it is for: [servers."https://forge.example"]'),
+        ('web_user = "hush"', "web_user belongs under the server"),
+        ("server = 3", "server is no text; write it in quotes"),
+        ('[servers."http://f"]\ntoken = 7', "token is no text"),
+        ('[servers."http://f"]\nserver = "http://f"', "'server' is an unknown key; known keys: token, web_cookie"),
+        ('[servers."http://f/api/v1"]', "give the address of the server, without /api/v1"),
+    ],
+)
+def test_what_is_wrong_with_a_key_of_a_config_file_is_said(web: Place, text: str, said: str) -> None:
+    path = config(web, text)
+    code, sentence = web.failure("runs", "o/r")
+    assert code == 1 and f"{path}: " in sentence and said in sentence and "hush" not in sentence
+
+
+@pytest.mark.clause("C12")
 def test_a_config_that_is_no_file_is_not_waited_for(web: Place) -> None:
     web.home.mkdir(exist_ok=True)
     os.mkfifo(web.home / "pipe", 0o600)

@@ -35,6 +35,7 @@ WEB = {  # key of the file: variable of the environment
     "web_totp_secret": "FORGEJO_SHIM_WEB_TOTP_SECRET",
     "web_cookie": "FORGEJO_SHIM_WEB_COOKIE",
 }
+_CREDENTIALS = {"token", *WEB}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _config(found: dict[str, Any], path: Path) -> Config:
         raise ShimError(f'{path}: servers must be tables; write [servers."https://forge.example"]')
     _only_texts(found, {"server", "ca_file"}, path)
     for entry in servers.values():
-        _only_texts(entry, {"token", *WEB}, path)
+        _only_texts(entry, _CREDENTIALS, path)
     for name in (*servers, *filter(None, [found.get("server")])):
         try:
             base_url_of(name)
@@ -119,8 +120,12 @@ def _of_entry(entry: Mapping[str, str], source: str) -> Credentials:
 
 def _only_texts(table: dict[str, Any], known: set[str], path: Path) -> None:
     for key, value in table.items():
-        if key not in known or not isinstance(value, str):
-            raise ShimError(f"{path}: {key!a} is an unknown key or no string; known keys: {', '.join(sorted(known))}")
+        if key in _CREDENTIALS - known:
+            raise ShimError(f'{path}: {key} belongs under the server that it is for: [servers."https://forge.example"]')
+        if key not in known:
+            raise ShimError(f"{path}: {key!a} is an unknown key; known keys: {', '.join(sorted(known))}")
+        if not isinstance(value, str):
+            raise ShimError(f"{path}: {key} is no text; write it in quotes")
 
 
 def _web(values: Mapping[str, str], names: Mapping[str, str]) -> WebCredentials | None:
