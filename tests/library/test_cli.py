@@ -83,6 +83,18 @@ def test_a_log_is_named_in_each_way(place: Place) -> None:
 
 
 @pytest.mark.clause("C8")
+def test_an_address_of_the_api_is_no_page(place: Place) -> None:
+    api = f"{place.small.url}/api/v1/repos/o/r/actions/jobs/1/logs"
+    for words in (["logs", api], ["runs", api], ["jobs", api], ["detect", api], ["logs", "o/r", "--run", api],
+                  ["runs", f"{place.small.url}/sub/api/v1/repos/o/r?page=1"]):  # fmt: skip
+        code, sentence = place.failure(*words)
+        assert (
+            code == 2 and "that is an address of the API; give OWNER/REPO (and a job id), or that of a page" in sentence
+        )
+    assert not place.small.double.requests
+
+
+@pytest.mark.clause("C8")
 def test_what_is_not_one_job(place: Place) -> None:
     run = place.small.add({"one": row("x"), "two": row("y")})
     run.jobs[1].name = "one"

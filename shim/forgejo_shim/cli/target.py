@@ -49,6 +49,8 @@ class TargetType(click.ParamType[Target]):
             return value
         if "@" in re.split("[?#]", value)[0]:
             self.fail("the address contains credentials; give OWNER/REPO or a URL without them", param, ctx)
+        if re.match("[^?#]*/api/v1([/?#]|$)", value):
+            self.fail("that is an address of the API; give OWNER/REPO (and a job id), or that of a page", param, ctx)
         found = _PAGE.fullmatch(value)
         try:
             if not found:
