@@ -6,7 +6,8 @@
     python3 scripts/patches move DIR REF           rebase the series onto another version, and open a folder for it
     python3 scripts/patches check [DIR] [--go]     is each series sound? without DIR: what the files alone can tell
     python3 scripts/patches report DIR [REF ...]   which patches another version has, takes, or has something in the way
-                                                   of; --build: does it build? --test: do its tests pass, too?
+                                                   of; with neither option: does the series apply?
+                                                   --build: does it build? --test: do its tests pass, too?
 
 Rules
 -----
@@ -16,8 +17,8 @@ Rules
 * `apply` and `refresh` do everything or nothing; `check` and `report` change nothing.
 * To change a series: `apply`; in the clone `git commit --fixup` and `git rebase -i --autosquash refs/patches/base`;
   `refresh`; `check`.
-* Exit code 0: done, every check that was made is ok, every level that was asked for is reached; 1: refused, or not so;
-  2: usage.
+* Exit code 0: done, every check that was made is ok, every level that was asked for is reached; 1: refused, or not so,
+  as where a move stops at a conflict; 2: usage.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def parser() -> argparse.ArgumentParser:
         if name == "check":
             verb.add_argument("--go", action="store_true", help="also go build, go vet, unit tests and swagger-check")
         if name == "report":
+            verb.description = (
+                "Without --build and --test: does the series apply? The exit code is about that alone, then."
+            )
             verb.add_argument("refs", nargs="*", default=["HEAD"], metavar="REF", help="a version; default: HEAD")
             levels = verb.add_mutually_exclusive_group()
             for option, level, what in (("--build", "builds", "build and vet"), ("--test", "tested", "build and test")):
@@ -124,6 +128,7 @@ def do(asked: argparse.Namespace) -> bool:
         print(f"{asked.dir}: {one.folder.name} {became} to {asked.ref}; next:")
         for number, step in enumerate(next_steps(moved, asked.dir, asked.ref), 1):
             print(f"  {number}. {step}")
+        return not moved.conflicts
     return True
 
 

@@ -436,9 +436,9 @@ def test_what_was_tested_is_said_only_of_the_tree_that_was_tested(upstream: Upst
 # --- move
 
 
-def moved(upstream: Upstream, clone: Path, *words: str) -> list[str]:
+def moved(upstream: Upstream, clone: Path, *words: str, code: int = 0) -> list[str]:
     done = upstream.patches("move", clone, *words)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (code, "")
     return done.stdout.splitlines()
 
 
@@ -481,7 +481,7 @@ def test_a_move_that_meets_a_conflict_says_how_to_go_on(upstream: Upstream) -> N
     commit(clone, "fix(api): other", {"routers/routes.go": routes("/version", "/user", "/tags")})
     git(clone, "tag", "v1.0.2")
     git(clone, "checkout", "--quiet", "main")
-    steps = moved(upstream, clone, "v1.0.2")
+    steps = moved(upstream, clone, "v1.0.2", code=1)
     assert "stopped at a conflict" in steps[0]
     assert steps[1].startswith(f"  1. resolve routers/routes.go; then git -C {clone} add")
     write(clone, {"routers/routes.go": routes("/version", "/user", "/tags", "/jobs/tags")})
