@@ -239,7 +239,8 @@ def test_logs_are_saved(place: Place, tmp_path: Path) -> None:
     assert told["size"] == len(LOG) and told["path"] == str(path)
     result = place.run("logs", "o/r", "--run", 1, "--dir", tmp_path / "dir")
     assert result.exit_code == 0 and result.stdout == ""
-    assert "not saved" in result.stderr and "not been executed yet" in result.stderr
+    waits = f"job {run.jobs[2].id} ({run.jobs[2].name}): not saved: job has not been executed yet; ask again when"
+    assert result.stderr.startswith(waits) and result.stderr.count("\n") == 1
     files = {file.name: file.read_bytes() for file in (tmp_path / "dir").iterdir()}
     assert files == {f"a_b-{run.jobs[0].id}.log": LOG, f"_-{run.jobs[1].id}.log": row("two")}
     told = json.loads(place.run("--json", "logs", "o/r", "--run", 1, "-d", tmp_path / "dir").stdout)

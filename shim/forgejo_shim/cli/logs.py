@@ -83,7 +83,15 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     callback=_not_empty,
     help="Save the log in FILE, whole or not at all. Pipes and devices are written directly.",
 )
-@option("-d", "--dir", "folder", group=WHERE, metavar="PATH", callback=_not_empty, help="Save all logs of a run here.")
+@option(
+    "-d",
+    "--dir",
+    "folder",
+    group=WHERE,
+    metavar="PATH",
+    callback=_not_empty,
+    help="Save all logs of a run here. Jobs that were not saved are named on stderr; if any was, the exit code is 0.",
+)
 @common
 @click.pass_obj
 def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chosen: Any) -> int:
@@ -164,7 +172,8 @@ def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json
     failures = [(job, saved) for job, saved in found if isinstance(saved, ShimError)]
     for job, error in [] if as_json else failures:
         says_all = error.cause in {"job-skipped", "job-cancelled"}
-        note(error.message if says_all else f"job {job.id} ({job.name}): not saved: {error.message}")
+        said = error.message.removeprefix(f"job {job.id} of {target.repo}: ")
+        note(said if says_all else f"job {job.id} ({job.name}): not saved: {said}")
     return failures[0][1].exit_code if failures and len(failures) == len(found) else 0
 
 
