@@ -195,7 +195,7 @@ def test_state_spares_the_next_command_the_swagger_document(web: Place, tmp_path
     (tmp_path / "bad").write_text("this is no database, but a text of some length" * 100)
     (tmp_path / "bad").chmod(0o600)
     code, sentence = web.failure("--state", tmp_path / "bad", "runs", "o/r")
-    assert code == 1 and sentence.endswith("remove it or name another, or give --no-state\n")
+    assert code == 1 and sentence.endswith("remove it or choose another, or give --no-state\n")
 
 
 @pytest.mark.clause("S34")

@@ -140,7 +140,7 @@ def test_credentials_are_named_by_where_they_are_from(web: Place) -> None:
         (cookie, "(web account from FORGEJO_SHIM_WEB_COOKIE)"),
         ({"FORGEJO_TOKEN": "abc\u201d"}, "check how it was copied (token from FORGEJO_TOKEN)"),
         ({**no_web, "FORGEJO_SHIM_WEB_COOKIE": "a\nb"}, "was copied (web account from FORGEJO_SHIM_WEB_COOKIE)"),
-        ({"FORGEJO_SHIM_WEB_PASSWORD": "\udcff"}, "no UTF-8 text; check it (web account from FORGEJO_SHIM_WEB_USER)"),
+        ({"FORGEJO_SHIM_WEB_PASSWORD": "\udcff"}, "not UTF-8 text; check it (web account from FORGEJO_SHIM_WEB_USER)"),
     ):
         code, sentence = web.failure(*words, **environment)
         assert code == 4 and sentence.endswith(f"{end}\n")
