@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from command import Place
 from double import Double, GeneratedLog, JobSpec
 from double.messages import Request, Response, plain
 from forgejo_shim import PageChanged, Saved, ShimAdapter, WebLogin
@@ -464,3 +465,5 @@ def test_the_other_logs_of_a_run_are_saved(tmp_path: Path) -> None:
             saved = client.save_run_logs("o/r", site.run.number, tmp_path)
         assert [type(done) for _, done in saved] == [PageChanged, Saved]
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [site.logs["other"]]
+        told = Place(site, tmp_path).run("logs", "o/r", "--run", site.run.number, "--dir", tmp_path / "by the command")
+        assert told.exit_code == PageChanged.exit_code and "build" in told.stderr and "other" not in told.stderr

@@ -17,7 +17,7 @@ import click
 from ..client import Client
 from ..client_log import saying_over
 from ..download import Saved
-from ..errors import NothingMatched, ShimError
+from ..errors import NothingMatched, PageChanged, ShimError
 from ..files import open_special
 from ..models import Job
 from .help import Verb, option
@@ -90,7 +90,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     group=WHERE,
     metavar="PATH",
     callback=_not_empty,
-    help="Save all logs of a run here. Jobs that were not saved are named on stderr; if any was, the exit code is 0.",
+    help="Save all logs of a run here. Jobs without a log are named on stderr; that is a failure if none was saved.",
 )
 @common
 @click.pass_obj
@@ -164,7 +164,8 @@ def _names(jobs: Sequence[Job]) -> str:
 
 
 def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> int:
-    """Save every log there is. If none was saved, the exit code is that of the first failure."""
+    """Save every log there is. The exit code is that of the first log that the server failed at; else, if none was
+    saved, that of the first failure."""
     with progress(f"run {run}") as report:
         found = client.save_run_logs(target.repo, run, folder, report)
     if as_json:
@@ -174,7 +175,10 @@ def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json
         says_all = error.cause in {"job-skipped", "job-cancelled"}
         said = error.message.removeprefix(f"job {job.id} of {target.repo}: ")
         note(said if says_all else f"job {job.id} ({job.name}): not saved: {said}")
-    return failures[0][1].exit_code if failures and len(failures) == len(found) else 0
+    failed = [error.exit_code for _, error in failures if isinstance(error, PageChanged)]
+    if not failed and len(failures) == len(found):
+        failed = [error.exit_code for _, error in failures]
+    return failed[0] if failed else 0
 
 
 def _summary(saved: Saved | ShimError) -> dict[str, object]:
