@@ -136,11 +136,12 @@ class ShimAdapter(BaseAdapter):
     ) -> requests.Response:
         """Answer an operation of the contract or an addition, by the server or from its web UI; pass all else on."""
         how = {"stream": True, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
-        if not (found := self._recognised(request, proxies)):
-            return _marked(self._pass_on(request, {**how, "stream": stream}), "native")
-        face, call = found
+        face: Face = self._faces[-1]
         lost: requests.RequestException | None = None
         try:
+            if not (found := self._recognised(request, proxies)):
+                return _marked(self._pass_on(request, {**how, "stream": stream}), "native")
+            face, call = found
             headers = headers_of(request)
             asked = Request(headers, self.rights.of(headers, call.query), self.writes)
             value = run(dispatch(RequestsTransport(self, request, how), self.server, call, asked))

@@ -1,8 +1,8 @@
 """One server as the flows see it: what it offers, how its web UI is asked, and the shim's session there.
 
-Rules: capabilities per operation, from `/swagger.v1.json`, corrected by what the server was seen to answer; both they
-and the dialect are kept for an hour. The document is read without any credential: it is a web route
-(routers/web/web.go, 11.0.15 to 16), and tokens go to `/api` only.
+Rules: capabilities per operation, from `/swagger.v1.json`, corrected by what the server was seen to answer; kept for an
+hour. The dialect is learnt from each page that tells it, and never forgotten while flows go by it. The document is read
+without any credential: it is a web route (routers/web/web.go, 11.0.15 to 16), and tokens go to `/api` only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Server:
         """What the server offers: kept for an hour, else one read of its swagger document."""
         kept, dialect = await self.store.get(self.base_url, SERVER, ["capabilities", "dialect"])
         if kept and 0 <= net.now() - kept["at"] < CACHE_SECONDS:
-            self.dialect = Dialect(**dialect) if dialect else self.dialect
+            if dialect and self.dialect == Dialect():  # else this process knows better: each page tells it again
+                self.dialect = Dialect(**dialect)
             return _load(kept)
         headers = [("User-Agent", USER_AGENT), ("Accept", "application/json")]
         answer = await net.web("GET", "/swagger.v1.json", headers)
@@ -50,8 +51,7 @@ class Server:
             found = parse_swagger(await read_all(answer, JSON_LIMIT, f"the swagger document of {net.server_name}"))
         else:
             await answer.close()
-        self.dialect = Dialect()
-        await self.store.put(self.base_url, SERVER, {"dialect": None, **_kept(found, net.now())}, CACHE_SECONDS)
+        await self.store.put(self.base_url, SERVER, _kept(found, net.now()), CACHE_SECONDS)
         return found
 
     async def correct(self, net: Transport, known: Capabilities, operation: Operation, present: bool) -> None:

@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import requests
 from double import GeneratedLog, Job, JobSpec, Run
-from forgejo_shim import ShimAdapter
+from forgejo_shim import ShimAdapter, mount
 from forgejo_shim.faces.face import Reply
 from forgejo_shim.flows import latest
 from forgejo_shim.flows.native import capability
@@ -26,6 +26,7 @@ from forgejo_shim.operations import recognise
 from forgejo_shim.requests_transport import RequestsTransport
 from forgejo_shim.transport import run
 from forgejo_shim.webui import reader
+from forgejo_shim.webui.grammar import Dialect
 from openapi_spec_validator import OpenAPIV2SpecValidator
 from scripted import answered
 from small import Small, row
@@ -402,3 +403,37 @@ def test_the_latest_run_is_as_closed_as_the_list(small: Small) -> None:
     for tail in ("", "/jobs", "/logs"):
         assert asker(small, outsider)(f"{R}/runs/latest{tail}").status == 404
         assert asker(small, "0" * 40)(f"{R}/runs/latest{tail}").status == 401
+
+
+@clause("S15")
+def test_what_is_known_of_the_dialect_may_change_while_a_log_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another request reads the swagger document meanwhile: the download itself says whether its route has attempts."""
+    read = reader.Reader.download
+
+    async def download(self: Any, *of: Any, **how: Any) -> Any:
+        page = await read(self, *of, **how)
+        self.server.dialect = Dialect()
+        return page
+
+    monkeypatch.setattr(reader.Reader, "download", download)
+    with Small("13.0.3") as small:
+        job = small.add({"build": row("one")}).jobs[0]
+        small.again(job, row("two"))
+        ask = asker(small)
+        for _ in range(2):
+            got = ask(f"{R}/jobs/{job.id}/logs", "attempt=1")
+            assert (got.status, got.json["cause"]) == (501, "attempt-not-provable")
+            assert ask(f"{R}/jobs/{job.id}/logs", "attempt=2").body == row("two")
+
+
+@clause("S42")
+def test_a_mounted_face_refuses_what_others_could_make_a_run_number_of() -> None:
+    with Small("15") as small:
+        session = requests.Session()
+        mount(session, small.url, web=small.web, face="forgejo-proxy")
+        small.add()
+        for path in ("runs/1%2Fjobs", "jobs/..%2Fruns/1/jobs"):
+            answer = session.get(f"{small.url}{R}/{path}", headers={"Authorization": f"token {small.token}"})
+            assert (answer.status_code, answer.text) == (404, "404 page not found\n")
+        told = session.get(f"{small.url}{R}/runs/1/summary", headers={"Authorization": f"token {small.token}"})
+        assert told.json()["run_number"] == 1

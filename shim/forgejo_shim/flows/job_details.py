@@ -82,7 +82,7 @@ async def _attempt(reader: Reader, place: Place, number: int | None, status: str
     await page.answer.close()
     if page.kind is Page.FAILED:
         raise trouble(reader, page)
-    if reader.server.dialect.download_has_attempt is False and number not in (None, place.state.newest):
+    if page.by_attempt is False and number not in (None, place.state.newest):
         page = replace(page, kind=Page.UNKNOWN)  # the latest attempt's (13.0.0 to 13.0.3)
     part = part_of(page.answer.headers) if page.kind is Page.LOG else None
     view = await reader.view(place.job.id, place.at, number, {})

@@ -96,7 +96,7 @@ async def prove(reader: Reader, place: Place, attempt: int | None, ranges: Pairs
     page = await reader.download(place.at, wanted, ranges)
     try:
         moved = page.kind in (Page.NO_RUN, Page.NO_JOBS) or (page.kind is Page.NO_ATTEMPT and attempt is None)
-        if moved or not await _still_there(reader, place, attempt):
+        if moved or not await _still_there(reader, place, attempt, page):
             await page.answer.close()
             return None
         if page.kind is Page.NOT_STARTED and attempt is not None:
@@ -127,9 +127,9 @@ async def _wanted(reader: Reader, place: Place, attempt: int | None) -> int | No
     return attempt
 
 
-async def _still_there(reader: Reader, place: Place, attempt: int | None) -> bool:
+async def _still_there(reader: Reader, place: Place, attempt: int | None, page: PageAnswer) -> bool:
     """Whether the row is where it was, now that the download is open, and its newest attempt is what it was."""
-    latest_only = _latest_only(reader, place)
+    latest_only = _latest_only(place, page)
     if reader.server.dialect.needs_token and not (latest_only and attempt is not None):
         return True  # up to 13, rows do not move
     again = await look(reader, place.job.id, place.at)
@@ -138,15 +138,16 @@ async def _still_there(reader: Reader, place: Place, attempt: int | None) -> boo
     return (attempt is not None and not latest_only) or again.state.newest == place.state.newest
 
 
-def _latest_only(reader: Reader, place: Place) -> bool:
-    """Whether attempts are numbered but the download's route has none (13.0.0 to 13.0.3)."""
-    return place.state.has_attempts and reader.server.dialect.download_has_attempt is False
+def _latest_only(place: Place, page: PageAnswer) -> bool:
+    """Whether attempts are numbered but the download's route has none (13.0.0 to 13.0.3). The download itself tells;
+    what is known of the server's dialect is shared, and may change while this log is read."""
+    return place.state.has_attempts and page.by_attempt is False
 
 
 async def _read(reader: Reader, place: Place, attempt: int | None, wanted: int | None, page: PageAnswer) -> OpenLog:
     """The proven log. Raises ShimError if there is none."""
     job = place.job
-    if attempt is not None and _latest_only(reader, place) and attempt != place.state.newest:
+    if attempt is not None and _latest_only(place, page) and attempt != place.state.newest:
         raise _not_provable(place, attempt, "its web UI offers the latest attempt's log only")
     if page.kind is Page.EXPIRED:
         raise Expired
@@ -160,7 +161,7 @@ async def _read(reader: Reader, place: Place, attempt: int | None, wanted: int |
         raise NotExecuted
     if not is_log_of(page.answer.headers, job):
         raise PageChanged(f"the download of job {job.id} ({job.name!a}) in {reader.repo} names another job; try again")
-    number = wanted if reader.server.dialect.download_has_attempt or attempt is not None else None
+    number = wanted if page.by_attempt or attempt is not None else None
     await reader.proved(job.id, number, page.answer.headers, is_latest=attempt is None)
     return OpenLog(page.answer, page.task, number)
 

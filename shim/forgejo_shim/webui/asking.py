@@ -19,12 +19,16 @@ from .grammar import Page, actions, classify, task_of
 
 @dataclass
 class PageAnswer:
-    """An answer and what it means. `text` is its body, unless it is a log: then the body is still open."""
+    """An answer and what it means. `text` is its body, unless it is a log: then the body is still open.
+
+    `by_attempt`: whether a download's own route named the attempt that was asked for; None if none was.
+    """
 
     kind: Page
     answer: Answer
     text: bytes
     path: str
+    by_attempt: bool | None = None
 
     @property
     def task(self) -> int:

@@ -158,9 +158,10 @@ class Reader:
         if page.kind is Page.LOG and page.answer.headers.get("Content-Encoding", "identity") != "identity":
             await page.answer.close()
             raise PageChanged(f"{self.net.server_name} compressed a log although identity was asked for")
-        if attempt is not None:
-            await self.server.learn_dialect(download_has_attempt=page.path == by_attempt)
-        return page
+        if attempt is None:
+            return page
+        await self.server.learn_dialect(download_has_attempt=page.path == by_attempt)
+        return replace(page, by_attempt=page.path == by_attempt)
 
 
 async def _begun(page: PageAnswer, *, last: bool) -> PageAnswer:
