@@ -6,7 +6,9 @@ face, and what must come is told by the double's model. Nothing sleeps: where a 
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +19,10 @@ import jsonschema
 import pytest
 import requests
 from double import GeneratedLog, Job, JobSpec, Run
-from forgejo_shim import ShimAdapter, mount
+from double.messages import plain
+from forgejo_shim import ShimAdapter, backend_of, mount, operations
 from forgejo_shim.faces.face import Reply
-from forgejo_shim.flows import latest
+from forgejo_shim.flows import dispatch, latest
 from forgejo_shim.flows.native import capability
 from forgejo_shim.models import Headers
 from forgejo_shim.operations import recognise
@@ -437,3 +440,37 @@ def test_a_mounted_face_refuses_what_others_could_make_a_run_number_of() -> None
             assert (answer.status_code, answer.text) == (404, "404 page not found\n")
         told = session.get(f"{small.url}{R}/runs/1/summary", headers={"Authorization": f"token {small.token}"})
         assert told.json()["run_number"] == 1
+
+
+def test_each_operation_has_a_flow() -> None:
+    """A row alone does nothing: dispatch names each, and what it does not name is an error, never another flow."""
+    named = {node.id for node in ast.walk(ast.parse(inspect.getsource(dispatch))) if isinstance(node, ast.Name)}
+    for name, value in vars(operations).items():
+        if (
+            value in operations.OPERATIONS
+            and isinstance(value, operations.Operation)
+            and value not in operations.OF_LATEST
+        ):
+            assert name in named, name
+
+
+@clause("S3", "S4")
+@pytest.mark.parametrize("path", ["repos/x/../actions/jobs/1/logs", "repos/o/r/actions/jobs/%2e%2e/logs"])
+def test_a_404_of_another_path_says_nothing_of_an_operation(path: str) -> None:
+    """A server in between that tidies paths asked for something else: nobody's operation is switched off by that."""
+    with Small("16") as small:
+        job = small.add({"build": row("one")}).jobs[0]
+        small.double.faults.hook(r"(/\.\./|%2e%2e)", lambda _: plain(404, "404 page not found\n"), nth=1)
+        session = requests.Session()
+        mount(session, small.url)
+        headers = {"Authorization": f"token {small.token}"}
+        send_raw(session, f"{small.url}/api/v1/{path}", headers)
+        answer = session.get(f"{small.url}{R}/jobs/{job.id}/logs", headers=headers)
+        assert (backend_of(answer), answer.content) == ("native", row("one"))
+
+
+def send_raw(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
+    """A request whose path goes out as it is written."""
+    request = session.prepare_request(requests.Request("GET", url.partition("/api/")[0], headers=headers))
+    request.url = url
+    return session.get_adapter(url).send(request, timeout=5)

@@ -52,7 +52,7 @@ def test_the_swagger_document_tells_what_is_offered(face: str) -> None:
 def test_writes_are_told_of_where_they_can_be_done(account: bool, offered: bool) -> None:
     with Small("15") as small, Running(small.url, small.web if account else None, writes=True) as proxy:
         found = parse_swagger(proxy.get("/swagger.v1.json").content)
-        assert {found.of("POST", row.path) is Capability.PRESENT for row in OPERATIONS if row.writes} == {offered}
+        assert {found.of(row.method, row.path) is Capability.PRESENT for row in OPERATIONS if row.writes} == {offered}
 
 
 def test_the_document_is_valid_and_keeps_what_was_there() -> None:

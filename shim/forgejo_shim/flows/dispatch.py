@@ -16,14 +16,17 @@ from dataclasses import dataclass
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
-from ..models import Done, Headers, JobDetails, RunFacts, RunJobs, RunSummary
+from ..models import Done, Headers, JobDetails, Repo, RunFacts, RunJobs, RunSummary
 from ..operations import (
     CANCEL_RUN,
     JOB,
+    JOB_LOG,
     LATEST_JOBS,
     LATEST_RUN,
     OF_LATEST,
+    OPERATIONS,
     RERUN_JOB,
+    RERUN_RUN,
     RUN_JOBS,
     RUN_LOGS,
     Call,
@@ -42,6 +45,8 @@ from .rights import Grants, check_may_read, check_may_write, check_no_signature,
 from .run_jobs import run_jobs
 from .run_zip import Archive, run_zip
 from .writes import change_run, rerun_job
+
+VERBS = {RERUN_RUN: "rerun", CANCEL_RUN: "cancel"}  # of a run, as the web UI calls them
 
 
 @dataclass
@@ -88,14 +93,7 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         await native.close()
     if call is asked:
         request.from_web()
-    if not call.is_by_method:
-        raise ServerRefusal(405, [("Allow", call.operation.method)])  # as 16 does, HEAD included
-    check_no_signature(request.headers)
-    if call.repo is None:
-        ask_write = request.writes and call.operation.writes
-        await (check_may_write(net, call) if ask_write else check_may_read(net, call, request.caller))
-        raise NotThere("The target couldn't be found.")
-    reader = Reader(net, server, call.repo, call.query)
+    reader = Reader(net, server, await _repository(net, call, request), call.query)
     if call.operation in OF_LATEST:
         return await _latest(reader, call, request.caller)
     if call.parts:
@@ -108,8 +106,23 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
     await check_may_read(net, call, request.caller)
     if call.operation is JOB:
         return await job_details(reader, call)
-    ranges = [] if request.headers.get("If-Range") else request.headers.only("Range")
-    return await open_log(reader, call.id, call.attempt, ranges)
+    if call.operation is JOB_LOG:
+        ranges = [] if request.headers.get("If-Range") else request.headers.only("Range")
+        return await open_log(reader, call.id, call.attempt, ranges)
+    raise LookupError(f"no flow answers {call.operation.method} {call.operation.path}")
+
+
+async def _repository(net: Transport, call: Call, request: Request) -> Repo:
+    """The repository of a call that can be answered. Raises ShimError for one that cannot, whatever its operation."""
+    if not call.is_by_method:
+        allowed = [row.method for row in OPERATIONS if row.path == call.operation.path] or [call.operation.method]
+        raise ServerRefusal(405, [("Allow", ", ".join(allowed))])  # as 16 does, HEAD included
+    check_no_signature(request.headers)
+    if call.repo is None:
+        ask_write = request.writes and call.operation.writes
+        await (check_may_write(net, call) if ask_write else check_may_read(net, call, request.caller))
+        raise NotThere("The target couldn't be found.")
+    return call.repo
 
 
 async def _by_ids(net: Transport, server: Server, call: Call, request: Request) -> Call | RunJobs | RunSummary:
@@ -149,5 +162,6 @@ async def _write(reader: Reader, call: Call, request: Request) -> Done:
     await check_may_write(reader.net, call)
     if call.operation is RERUN_JOB:
         return await rerun_job(reader, call.id)
+    verb = VERBS[call.operation]
     number = call.run if isinstance(call.run, int) else (await run_of(reader, call, request.caller)).number
-    return await change_run(reader, number, "cancel" if call.operation is CANCEL_RUN else "rerun", str(call.id))
+    return await change_run(reader, number, verb, str(call.id))

@@ -23,7 +23,7 @@ from ..transport import JSON_LIMIT, Answer, Transport, encode, is_json, read_all
 from ..webui.reader import Reader
 from .runs import read_api
 
-LIMIT = 10_000  # yes's at once; the oldest are forgotten first
+LIMIT = 10_000  # yes's at once; then all are forgotten
 YES = (400, "ref is empty")  # routers/api/v1/repo/action.go, DispatchWorkflow; seen on 11.0.15, 15.0.2 and 16
 # Schemes that carry who the caller is to any path. A signature binds one path, so it cannot be put to the question.
 SCHEMES = ("token", "bearer", "basic")
@@ -59,10 +59,9 @@ class Rights:
         """Note a yes that the API gave just now."""
         if self.keep <= 0:
             return
-        self._until.pop((who, repo), None)
+        if len(self._until) >= LIMIT:
+            self._until.clear()  # at once, since several threads may be here; a yes is only asked for again
         self._until[who, repo] = self._now() + self.keep
-        while len(self._until) > LIMIT:
-            del self._until[next(iter(self._until))]
 
 
 class Grants(Protocol):

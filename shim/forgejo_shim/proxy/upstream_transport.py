@@ -15,7 +15,7 @@ import aiohttp
 
 from ..models import Headers
 from ..operations import identity_headers
-from ..transport import Answer, BrokenBody, Native, Pairs
+from ..transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, read_all
 from .changes import reason
 from .upstream import PIECE, THE_SERVER, Upstream, answer_headers
 
@@ -82,8 +82,10 @@ class UpstreamTransport:
         """As in `Transport`."""
         assert self._passing
         response = await self._passing(target)
-        is_text = response.headers.get("Content-Type", "").startswith("text/plain")
-        return NativeUpstream(response, await response.read() if response.status == 404 and is_text else b"")
+        native = NativeUpstream(response, b"")
+        if native.status == 404 and native.headers.get("Content-Type").startswith("text/plain"):
+            native.told = await read_all(native, ERROR_LIMIT, "a 404 in plain text")
+        return native
 
     async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
         """As in `Transport`."""
