@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
-from ..errors import NoLog, NotExecuted, NotNow, ServerRefusal
+from ..errors import NoLog, NotExecuted, NotNow, PageChanged
 from ..models import FINAL, JobPlan, Location, WebJob, WebRun
 from ..operations import JOB, JOB_LOG, RUN_JOBS, Call, job_log_path, job_path, run_jobs_path
 from ..transport import JSON_LIMIT, Answer, read_all, read_head
@@ -89,6 +89,7 @@ class NativeLog:
         self.tells_job = tells_job
         self._reader = reader
         self._job_id = call.id
+        self._call = call
         self._runs = NativeRuns(reader, call)
 
     async def open(self, ranges: str) -> Answer:
@@ -102,7 +103,7 @@ class NativeLog:
             answer = await self._reader.api(path, headers=headers)
         if answer.status in (200, 206, 416):
             return answer
-        raise await _refused(answer, f"the log of job {self._job_id}")
+        raise await _refused(answer, f"the log of job {self._job_id}", self._call)
 
     async def pin(self) -> None:
         """As in `PinnedLog`."""
@@ -122,7 +123,7 @@ class NativeLog:
         if self.tells_job:
             answer = await self._reader.api(job_path(self._reader.repo, self._job_id))
             if answer.status != 200:
-                raise await _refused(answer, f"job {self._job_id}")
+                raise await _refused(answer, f"job {self._job_id}", self._call)
             return parse_job(await read_all(answer, JSON_LIMIT, "the API's job"))
         await find_job(self._reader, self._job_id, self._runs)
         return self._runs.plans[self._job_id]
@@ -154,22 +155,26 @@ class NativeRuns:
             return None
         answer = await self._reader.api(run_jobs_path(self._reader.repo, run_id))
         if answer.status != 200:
-            raise await _refused(answer, f"the jobs of run {number}")
+            raise await _refused(answer, f"the jobs of run {number}", self._call)
         jobs = parse_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
+        if any("attempt" not in job for job in jobs):
+            raise PageChanged(
+                "the API's jobs of a run do not tell their attempts; report this server's version"
+            )
         self.plans |= {job["id"]: JobPlan(job["attempt"], job["task_id"], job["status"], {}) for job in jobs}
         await self._reader.facts.put_jobs(number, [job["id"] for job in jobs])
         rows = tuple(WebJob(job["id"], job["name"], job["status"]) for job in jobs)
         return WebRun(rows, None, has_attempts=True, counts_on_request=True) if rows else None
 
 
-async def _refused(answer: Answer, what: str) -> Exception:
+async def _refused(answer: Answer, what: str, call: Call) -> Exception:
     """What to raise for an answer of the API: a refusal is the caller's as it is, a failure is the shim's to tell."""
     body, kind = await read_head(answer), answer.headers.get("Content-Type")
     error = error_of(answer.status, kind, body, what, JOB_LOG.path)
     if isinstance(error, NoLog):
         return NoLog()
     if answer.status < 500 and answer.status != 429:
-        return ServerRefusal(answer.status, answer.headers.only("Content-Type"), body)
+        return call.refusal(answer.status, answer.headers, body)
     return error
 
 

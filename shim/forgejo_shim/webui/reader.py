@@ -98,7 +98,10 @@ class Reader:
         if page.kind is not Page.VIEW:
             raise trouble(self, page)
         state = parse_web_run(page.text, self.repo, at)
-        await self.server.learn_dialect(view_has_attempt=state.has_attempts, needs_token=self.server.session.has_token)
+        await self.server.learn_dialect(
+            view_has_attempt=state.has_attempts,
+            needs_token=self.server.session.has_token and not state.counts_on_request,
+        )
         await self.facts.put_jobs(at.run_number, [job.id for job in state.jobs])
         return state
 

@@ -46,7 +46,8 @@ class WebSession:
     ) -> None:
         self.credentials = credentials
         self.cookies = dict(cookies or {})
-        self.generation = 1 if self.cookies else 0  # how often it was signed in; 0: not yet
+        self.forget_token()  # else one of a browser's, or of before an upgrade, would say what this server is
+        self.generation = 1 if cookies else 0  # how often it was signed in; 0: not yet
         self._on_change = on_change
         self.refusals = 0  # sign-ins in a row that failed in the same way
         self._refusal: ShimError | None = None
@@ -59,6 +60,7 @@ class WebSession:
                     cause="web-account-unsendable",
                 )
             self.cookies.update(_cookies_in(credentials.cookie))
+            self.forget_token()
             self.generation = 1
 
     @property
@@ -143,9 +145,13 @@ class WebSession:
 
     async def renew_token(self, net: Transport, path: str) -> None:
         """Have the server set a new CSRF token cookie (up to 13, every page does)."""
-        self.cookies.pop(CSRF_COOKIE, None)
+        self.forget_token()
         answer = await self.send(net, "GET", path, signs_in=False)
         await answer.close()
+
+    def forget_token(self) -> None:
+        """Forget the CSRF token: a server that uses them gives a new one."""
+        self.cookies.pop(CSRF_COOKIE, None)
 
     @property
     def has_token(self) -> bool:
