@@ -20,7 +20,7 @@ import pytest
 import requests
 from double import GeneratedLog, Job, JobSpec, Run
 from double.messages import plain
-from forgejo_shim import ShimAdapter, backend_of, mount, operations
+from forgejo_shim import ShimAdapter, WebCookie, backend_of, mount, operations
 from forgejo_shim.faces.face import Reply
 from forgejo_shim.flows import dispatch, latest
 from forgejo_shim.flows.native import capability
@@ -474,3 +474,18 @@ def send_raw(session: requests.Session, url: str, headers: dict[str, str]) -> re
     request = session.prepare_request(requests.Request("GET", url.partition("/api/")[0], headers=headers))
     request.url = url
     return session.get_adapter(url).send(request, timeout=5)
+
+
+@clause("S16")
+@pytest.mark.parametrize("face, uses", [("13", True), ("14", False), ("15", False)])
+def test_a_token_that_was_left_over_says_nothing_of_the_server(face: str, uses: bool) -> None:
+    """Rows move where no CSRF token is used: one of a browser's own cookies must not hide that."""
+    with Small(face) as small:
+        job = small.add({"build": row("one")}).jobs[0]
+        signed_in = asker(small)
+        assert signed_in(f"{R}/jobs/{job.id}/logs").body == row("one")
+        cookies = signed_in.adapter.server.session.cookies | {"_csrf": "left-over"}
+        cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        ask = asker(small, web=WebCookie(cookie))
+        assert ask(f"{R}/jobs/{job.id}/logs").body == row("one")
+        assert ask.adapter.server.dialect.needs_token is uses

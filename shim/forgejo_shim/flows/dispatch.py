@@ -90,8 +90,12 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
     has = await capability(net, server, call)
     if has is Capability.PRESENT or (has is Capability.UNKNOWN and call.is_by_method):
         native = await net.native("" if call is asked and not call.root else call.target)
-        if not await learn_from(net, server, call, native):
-            return Native(native)
+        try:
+            if not await learn_from(net, server, call, native):
+                return Native(native)
+        except BaseException:
+            await native.close()
+            raise
         await native.close()
     if call is asked:
         request.from_web()

@@ -158,9 +158,7 @@ class NativeRuns:
             raise await _refused(answer, f"the jobs of run {number}", self._call)
         jobs = parse_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
         if any("attempt" not in job for job in jobs):
-            raise PageChanged(
-                "the API's jobs of a run do not tell their attempts; report this server's version"
-            )
+            raise PageChanged("the API's jobs of a run do not tell their attempts; report this server's version")
         self.plans |= {job["id"]: JobPlan(job["attempt"], job["task_id"], job["status"], {}) for job in jobs}
         await self._reader.facts.put_jobs(number, [job["id"] for job in jobs])
         rows = tuple(WebJob(job["id"], job["name"], job["status"]) for job in jobs)

@@ -46,7 +46,7 @@ from .access import AccessLog
 from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .changes import Changes
-from .headers import Peer, is_listed, to_upstream
+from .headers import Peer, end_to_end, is_listed, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, caller_of
 from .metrics import Metrics
@@ -222,7 +222,8 @@ class Proxy:
 
     async def _native(self, request: web.BaseRequest, native: NativeUpstream) -> web.StreamResponse:
         if native.told:
-            found = Reply(native.status, native.headers.without("Content-Length"), native.told)
+            kept = Headers(end_to_end(native.headers)).without("Content-Length")
+            found = Reply(native.status, kept, native.told)
             return await reply(request, found, self.options.idle, "native")
         return await pass_on(request, native.response, self.options.idle, "native")
 

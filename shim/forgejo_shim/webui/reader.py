@@ -180,5 +180,8 @@ async def _begun(page: PageAnswer, *, last: bool) -> PageAnswer:
         if last:
             await page.answer.close()
             raise
+    except BaseException:
+        await page.answer.close()
+        raise
     await page.answer.close()
     return replace(page, kind=Page.NOT_A_LOG)

@@ -46,7 +46,6 @@ class WebSession:
     ) -> None:
         self.credentials = credentials
         self.cookies = dict(cookies or {})
-        self.forget_token()  # else one of a browser's, or of before an upgrade, would say what this server is
         self.generation = 1 if cookies else 0  # how often it was signed in; 0: not yet
         self._on_change = on_change
         self.refusals = 0  # sign-ins in a row that failed in the same way
@@ -60,8 +59,8 @@ class WebSession:
                     cause="web-account-unsendable",
                 )
             self.cookies.update(_cookies_in(credentials.cookie))
-            self.forget_token()
             self.generation = 1
+        self.forget_token()  # one of a browser's, or of before an upgrade, would say what this server is not
 
     @property
     def account(self) -> str:
@@ -150,7 +149,7 @@ class WebSession:
         await answer.close()
 
     def forget_token(self) -> None:
-        """Forget the CSRF token: a server that uses them gives a new one."""
+        """Forget the CSRF token."""
         self.cookies.pop(CSRF_COOKIE, None)
 
     @property
