@@ -51,7 +51,6 @@ class Server:
             found = parse_swagger(await read_all(answer, JSON_LIMIT, f"the swagger document of {net.server_name}"))
         else:
             await answer.close()
-        self.session.forget_token()  # the server may be another version by now, which uses none
         await self.store.put(self.base_url, SERVER, _kept(found, net.now()), CACHE_SECONDS)
         return found
 
