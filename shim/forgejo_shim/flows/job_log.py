@@ -9,6 +9,7 @@ given or the route has none, 2 where the latest is asked.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import (
@@ -21,6 +22,7 @@ from ..errors import (
     ShimError,
     attempt_not_found,
 )
+from ..models import Location
 from ..transport import Answer, Pairs
 from ..webui.asking import PageAnswer
 from ..webui.grammar import Page, file_name, is_log_of
@@ -46,8 +48,11 @@ async def open_log(reader: Reader, job_id: int, attempt: int | None, ranges: Pai
     Of the caller's conditions, `ranges` alone goes to the download: with `If-Match` it never ends, and
     `If-Modified-Since` it ignores.
     """
-    if warm := await _warm(reader, job_id, attempt, ranges):
-        return warm
+    if known := await _known(reader, job_id, attempt):
+        with suppress(ShimError):  # the cold path finds out why, and says so
+            page = await reader.download(known.at, known.attempt, ranges)
+            if await _is_still(reader, known, page):
+                return OpenLog(page.answer, page.task, known.attempt)
     for _ in range(TRIES):
         place = await find_job(reader, job_id)
         if opened := await prove(reader, place, attempt, ranges):
@@ -59,35 +64,45 @@ async def open_log(reader: Reader, job_id: int, attempt: int | None, ranges: Pai
     )
 
 
-async def _warm(reader: Reader, job_id: int, attempt: int | None, ranges: Pairs) -> OpenLog | None:
-    """The log at the kept place, if its file name is the one that was proved to be this attempt's; else None."""
+@dataclass
+class Known:
+    """Where a job's log was proved to be, its attempt, and the file name that proves it again."""
+
+    at: Location
+    attempt: int | None
+    file_name: str
+    asks_latest: bool
+
+
+async def _known(reader: Reader, job_id: int, attempt: int | None) -> Known | None:
+    """What is kept of this attempt's log, if that is enough to prove it by its file name."""
     at = await reader.facts.location(job_id)
     by_attempt = reader.server.dialect.download_has_attempt
     if at is None or (attempt is not None and not by_attempt):
         return None
-    asks_latest = attempt is None and by_attempt
+    asks_latest = attempt is None and bool(by_attempt)
     wanted = await reader.facts.latest(job_id) if asks_latest else attempt
     if asks_latest and wanted is None:
         return None
     proved = await reader.file_of(job_id, wanted)
-    if proved is None:
-        return None
+    return None if proved is None else Known(at, wanted, proved, asks_latest)
+
+
+async def _is_still(reader: Reader, known: Known, page: PageAnswer) -> bool:
+    """Whether an open download is the log that was proved, and still the latest if that is asked for; else closed."""
+    fits = False
     try:
-        page = await reader.download(at, wanted, ranges)
-    except ShimError:
-        return None  # the cold path finds out why, and says so
-    try:
-        fits = page.kind is Page.LOG and file_name(page.answer.headers) == proved
-        # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
-        if fits and (not asks_latest or await reader.redirected_attempt(at) == wanted):
-            return OpenLog(page.answer, page.task, wanted)
-    except ShimError:
-        pass
+        fits = page.kind is Page.LOG and file_name(page.answer.headers) == known.file_name
+        if fits and known.asks_latest:
+            # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
+            fits = await reader.redirected_attempt(known.at) == known.attempt
     except BaseException:
-        await page.answer.close()
+        fits = False
         raise
-    await page.answer.close()
-    return None
+    finally:
+        if not fits:
+            await page.answer.close()
+    return fits
 
 
 async def prove(reader: Reader, place: Place, attempt: int | None, ranges: Pairs) -> OpenLog | None:

@@ -18,7 +18,7 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -122,7 +122,11 @@ class Proxy:
         out: web.StreamResponse | None = None
         self.under_way += 1
         try:
-            out = await self._or_error(request, asked)
+            out = await self._answering(request, asked)
+        except ConnectionError:  # the caller's
+            raise
+        except Exception as error:
+            out = await self._failed(request, asked, error)
         finally:
             self.under_way -= 1
             self._note(request, out, asked, perf_counter() - started)
@@ -132,25 +136,21 @@ class Proxy:
         """Answer a request at the address that is the proxy's own."""
         return await self.own_pages.answer(request, routed(request.raw_path.partition("?")[0]))
 
-    async def _or_error(self, request: web.BaseRequest, asked: Exchange) -> web.StreamResponse:
-        try:
-            if self.upstream.name in request.headers.getall(NAME, ()):
-                return await self._looped(request)
-            if self.options.face or "/actions/" in asked.path:
-                if found := recognise(self.faces, request.method, asked.path, asked.query):
-                    asked.face, asked.call = found
-                    return await self._answer(request, asked, asked.call)
-            return await self._other(request, asked.path)
-        except BrokenBody as error:
-            made = self._refusal(
-                request, asked.face, Unreachable(f"{THE_SERVER} cannot be reached: {error}; try again later")
-            )
-        except ShimError as error:
-            made = self._refusal(request, asked.face, error)
-        except ConnectionError:  # the caller's
-            raise
-        except Exception as error:
-            made = self._fault(error)
+    def _answering(self, request: web.BaseRequest, asked: Exchange) -> Awaitable[web.StreamResponse]:
+        """What answers a request. Raises ShimError."""
+        if self.upstream.name in request.headers.getall(NAME, ()):
+            return self._looped(request)
+        if self.options.face or "/actions/" in asked.path:
+            if found := recognise(self.faces, request.method, asked.path, asked.query):
+                asked.face, asked.call = found
+                return self._answer(request, asked, asked.call)
+        return self._other(request, asked.path)
+
+    async def _failed(self, request: web.BaseRequest, asked: Exchange, error: Exception) -> web.StreamResponse:
+        """Answer with an error; where an answer had begun, it is broken off."""
+        if isinstance(error, BrokenBody):
+            error = Unreachable(f"{THE_SERVER} cannot be reached: {error}; try again later")
+        made = self._refusal(request, asked.face, error)
         if request.writer.output_size:
             break_off(request)
             raise ConnectionResetError("the answer had begun")
@@ -172,8 +172,8 @@ class Proxy:
         except (ShimError, BrokenBody):  # told already, or nothing that lasts
             pass
 
-    def _refusal(self, request: web.BaseRequest, face: Face, error: ShimError) -> Reply:
-        if type(error) is ShimError:
+    def _refusal(self, request: web.BaseRequest, face: Face, error: Exception) -> Reply:
+        if not isinstance(error, ShimError) or type(error) is ShimError:
             return self._fault(error)
         return face.render_error(error, self.peer(request).base_url)
 
@@ -272,7 +272,7 @@ class Proxy:
         headers = Headers(to_upstream(request_headers(request), self.peer(request), self.options.identity)).without(
             *without
         )
-        return await self.upstream.open("GET", request.raw_path, headers)
+        return (await self.upstream.open("GET", request.raw_path, headers)).response
 
     def peer(self, request: web.BaseRequest) -> Peer:
         """Who sent the request."""

@@ -135,7 +135,7 @@ async def ask(
         raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
     body = CallerBody(request.content, upstream.idle) if request.body_exists else None
     try:
-        return await upstream.open(request.method, target or request.raw_path, headers, body)
+        return (await upstream.open(request.method, target or request.raw_path, headers, body)).response
     except Unreachable:
         if body and body.stalled:
             raise BadRequest("the rest of the request's body did not come in time", 408, cause="") from None

@@ -27,8 +27,7 @@ from ..transport import JSON_LIMIT, read_all
 from .aiohttp_inside import CallerResponse
 from .headers import end_to_end
 from .relay import pass_on, reply, send_whole
-from .upstream import answer_headers
-from .upstream_transport import UpstreamAnswer
+from .upstream import UpstreamAnswer, answer_headers
 
 SWAGGER = "/swagger.v1.json"
 MARK = "x-forgejo-shim"

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,11 +21,10 @@ from yarl import URL
 
 from ..environment import NetworkSettings
 from ..errors import NotNow, Unreachable, loop
-from ..transport import CHUNK
+from ..models import Headers
+from ..transport import CHUNK, BrokenBody
 from .aiohttp_inside import Request, limit_silence
 from .changes import Changes, reason, to_stderr
-
-T = TypeVar("T")
 
 AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # what aiohttp would add by itself
 CONNECT = 10.0  # seconds
@@ -33,6 +34,33 @@ PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
 NAME = "X-Forgejo-Shim-Name"  # of a request: the proxies it came through; of a 508: the one it came back to
 THE_SERVER = "the server behind"  # what callers are told of it: its address is not theirs to know
+
+
+class UpstreamAnswer:
+    """An open answer in the form that flows read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.status = response.status
+
+    @cached_property
+    def headers(self) -> Headers:
+        """As in `Answer`."""
+        return Headers(answer_headers(self.response))
+
+    async def read(self, size: int) -> bytes:
+        """As in `Answer`."""
+        try:
+            return await self.response.content.read(size)
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+            raise BrokenBody(reason(error)) from error
+
+    async def close(self) -> None:
+        """As in `Answer`."""
+        if self.response.content.at_eof():
+            self.response.release()
+        else:
+            self.response.close()
 
 
 class Upstream:
@@ -79,7 +107,7 @@ class Upstream:
 
     async def open(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: Any = None
-    ) -> aiohttp.ClientResponse:
+    ) -> UpstreamAnswer:
         """Send a request; its answer with the body still open. Raises Unreachable or NotNow."""
         await self.take_slot()
         try:
@@ -96,9 +124,10 @@ class Upstream:
             if body is not None:  # it may take its time, and only then is the head waited for
                 answer = await asking
             else:
-                answer = await self._heads.come(asking)
+                with self._heads.limited():
+                    answer = await asking
                 limit_silence(answer, self.idle)
-            return self._looked_at(answer)
+            return UpstreamAnswer(self._looked_at(answer))
         except (aiohttp.ClientError, OSError) as error:
             raise self._lost(error) from None
         finally:
@@ -172,12 +201,13 @@ class HeadTimeouts:
         self._every = idle / TURNS
         self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
 
-    async def come(self, asking: Awaitable[T]) -> T:
-        """Wait for an answer. Raises TimeoutError."""
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """While an answer is waited for. Raises TimeoutError."""
         task = asyncio.current_task()
         self._since[task] = self._turn
         try:
-            return await asking
+            yield
         except asyncio.CancelledError:
             if task and self._since[task] < 0 and task.uncancel() == 0:
                 raise TimeoutError from None
@@ -201,9 +231,15 @@ class HeadTimeouts:
 def unify_spelling(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Headers of one name in its first spelling: of two spellings, aiohttp would send the later one only."""
     spelling: dict[str, str] = {}
-    return [(spelling.setdefault(name.lower(), name), value) for name, value in headers]
+    unified = []
+    for name, value in headers:
+        unified.append((spelling.setdefault(name.lower(), name), value))
+    return unified
 
 
 def answer_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """An answer's headers as they came, in order, several of a name too."""
-    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in answer.raw_headers]
+    pairs = []
+    for name, value in answer.raw_headers:
+        pairs.append((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")))
+    return pairs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 
@@ -15,34 +15,10 @@ import aiohttp
 
 from ..models import Headers
 from ..operations import identity_headers
-from ..transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, read_all
-from .changes import reason
-from .upstream import PIECE, THE_SERVER, Upstream, answer_headers
+from ..transport import ERROR_LIMIT, Answer, Native, Pairs, read_all
+from .upstream import PIECE, THE_SERVER, Upstream, UpstreamAnswer
 
 T = TypeVar("T")
-
-
-class UpstreamAnswer:
-    """An open answer in the form that flows read."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.response = response
-        self.status = response.status
-        self.headers = Headers(answer_headers(response))
-
-    async def read(self, size: int) -> bytes:
-        """As in `Answer`."""
-        try:
-            return await self.response.content.read(size)
-        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
-            raise BrokenBody(reason(error)) from error
-
-    async def close(self) -> None:
-        """As in `Answer`."""
-        if self.response.content.at_eof():
-            self.response.release()
-        else:
-            self.response.close()
 
 
 class NativeUpstream(UpstreamAnswer):
@@ -89,11 +65,11 @@ class UpstreamTransport:
 
     async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
         """As in `Transport`."""
-        return UpstreamAnswer(await self._upstream.open(method, path, [*self._caller, *headers], body or None))
+        return await self._upstream.open(method, path, [*self._caller, *headers], body or None)
 
-    async def web(self, method: str, path: str, headers: Pairs, body: bytes = b"") -> Answer:
+    def web(self, method: str, path: str, headers: Pairs, body: bytes = b"") -> Coroutine[Any, Any, Answer]:
         """As in `Transport`."""
-        return UpstreamAnswer(await self._upstream.open(method, path, headers, body or None))
+        return self._upstream.open(method, path, headers, body or None)
 
     def searching(
         self, repo: str, job_id: int, is_found: IsFound

@@ -48,7 +48,9 @@ async def ask(who: Asker, method: str, paths: Sequence[str], value: object = Non
     """Ask the first of `paths` that is not hidden, with `value` as JSON; in a renewed session if that was lost."""
     session = who.server.session
     seen = session.generation or 1  # 0: the first request signs in
-    page = await _first_shown(who, method, paths, value, headers)
+    page = await _send(who, method, paths[0], value, headers)
+    if page.kind in (Page.NOT_FOUND, Page.UNKNOWN, Page.BAD_CSRF_TOKEN):
+        page = await _first_shown(who, method, paths, value, headers, page)
     if session.credentials is None:
         if page.kind is Page.SIGN_IN and not await session.shows_sign_in(who.net):
             return replace(page, kind=Page.UNKNOWN)
@@ -59,7 +61,8 @@ async def ask(who: Asker, method: str, paths: Sequence[str], value: object = Non
     if page.kind in (Page.NOT_FOUND, Page.UNKNOWN) and await session.is_signed_in(who.net):
         return page  # a renewed session would not help; a token that is refused twice is another session's
     await session.sign_in(who.net, seen)
-    page = await _first_shown(who, method, paths, value, headers)
+    page = await _send(who, method, paths[0], value, headers)
+    page = await _first_shown(who, method, paths, value, headers, page)
     if page.kind not in (Page.NOT_FOUND, Page.SIGN_IN):
         return page
     if await session.is_signed_in(who.net):
@@ -67,11 +70,15 @@ async def ask(who: Asker, method: str, paths: Sequence[str], value: object = Non
     return replace(page, kind=Page.SIGN_IN)
 
 
-async def _first_shown(who: Asker, method: str, paths: Sequence[str], value: object, headers: Pairs) -> PageAnswer:
-    """The first answer that is no 404, else the last one; but a 404 that is not Forgejo's own before all others."""
+async def _first_shown(
+    who: Asker, method: str, paths: Sequence[str], value: object, headers: Pairs, page: PageAnswer
+) -> PageAnswer:
+    """The first answer that is no 404, else the last one; but a 404 that is not Forgejo's own before all others.
+    `page` is the answer of the first of `paths`."""
     foreign = None
     for path in paths:
-        page = await _send(who, method, path, value, headers)
+        if page.path != path:
+            page = await _send(who, method, path, value, headers)
         if page.kind is Page.BAD_CSRF_TOKEN:
             await who.server.session.renew_token(who.net, f"{actions(who.repo)}/runs/latest")
             page = await _send(who, method, path, value, headers)
