@@ -21,9 +21,8 @@ from urllib.parse import quote
 
 from double import pages
 from forgejo_shim.errors import ShimError
+from forgejo_shim.faces.all import all_faces
 from forgejo_shim.faces.face import Reply, recognise
-from forgejo_shim.faces.forgejo import Forgejo
-from forgejo_shim.faces.forgejo_proxy import ForgejoProxy
 from forgejo_shim.flows.dispatch import Native, Request, dispatch
 from forgejo_shim.models import Headers
 from forgejo_shim.server import Server
@@ -272,7 +271,7 @@ async def answered(
 ) -> Reply:
     """What a driver would answer to a request for `target`, a path below `/api/v1` with its query."""
     path, _, query = target.partition("?")
-    found = recognise((ForgejoProxy(), Forgejo()), method, f"/api/v1{path}", query)
+    found = recognise(all_faces(), method, f"/api/v1{path}", query)
     assert found, f"no face knows {target}"
     face, call = found
     request = Request(Headers(headers), set() if allowed is None else allowed, writes)

@@ -19,14 +19,15 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
+from .client_log import Log
 from .errors import BadRequest, NotNow, ShimError, Unreachable
 from .files import (
     SAFE_FLAGS,
@@ -45,38 +46,7 @@ NAME_LIMIT = 100  # bytes of the target's name in a part file's name
 PAUSE = 0.5  # seconds before the second try, doubled each time
 
 Progress = Callable[[int, int | None], None]
-
-
-class OpenedLog(Protocol):
-    """An open log, as `Client.log` gives it."""
-
-    @property
-    def identity(self) -> str | None:
-        """A text that no other log has; None if the answer gives none."""
-        ...
-
-    @property
-    def last_modified(self) -> str | None:
-        """The header Last-Modified, if the answer has one."""
-
-    @property
-    def size(self) -> int | None:
-        """Bytes of the whole log; None if unknown."""
-        ...
-
-    @property
-    def start(self) -> int:
-        """The offset in the log at which this answer begins."""
-        ...
-
-    @property
-    def backend(self) -> str:
-        """Where the log comes from: `native` or `web`."""
-
-    def __iter__(self) -> Iterator[bytes]: ...
-
-    def close(self) -> None:
-        """Give the connection up."""
+Ask = Callable[[Mapping[str, str]], Log]  # opens the log, with these headers of a request
 
 
 @dataclass(frozen=True)
@@ -88,9 +58,7 @@ class Saved:
     backend: str
 
 
-def save(
-    ask: Callable[[Mapping[str, str]], OpenedLog], path: Path, subject: str, progress: Progress | None = None
-) -> Saved:
+def save(ask: Ask, path: Path, subject: str, progress: Progress | None = None) -> Saved:
     """Save the log that `ask(headers)` opens to `path`. `progress` gets the bytes so far and in all (None: unknown).
 
     `subject` names server, job and attempt. Raises ShimError; a file at `path` is then as it was.
@@ -135,9 +103,7 @@ def write_whole(path: Path, data: bytes) -> None:
         part.finish()
 
 
-def _write_directly(
-    stream: FileIO, ask: Callable[[Mapping[str, str]], OpenedLog], path: Path, progress: Progress | None
-) -> Saved:
+def _write_directly(stream: FileIO, ask: Ask, path: Path, progress: Progress | None) -> Saved:
     """Write the log to a special file. Nothing can be written twice, so a broken download is an error."""
     size = 0
     with stream, closing(ask({})) as log:
@@ -153,9 +119,7 @@ def _write_directly(
     return Saved(path, size, log.backend)
 
 
-def _complete(
-    part: PartFile, log: OpenedLog, ask: Callable[[Mapping[str, str]], OpenedLog], progress: Progress | None
-) -> None:
+def _complete(part: PartFile, log: Log, ask: Ask, progress: Progress | None) -> None:
     """Write the rest of the log to the part file."""
     rest = _resume(part, log, ask) if part.size else None
     if rest is None:
@@ -170,7 +134,7 @@ def _complete(
             rest.close()
 
 
-def _resume(part: PartFile, log: OpenedLog, ask: Callable[[Mapping[str, str]], OpenedLog]) -> OpenedLog | None:
+def _resume(part: PartFile, log: Log, ask: Ask) -> Log | None:
     """The log from the part file's last `REREAD` bytes on, to be written over them. None if the answer does not prove
     that it is the same log."""
     start = part.size - REREAD

@@ -28,9 +28,8 @@ from . import arguments
 from .address import base_url_of, with_and_without_port
 from .answer_body import to_urllib3
 from .errors import ShimError
+from .faces.all import all_faces
 from .faces.face import Face, recognise
-from .faces.forgejo import Forgejo
-from .faces.forgejo_proxy import ForgejoProxy
 from .flows.dispatch import Native, Request, dispatch
 from .flows.rights import Caller, Rights
 from .models import WebCredentials, WebLogin
@@ -116,7 +115,7 @@ class ShimAdapter(BaseAdapter):
         self._anew = partial(
             type(self), base_url, web=web, store=store, session_file=session_file, writes=writes, face=face
         )
-        self._faces = (ForgejoProxy(everywhere=face == "forgejo-proxy"), Forgejo(writes))
+        self._faces = all_faces(everywhere=face == "forgejo-proxy", writes=writes)
         account = web.user if isinstance(web, WebLogin) else "cookie"
         kept = session_file.load(base_url, account) if session_file and web else {}
         on_change = (lambda cookies: session_file.save(base_url, account, cookies)) if session_file else None
@@ -136,7 +135,7 @@ class ShimAdapter(BaseAdapter):
     ) -> requests.Response:
         """Answer an operation of the contract or an addition, by the server or from its web UI; pass all else on."""
         how = {"stream": True, "timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
-        face: Face = self._faces[-1]
+        face = self._faces[-1]
         lost: requests.RequestException | None = None
         try:
             if not (found := self._recognised(request, proxies)):

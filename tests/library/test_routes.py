@@ -25,9 +25,8 @@ from double import Double
 from forgejo_shim import WebLogin, mount
 from forgejo_shim.errors import ServerRefusal
 from forgejo_shim.faces import forgejo_proxy
+from forgejo_shim.faces.all import all_faces
 from forgejo_shim.faces.face import Face, recognise
-from forgejo_shim.faces.forgejo import Forgejo
-from forgejo_shim.faces.forgejo_proxy import ForgejoProxy
 from forgejo_shim.operations import API, OPERATIONS, Call
 from forgejo_shim.router import routed
 from hand import Hand
@@ -175,7 +174,7 @@ def read(found: tuple[Face, Call] | None) -> Taken | None:
 def known(method: str, path: str, query: str, *, face: bool) -> Taken | None:
     """What the faces of a driver take a request for."""
     try:
-        return read(recognise((ForgejoProxy(face), Forgejo()), method, path, query))
+        return read(recognise(all_faces(everywhere=face), method, path, query))
     except ServerRefusal:
         return HIDDEN
 

@@ -2,5 +2,5 @@
 value, or the error, in its own form.
 
 face.py: what a face is; forgejo.py: Forgejo 16's `/api/v1` with the shim's additions; forgejo_proxy.py: forgejo-proxy's
-routes. Rules: no face does I/O or knows a backend.
+routes; all.py: the list of them. Rules: no face does I/O or knows a backend.
 """

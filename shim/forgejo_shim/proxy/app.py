@@ -30,9 +30,10 @@ import aiohttp
 from aiohttp import web
 
 from ..errors import BadRequest, NotForgejo, ServerRefusal, ShimError, Unreachable, loop
+from ..faces.all import all_faces
 from ..faces.face import Face, Reply, recognise
-from ..faces.forgejo import JSON, Forgejo
-from ..faces.forgejo_proxy import ROOT, ForgejoProxy
+from ..faces.forgejo import JSON
+from ..faces.forgejo_proxy import ROOT
 from ..flows.dispatch import Native, Request, dispatch
 from ..flows.log_parts import LogPart
 from ..flows.rights import Caller, Rights, Uncached, check_may_read
@@ -89,7 +90,7 @@ class Proxy:
         self.server = Server(
             options.upstream, self.session, store if isinstance(store, MemoryStore) else BesideLoop(store)
         )
-        self.faces = (ForgejoProxy(options.face), Forgejo())
+        self.faces = all_faces(everywhere=options.face)
         self.rights = Rights(options.keep, monotonic)
         self.streams = Streams(options.streams)
         self.searches = Searches()

@@ -62,7 +62,6 @@ class Streams:
             raise TooMany(
                 f"{self._each} answers are under way for this caller already; wait for one of them to end",
                 cause="too-many-streams",
-                retry_after=5,
             )
         with _counted(self._open, caller):
             yield
@@ -116,9 +115,7 @@ class Searches:
     @contextmanager
     def _place(self, caller: bytes) -> Iterator[None]:
         if self._running[caller] >= self.EACH or self._running.total() >= self.ALL:
-            raise TooMany(
-                "too many jobs are searched for just now; ask again", cause="too-many-searches", retry_after=5
-            )
+            raise TooMany("too many jobs are searched for just now; ask again", cause="too-many-searches")
         with _counted(self._running, caller):
             yield
 
