@@ -19,8 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import requests
-
 from . import arguments, download
 from .address import base_url_of
 from .arguments import Timeout, run_or_number
@@ -44,9 +42,8 @@ from .errors import (
 from .faces.forgejo_proxy import ROOT
 from .flows.try_account import try_account
 from .models import Job, Repo, Run, WebCredentials
-from .network import network_errors
 from .operations import JOB, JOB_LOG, RUN_JOBS, job_log_path, job_path, run_jobs_path
-from .requests_adapter import mount, run_as
+from .requests_adapter import mount
 from .store.protocol import Store
 from .store.session_file import SessionFile
 
@@ -78,23 +75,21 @@ class Client:
         self.session.auth = Token(token)
         self.adapter = mount(self.session, base_url, web=web, store=store, session_file=session_file)
         self.base_url = self.adapter.base_url
-        self._asking = ClientSession(self.session, self.base_url, self.timeout)
-        self._runs = ClientRuns(self._asking, self.adapter)
+        self._asking = ClientSession(self.session, self.adapter, self.timeout)
+        self._runs = ClientRuns(self._asking)
 
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
         repo, limit = arguments.repository(repo), max(0, arguments.number(limit, "limit"))
-        with network_errors(self.base_url):
-            return self._runs.newest(repo, limit)
+        return self._runs.newest(repo, limit)
 
     def run(self, repo: str | Repo, number: int | Literal["latest"]) -> Run:
         """The run of that number, or the newest. Raises NothingMatched if there is none, and ShimError."""
         repo, number = arguments.repository(repo), arguments.run_number(number)
-        with network_errors(self.base_url):
-            if number == "latest":
-                found = next(iter(self._runs.newest(repo, 1)), None)
-            else:
-                found = self._runs.numbered(repo, number)
+        if number == "latest":
+            found = next(iter(self._runs.newest(repo, 1)), None)
+        else:
+            found = self._runs.numbered(repo, number)
         if not found:
             raise NothingMatched(f"{repo} has no run{'' if number == 'latest' else f' {number}'}; list its runs")
         return found
@@ -103,11 +98,9 @@ class Client:
         """The jobs of a run (or of the run of that number) in the order of their ids. Raises ShimError."""
         repo, run = arguments.repository(repo), run_or_number(run)
         run = run if isinstance(run, Run) else self.run(repo, run)
-        with network_errors(self.base_url):
-            what = f"the jobs of run {run.number} of {repo}"
-            by_number = ROOT + run_jobs_path(repo, run.number)
-            path = by_number if run.id is None else run_jobs_path(repo, run.id)
-            answer = self._asking.json(path, what, RUN_JOBS.path)
+        what = f"the jobs of run {run.number} of {repo}"
+        path = ROOT + run_jobs_path(repo, run.number) if run.id is None else run_jobs_path(repo, run.id)
+        answer = self._asking.json(path, what, RUN_JOBS.path)
         return [_job(job, index, run, what) for index, job in enumerate(answer if isinstance(answer, list) else [None])]
 
     def log(
@@ -175,25 +168,19 @@ class Client:
 
     def get_json(self, path: str, what: str) -> object:
         """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
-        path, what = arguments.text(path, "path"), arguments.text(what, "what")
-        with network_errors(self.base_url):
-            return self._asking.json(path, what)
+        return self._asking.json(arguments.text(path, "path"), arguments.text(what, "what"))
 
     def try_web(self, repo: str | Repo | None = None) -> None:
         """Sign in with the web account, if there is one, and look at the Actions of `repo`, if one is given.
 
         Raises ShimError if either fails.
         """
-        with network_errors(self.base_url):
-            named = None if repo is None else arguments.repository(repo)
-            server = self.adapter.server
-            run_as(self.session, self.timeout, self.adapter, lambda net, caller: try_account(net, server, named))
+        named = None if repo is None else arguments.repository(repo)
+        self._asking.run(lambda net, caller: try_account(net, self.adapter.server, named))
 
     def capabilities(self) -> Capabilities:
         """What the server offers, as it is kept or read now. Raises ShimError."""
-        with network_errors(self.base_url):
-            server = self.adapter.server
-            return run_as(self.session, self.timeout, self.adapter, lambda net, caller: server.capabilities(net))
+        return self._asking.run(lambda net, caller: self.adapter.server.capabilities(net))
 
     def close(self) -> None:
         """Close the connections."""
@@ -217,14 +204,12 @@ class Client:
         tail: int | None = None,
     ) -> Log:
         what = f"job {job_id} of {repo}" + ("" if attempt is None else f", attempt {attempt}")
-        with network_errors(self.base_url):
-            sent = {"Accept-Encoding": "identity", **headers}
-            path = job_log_path(repo, job_id, attempt, step=step, tail=tail)
-            try:
-                response = self._asking.open(path, what, JOB_LOG.path, sent)
-            except (NotExecuted, NoLog) as error:
-                over = self._over(error, repo, job_id) if attempt is None else None
-                raise over or error from None
+        path = job_log_path(repo, job_id, attempt, step=step, tail=tail)
+        try:
+            response = self._asking.open(path, what, JOB_LOG.path, {"Accept-Encoding": "identity", **headers})
+        except (NotExecuted, NoLog) as error:
+            over = self._over(error, repo, job_id) if attempt is None else None
+            raise over or error from None
         kind = response.headers.get("Content-Type", "")
         if not kind.startswith(("text/plain", "multipart/byteranges")):
             response.close()
@@ -238,7 +223,7 @@ class Client:
             return None
         try:
             job = self._asking.json(job_path(repo, job_id), f"job {job_id} of {repo}", JOB.path)
-        except (ShimError, requests.RequestException):
+        except ShimError:
             return None
         match job:
             case {"status": str(status), "name": str(name)}:

@@ -6,11 +6,11 @@ from .api import error_of, parse_first_runs, parse_run_numbered, parse_runs
 from .client_session import ClientSession
 from .errors import NotPossible, PageChanged, ServerRefusal
 from .flows.rights import Caller, check_may_read
+from .flows.runs import read_pages
 from .models import Repo, Run, RunFacts
-from .newest import newest
+from .newest import Page, newest
 from .operations import LIST_RUNS, job_log_path, recognise, runs_path
-from .requests_adapter import ShimAdapter, run_as
-from .transport import Transport
+from .transport import Transport, run
 from .webui.grammar import actions
 from .webui.reader import Reader
 
@@ -22,9 +22,8 @@ Titles = list[tuple[int, str]]
 class ClientRuns:
     """Reads runs by the API's list, else by the web UI's."""
 
-    def __init__(self, asking: ClientSession, adapter: ShimAdapter) -> None:
+    def __init__(self, asking: ClientSession) -> None:
         self._asking = asking
-        self._adapter = adapter
 
     def newest(self, repo: Repo, limit: int) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
@@ -43,19 +42,16 @@ class ClientRuns:
             if error.cause != "operation-absent":
                 raise
             return self._numbered_of_web(repo, number)
-        run = parse_run_numbered(body, number)
-        return _run(run) if run else None
+        found = parse_run_numbered(body, number)
+        return _run(found) if found else None
 
     def _of_api(self, repo: Repo, limit: int) -> list[Run]:
-        walk = newest(limit)
-        page = next(walk)
-        try:
-            while True:
-                path = runs_path(repo, page=page, limit=min(PAGE, max(1, limit)))
-                body = self._asking.body(path, f"the runs of {repo}", LIST_RUNS)
-                page = walk.send(parse_first_runs(body) if page == 1 else parse_runs(body))
-        except StopIteration as end:
-            found = end.value
+        async def read(page: int) -> Page:
+            path = runs_path(repo, page=page, limit=min(PAGE, max(1, limit)))
+            body = self._asking.body(path, f"the runs of {repo}", LIST_RUNS)
+            return parse_first_runs(body) if page == 1 else parse_runs(body)
+
+        found = run(read_pages(newest(limit), read))
         if not found.is_certain:
             wanted = min(limit, found.total)
             raise PageChanged(f"the list of the runs of {repo} is not complete: {found.seen} of {wanted}; ask again")
@@ -86,10 +82,10 @@ class ClientRuns:
 
         async def read(net: Transport, caller: Caller) -> Titles:
             await check_may_read(net, call, caller)
-            return await Reader(net, self._adapter.server, repo).run_numbers(page)
+            return await Reader(net, self._asking.adapter.server, repo).run_numbers(page)
 
         try:
-            return run_as(self._asking.session, self._asking.timeout, self._adapter, read)
+            return self._asking.run(read)
         except ServerRefusal as refused:
             raise error_of(refused.status, "application/json", refused.body, str(repo)) from None
 

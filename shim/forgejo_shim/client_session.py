@@ -1,28 +1,34 @@
-"""Asking the API for `Client`: one request, its redirects, and the error that an answer stands for.
+"""Asking for `Client`: one request to the API, its redirects, and the error that an answer stands for; or a flow.
 
-Rules: a redirect is followed to a renamed repository only, and never to another origin. No credential is taken from
-anywhere but the arguments.
+Rules: what the network raises is Unreachable. A redirect is followed to a renamed repository only, and never to another
+origin. No credential is taken from anywhere but the arguments.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from requests.auth import AuthBase
 
 from .api import error_of
 from .arguments import Timeout
 from .environment import Session
 from .errors import NotForgejo, PageChanged, Refused, WebAccount
+from .flows.rights import Caller
 from .models import WebCookie, WebCredentials, WebLogin
+from .network import network_errors
 from .operations import API
-from .transport import ERROR_LIMIT, JSON_LIMIT
+from .requests_adapter import ShimAdapter
+from .requests_transport import RequestsTransport, as_requests, headers_of
+from .transport import ERROR_LIMIT, JSON_LIMIT, BrokenBody, Transport, run
+
+T = TypeVar("T")
 
 CHUNK = 64 * 1024  # bytes read at once
 REDIRECTS = 5
@@ -31,12 +37,25 @@ _ODD = "holds a line break or a character that none has"
 
 
 class ClientSession:
-    """The API below `base_url` as one caller sees it. What the network raises is raised as it is."""
+    """The server of `adapter` as one caller sees it: the credentials, certificates and proxies of `session` hold."""
 
-    def __init__(self, session: Session, base_url: str, timeout: Timeout) -> None:
+    def __init__(self, session: Session, adapter: ShimAdapter, timeout: Timeout) -> None:
         self.session = session
-        self.base_url = base_url
+        self.adapter = adapter
+        self.base_url = adapter.base_url
         self.timeout = timeout
+
+    def run(self, flow: Callable[[Transport, Caller], Coroutine[Any, Any, T]]) -> T:
+        """What a flow gives that is asked beside the operations. Raises ShimError."""
+        request = self.session.prepare_request(requests.Request("GET", f"{self.base_url}{API}/version"))
+        how = self.session.merge_environment_settings(request.url or "", {}, True, None, None)
+        net = RequestsTransport(self.adapter, request, {**how, "timeout": self.timeout})
+        with network_errors(self.base_url):
+            try:
+                return run(flow(net, self.adapter.rights.of(headers_of(request), "")))
+            except BrokenBody as broken:
+                lost = as_requests(broken, None, self.base_url)
+            raise lost
 
     def json(self, path: str, what: str, template: str = "") -> object:
         """The JSON that is answered to `path`; `what` names it in errors. Raises ShimError."""
@@ -47,8 +66,7 @@ class ClientSession:
 
     def body(self, path: str, what: str, template: str = "") -> bytes:
         """The bytes of JSON that is answered to `path`. Raises ShimError."""
-        response = self.open(path, what, template, {"Accept": "application/json"})
-        with response:
+        with network_errors(self.base_url), self.open(path, what, template, {"Accept": "application/json"}) as response:
             if not response.headers.get("Content-Type", "").startswith("application/json"):
                 raise NotForgejo(f"{what}: the answer is no JSON, so {self.base_url} is no Forgejo; check the address")
             body = bytearray()
@@ -59,23 +77,22 @@ class ClientSession:
             return bytes(body)
 
     def open(self, path: str, what: str, template: str, headers: Mapping[str, str]) -> requests.Response:
-        """The open 200 or 206. Raises ShimError for every other answer, and what `requests` raises."""
+        """The open 200 or 206. Raises ShimError for every other answer."""
         for _ in range(REDIRECTS):
             try:
-                response = self.session.get(
-                    self.base_url + path,
-                    headers=dict(headers),
-                    stream=True,
-                    timeout=self.timeout,
-                    allow_redirects=False,
-                )
-            except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError):
-                raise
+                with network_errors(self.base_url):
+                    response = self.session.get(
+                        self.base_url + path,
+                        headers=dict(headers),
+                        stream=True,
+                        timeout=self.timeout,
+                        allow_redirects=False,
+                    )
             except ValueError:  # `requests` looks at a redirect before it gives it out
                 raise self._no_address() from None
             if response.status_code in (200, 206):
                 return response
-            with response:
+            with network_errors(self.base_url), response:
                 if not response.is_redirect:
                     kind = response.headers.get("Content-Type", "")
                     body = response.raw.read(ERROR_LIMIT, decode_content=True)

@@ -14,10 +14,9 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable, Coroutine
 from functools import partial
 from math import inf
-from typing import Any, Literal, NoReturn, SupportsIndex, TypeVar, cast
+from typing import Any, Literal, NoReturn, SupportsIndex, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -31,18 +30,16 @@ from .errors import ShimError
 from .faces.all import all_faces
 from .faces.face import Face, recognise
 from .flows.dispatch import Native, Request, dispatch
-from .flows.rights import Caller, Rights
+from .flows.rights import Rights
 from .models import WebCredentials, WebLogin
-from .operations import API, Call
+from .operations import Call
 from .requests_transport import NativeResponse, RequestsTransport, as_requests, headers_of
 from .server import Server
 from .store.memory import MemoryStore
 from .store.protocol import Store
 from .store.session_file import SessionFile
-from .transport import BrokenBody, Transport, run
+from .transport import BrokenBody, run
 from .webui.session import WebSession
-
-T = TypeVar("T")
 
 
 def mount(
@@ -203,24 +200,6 @@ class ShimAdapter(BaseAdapter):
         if not path.startswith(prefix + "/"):
             return None
         return recognise(self._faces, request.method or "", path[len(prefix) :], query)
-
-
-def run_as(
-    session: requests.Session,
-    timeout: Any,
-    adapter: ShimAdapter,
-    flow: Callable[[Transport, Caller], Coroutine[Any, Any, T]],
-) -> T:
-    """What a flow gives that is asked beside the operations, with `session` as the caller: its credentials,
-    certificates and proxies hold. Raises ShimError, and what `requests` raises."""
-    request = session.prepare_request(requests.Request("GET", f"{adapter.base_url}{API}/version"))
-    how = session.merge_environment_settings(request.url or "", {}, True, None, None)
-    net = RequestsTransport(adapter, request, {**how, "timeout": timeout})
-    try:
-        return run(flow(net, adapter.rights.of(headers_of(request), "")))
-    except BrokenBody as broken:
-        lost = as_requests(broken, None, adapter.base_url)
-    raise lost
 
 
 def _marked(response: requests.Response, backend: Backend, task: int | None = None) -> requests.Response:
