@@ -163,7 +163,7 @@ async def _write(reader: Reader, call: Call, request: Request) -> Done:
     if not request.writes:
         await check_may_read(reader.net, call, request.caller)
         raise NotPossible(
-            "this shim reruns and cancels nothing; whoever runs it can switch that on, with --allow-writes",
+            "this shim only reads; whoever runs it can switch writing on, with --allow-writes",
             cause="writes-off",
         )
     await check_may_write(reader.net, call)

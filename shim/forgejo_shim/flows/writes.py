@@ -68,10 +68,10 @@ async def _post(reader: Reader, path: str) -> PageAnswer:
     """Send it once. Where no answer comes, nobody knows whether it was done."""
     try:
         return await post(reader, path, {})
-    except (BrokenBody, OSError, Unreachable) as error:
+    except (BrokenBody, OSError, Unreachable):
         raise Unreachable(
-            f"{reader.net.server_name} broke off after it was asked ({type(error).__name__}), so it may have been done;"
-            " look at the run before asking again",
+            f"{reader.net.server_name} was asked and did not answer to the end, so it may have been done; look at the"
+            " run before asking again",
             cause="write-unknown",
         ) from None
 
