@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from ..faces.face import Reply
-from ..faces.forgejo_proxy import HIDDEN, ONLY_HERE
+from ..faces.forgejo_proxy import HIDDEN, ONLY_HERE, ROUTES
 from ..models import Headers
 from ..operations import OPERATIONS, RUN
 from ..transport import JSON_LIMIT, read_all
@@ -34,6 +34,9 @@ MARK = "x-forgejo-shim"
 ACTIONS = "/repos/{owner}/{repo}/actions/"
 DOCUMENTS = ("contract.swagger.json", "additions.swagger.json")
 FACE_DOCUMENT = "forgejo-proxy.swagger.json"
+WRITES = {(row.path, row.method.lower()) for row in OPERATIONS if row.writes} | {
+    (path, row.method.lower()) for path, row in ROUTES.items() if row.writes
+}
 BY_RUN_ID = {row.path for row in OPERATIONS if row.by_run_id}  # absent up to 11, whose API knows no run ids
 # Of the caller's request: what would make the answer another one than the whole document as it is now.
 WITHOUT = (
@@ -79,7 +82,7 @@ class Swagger:
         """The document of forgejo-proxy's routes where they always stand, with what this proxy really does."""
         document = own_document(FACE_DOCUMENT)
         paths = {
-            path: {method: operation for method, operation in methods.items() if _may(method, self._writes)}
+            path: {method: operation for method, operation in methods.items() if _may(path, method, self._writes)}
             for path, methods in document["paths"].items()
         }
         paths = {path: methods for path, methods in paths.items() if methods}
@@ -118,7 +121,9 @@ def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool, face: Jso
         ]
         hidden = [swagger["paths"].pop(path, None) for path in (HIDDEN if face else ONLY_HERE)]
         if face:
-            added += [_add(swagger, face, path, method) for path, method in _operations(face) if _may(method, writes)]
+            added += [
+                _add(swagger, face, path, method) for path, method in _operations(face) if _may(path, method, writes)
+            ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return document
     return json.dumps(swagger, ensure_ascii=False, indent=2).encode() + b"\n" if any(added + hidden) else document
@@ -133,11 +138,11 @@ def _offered(paths: Json, path: str, method: str, writes: bool) -> bool:
     """Whether the proxy does this in front of a server with these paths."""
     if path in BY_RUN_ID and "get" not in paths.get(RUN, {}):
         return False
-    return _may(method, writes)
+    return _may(path, method, writes)
 
 
-def _may(method: str, writes: bool) -> bool:
-    return writes or method == "get"
+def _may(path: str, method: str, writes: bool) -> bool:
+    return writes or (path, method) not in WRITES
 
 
 def _add(swagger: Json, own: Json, path: str, method: str) -> bool:
