@@ -9,6 +9,7 @@ import asyncio
 import signal
 import socket
 import threading
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -150,10 +151,14 @@ def test_a_loop_over_another_proxy_is_found_out() -> None:
             runner = web.ServerRunner(Front(other.handle), shutdown_timeout=0.1)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", port).start()
+            ending.push_async_callback(runner.cleanup)
+            ending.push_async_callback(other.close)
 
+        ending = AsyncExitStack()
         one._do(serve())
         for base in (one.base_url, f"http://127.0.0.1:{port}"):
             assert plain(f"{base}/x").json()["cause"] == "proxy-loop"
+        one._do(ending.aclose())
         assert len(told) == 2 and all("is this proxy itself" in line for line in told)
 
 
