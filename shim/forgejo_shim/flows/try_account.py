@@ -13,8 +13,7 @@ from ..webui.reader import Reader
 
 async def try_account(net: Transport, server: Server, repo: Repo | None) -> None:
     """Sign in, if there is an account, and look at the runs of `repo`, if one is given. Raises ShimError."""
-    session = server.session
-    if session.credentials and not (session.generation and await session.is_signed_in(net)):
-        await session.sign_in(net, session.generation)
+    if server.session.credentials:
+        await server.session.ensure_signed_in(net)
     if repo is not None:
         await Reader(net, server, repo).latest_number()

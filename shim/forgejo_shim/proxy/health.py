@@ -96,8 +96,7 @@ class Health:
             return Part(True, "not needed")
         if session.credentials is None:
             return Part(True, "anonymous")
-        if not session.generation or not await session.is_signed_in(self._net):
-            await session.sign_in(self._net, session.generation)
+        await session.ensure_signed_in(self._net)
         return Part(True, "signed in")
 
 

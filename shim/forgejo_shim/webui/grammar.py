@@ -76,6 +76,20 @@ _SENT_TO = (
 )
 
 
+# What a plain text means: status, pattern of its beginning, page. The first row that fits counts.
+_TEXTS = (
+    (404, r"run with index ", Page.NO_RUN),
+    (404, r"Not Found\Z", Page.NO_JOBS),  # http.Error without a text; a missing route says "Not found."
+    (404, r"job is not started\Z", Page.NOT_STARTED),
+    (404, r"logs have been cleaned up\Z", Page.EXPIRED),
+    (404, r"Not found\.\Z", Page.NOT_FOUND),  # context.NotFound for whoever accepts more than HTML
+    (400, r"Invalid CSRF token\.\Z", Page.BAD_CSRF_TOKEN),
+    (500, r"task with job_id \d+ and attempt -?\d+: resource does not exist", Page.NO_ATTEMPT),
+    (500, r"(?s).*(file does not exist|no such file|key does not exist)", Page.NO_LOG_FILE),
+    (500, r"(?s).", Page.FAILED),
+)
+
+
 def actions(repo: Repo) -> str:
     """Path of a repository's Actions pages."""
     return f"/{quote(repo.owner, safe='')}/{quote(repo.name, safe='')}/actions"
@@ -152,23 +166,10 @@ def _is_of_another(location: str, repo: Repo) -> bool:
 
 def _classify_text(status: int, kind: str, body: bytes) -> Page:
     text = body.decode("utf-8", "replace").strip() if kind.startswith("text/plain") else ""
-    if status == 404 and text.startswith("run with index "):
-        return Page.NO_RUN
-    if status == 404 and text == "Not Found":  # http.Error without a text; a missing route says "Not found."
-        return Page.NO_JOBS
-    if status == 404 and text == "job is not started":
-        return Page.NOT_STARTED
-    if status == 404 and text == "logs have been cleaned up":
-        return Page.EXPIRED
-    if status == 404 and text == "Not found.":  # context.NotFound for whoever accepts more than HTML
-        return Page.NOT_FOUND
-    if status == 400 and text == "Invalid CSRF token.":
-        return Page.BAD_CSRF_TOKEN
-    if status == 500 and re.match(r"task with job_id \d+ and attempt -?\d+: resource does not exist", text):
-        return Page.NO_ATTEMPT
-    if status == 500 and re.search(r"file does not exist|no such file|key does not exist", text):
-        return Page.NO_LOG_FILE
-    return Page.FAILED if status == 500 and text else Page.UNKNOWN
+    for meant, pattern, page in _TEXTS:
+        if meant == status and re.match(pattern, text):
+            return page
+    return Page.UNKNOWN
 
 
 def path_of(location: str) -> str:

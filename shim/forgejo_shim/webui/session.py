@@ -137,6 +137,11 @@ class WebSession:
             return True
         raise _not_understood(answer, f"{net.server_name} answered whether the shim's {self.account} is signed in")
 
+    async def ensure_signed_in(self, net: Transport) -> None:
+        """Sign in unless the server still knows the session. Raises ShimError."""
+        if not self.generation or not await self.is_signed_in(net):
+            await self.sign_in(net, self.generation)
+
     async def shows_sign_in(self, net: Transport) -> bool:
         """Whether the server's sign-in page is Forgejo's own."""
         answer = await self.send(net, "GET", LOGIN, signs_in=False)
@@ -197,7 +202,7 @@ class WebSession:
             )
         if page is SignIn.SUSPENDED:
             return self._inactive(net)
-        if answer.status == 403 and await self._is_off(net):
+        if answer.status == 403 and (await self._sign_in_page(net))[1] is SignIn.OFF:
             return WebAccount(
                 f"{net.server_name} has its sign-in by password switched off; give the shim a session cookie instead",
                 cause="web-sign-in-disabled",
@@ -211,20 +216,19 @@ class WebSession:
             cause="web-account-inactive",
         )
 
-    async def _is_off(self, net: Transport) -> bool:
-        """Whether the sign-in page has no form for a password."""
-        answer = await self.send(net, "GET", LOGIN, signs_in=False)
+    async def _sign_in_page(self, net: Transport, path: str = LOGIN) -> tuple[Answer, SignIn]:
+        """The answer to a GET of a page of the sign-in, and what it says: only with 200 can it say something."""
+        answer = await self.send(net, "GET", path, signs_in=False)
         page = classify_sign_in(await read_head(answer))
-        return answer.status == 200 and page is SignIn.OFF
+        return answer, page if answer.status == 200 else SignIn.FOREIGN
 
     async def _follow_remember_cookie(self, net: Transport) -> None:
-        answer = await self.send(net, "GET", LOGIN, signs_in=False)  # signs in by a remember cookie, if there is one
-        page = classify_sign_in(await read_head(answer))
+        answer, page = await self._sign_in_page(net)  # which signs in by a remember cookie, if there is one
         if answer.status == 303:
             return await self._be_in(net, answer)
-        if answer.status == 200 and page is SignIn.SUSPENDED:
+        if page is SignIn.SUSPENDED:
             raise self._inactive(net)
-        if answer.status == 200 and page in (SignIn.FORM, SignIn.OFF):
+        if page in (SignIn.FORM, SignIn.OFF):
             raise WebAccount(
                 f"{net.server_name} no longer knows the given web cookie; sign in with a browser and give a new one",
                 cause="web-sign-in-refused",
@@ -251,9 +255,8 @@ class WebSession:
 
     async def _factor_needed(self, net: Transport) -> ShimError:
         """The error for an account without a secret that was sent to the page for a code, if it is Forgejo's."""
-        answer = await self.send(net, "GET", TWO_FACTOR, signs_in=False)
-        page = classify_sign_in(await read_head(answer))
-        if answer.status == 200 and page is SignIn.CODE:
+        answer, page = await self._sign_in_page(net, TWO_FACTOR)
+        if page is SignIn.CODE:
             return WebAccount(
                 f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
                 cause="web-two-factor-needed",
