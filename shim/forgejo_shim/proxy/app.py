@@ -47,7 +47,7 @@ from .access import AccessLog
 from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .changes import Changes
-from .headers import Peer, end_to_end, is_listed, to_upstream
+from .headers import Pairs, Peer, end_to_end, is_listed, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, caller_of
 from .metrics import Metrics
@@ -196,17 +196,23 @@ class Proxy:
         if path == ROOT + SWAGGER and request.method in ("GET", "HEAD"):
             return await say(request, self.swagger.of_face, self.options.idle, kind=JSON[1])
         if wants_websocket(request):
-            return await websocket(request, self.upstream, self.peer(request), self.options.identity)
-        return await pass_on(request, await self._ask(request), self.options.idle)
+            return await websocket(request, self.upstream, self._headers(request))
+        passed = await ask(request, self.upstream, self._headers(request))
+        return await pass_on(request, passed, self.options.idle)
 
     async def _answer(self, request: web.BaseRequest, asked: Exchange, call: Call) -> web.StreamResponse:
         """Answer a call of an operation."""
-        peer = self.peer(request)
-        headers = Headers(to_upstream(request_headers(request), peer, self.options.identity))
+        peer, to_server = self.peer(request), self._headers(request)
+        headers = Headers(to_server)
         who, caller = caller_of(headers, call.query, peer), self.rights.of(headers, call.query)
         searching = partial(self.searches.one, who)
         net = UpstreamTransport(
-            self.upstream, self.signing_in, headers, searching, peer.base_url, partial(self._ask, request)
+            self.upstream,
+            self.signing_in,
+            headers,
+            searching,
+            peer.base_url,
+            partial(ask, request, self.upstream, to_server),
         )
         with ExitStack() as until_sent:
             count = partial(until_sent.enter_context, self.streams.slot(who))
@@ -265,15 +271,14 @@ class Proxy:
             shown = given if given.startswith("/") else "-"  # http://name:password@host/ may be sent, too
             self.log.note(asked.name, request.method, shown, status, size, seconds, backend, route, broken, cause)
 
-    async def _ask(self, request: web.BaseRequest, target: str = "") -> aiohttp.ClientResponse:
-        return await ask(request, self.upstream, self.peer(request), self.options.identity, target)
-
     async def _ask_without(self, request: web.BaseRequest, without: tuple[str, ...]) -> aiohttp.ClientResponse:
         """GET what a caller asks for without some of its headers."""
-        headers = Headers(to_upstream(request_headers(request), self.peer(request), self.options.identity)).without(
-            *without
-        )
+        headers = Headers(self._headers(request)).without(*without)
         return (await self.upstream.open("GET", request.raw_path, headers)).response
+
+    def _headers(self, request: web.BaseRequest) -> Pairs:
+        """A request's headers as the server behind gets them. Raises BadRequest."""
+        return to_upstream(request_headers(request), self.peer(request), self.options.identity)
 
     def peer(self, request: web.BaseRequest) -> Peer:
         """Who sent the request."""

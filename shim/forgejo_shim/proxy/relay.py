@@ -22,7 +22,7 @@ from ..errors import BadRequest, ShimError, Unreachable
 from ..faces.face import Reply
 from ..transport import CHUNK, BrokenBody
 from .aiohttp_inside import CallerResponse
-from .headers import Pairs, Peer, end_to_end, to_upstream
+from .headers import Pairs, end_to_end
 from .upstream import PIECE, Upstream, answer_headers
 from .upstream_transport import pieces
 
@@ -122,15 +122,13 @@ async def chunks_as_they_come(answer: aiohttp.ClientResponse) -> AsyncIterator[b
         answer.close()
 
 
-async def ask(
-    request: web.BaseRequest, upstream: Upstream, peer: Peer, identity: frozenset[str], target: str = ""
-) -> aiohttp.ClientResponse:
-    """Send a caller's request to the server behind, its body as it comes in; to `target` if that is not what it asks
-    for. Raises ShimError."""
+async def ask(request: web.BaseRequest, upstream: Upstream, headers: Pairs, target: str = "") -> aiohttp.ClientResponse:
+    """Send a caller's request to the server behind with these headers, its body as it comes in; to `target` if that is
+    not what it asks for. Raises ShimError."""
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    headers = [pair for pair in to_upstream(request_headers(request), peer, identity) if pair[0].lower() != "expect"]
+    headers = [pair for pair in headers if pair[0].lower() != "expect"]
     if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
         raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
     body = CallerBody(request.content, upstream.idle) if request.body_exists else None
@@ -184,16 +182,13 @@ def wants_websocket(request: web.BaseRequest) -> bool:
     return request.method == "GET" and upgrade and "upgrade" in request.headers.get("Connection", "").lower()
 
 
-async def websocket(
-    request: web.BaseRequest, upstream: Upstream, peer: Peer, identity: frozenset[str]
-) -> web.StreamResponse:
+async def websocket(request: web.BaseRequest, upstream: Upstream, headers: Pairs) -> web.StreamResponse:
     """Connect two WebSockets, message by message, until either side closes. Raises Unreachable."""
     offered = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
-    headers = to_upstream(request_headers(request), peer, identity)
     own = [pair for pair in headers if not pair[0].lower().startswith("sec-websocket")]
     behind = await upstream.websocket(request.raw_path, own, offered)
     if behind is None:
-        return await pass_on(request, await ask(request, upstream, peer, identity), upstream.idle)
+        return await pass_on(request, await ask(request, upstream, headers), upstream.idle)
     async with behind:
         chosen = (behind.protocol,) if behind.protocol else ()
         front = web.WebSocketResponse(protocols=chosen, autoping=False, autoclose=False, max_msg_size=0)
