@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,17 +66,11 @@ class Session(requests.Session):
 
 
 def _trusted(ca_file: str | None) -> str | None:
-    for name, path in _ca_sources(ca_file):
+    variables = [(name, os.environ.get(name)) for name in (CA_FILE, *CA_VARIABLES)]
+    for name, path in (variables[0], ("ca_file of the config file", ca_file), *variables[1:]):
         if path:
             return _check_ca(name, path)
     return None
-
-
-def _ca_sources(ca_file: str | None) -> Iterator[tuple[str, str | None]]:
-    yield CA_FILE, os.environ.get(CA_FILE)
-    yield "ca_file of the config file", ca_file
-    for name in CA_VARIABLES:
-        yield name, os.environ.get(name)
 
 
 def _check_ca(name: str, path: str) -> str:

@@ -80,20 +80,19 @@ def read_config(path: Path | None, default: Path) -> Config:
             what = "is not a regular file" if path.exists() else "does not exist"
             raise ShimError(f"the config file {path} {what}; give another with --config")
         check_private(path)
-        text = path.read_text("utf-8")
-        found = tomllib.loads(text)
+        found = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ShimError(
-            f"the config file {path} cannot be read ({error.strerror}); give another with --config"
-        ) from None
+        why = f"cannot be read ({error.strerror}); give another with --config"
     except UnicodeDecodeError:
-        raise ShimError(f"the config file {path} is not UTF-8 text") from None
+        why = "is not UTF-8 text"
     except RecursionError:
-        raise ShimError(f"the config file {path} is nested too deeply") from None
+        why = "is nested too deeply"
     except ValueError as error:  # TOMLDecodeError, or a number of too many digits
-        at = re.search(r"\(at [^)]*\)", str(error))
-        raise ShimError(f"the config file {path} is not valid TOML {at[0] if at else ''}".rstrip()) from None
-    return _config(found, path)
+        at = re.search(r" \(at [^)]*\)", str(error))
+        why = f"is not valid TOML{at[0] if at else ''}"
+    else:
+        return _config(found, path)
+    raise ShimError(f"the config file {path} {why}")
 
 
 def _config(found: dict[str, Any], path: Path) -> Config:

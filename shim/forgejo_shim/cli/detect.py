@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import click
 
@@ -22,6 +23,7 @@ from .output import show_json, show_table
 from .settings import CommonOptions, common
 from .target import Target, TargetType
 
+T = TypeVar("T")
 OPERATIONS = {JOB_LOG: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run's logs"}
 
 
@@ -126,27 +128,31 @@ def _check(credential: str, purpose: str, ask: Callable[[], str]) -> Check:
 
 def _version(client: Client) -> str:
     try:
-        answer = client.get_json(f"{API}/version", "the version")
+        return _field(client, f"{API}/version", "the version", "version", str)
     except NotPossible:
-        answer = None
-    match answer:
-        case {"version": str(version)}:
-            return version
-    raise NotForgejo(f"{client.base_url} answers, but not as a Forgejo; check the address")
+        raise _no_forgejo(client) from None
 
 
 def _account(client: Client) -> str:
-    match client.get_json(f"{API}/user", "the token's account"):
-        case {"login": str(login)}:
-            return login
-    raise NotForgejo(f"{client.base_url} answers, but not as a Forgejo; check the address")
+    return _field(client, f"{API}/user", "the token's account", "login", str)
 
 
 def _can_ask(client: Client, repo: Repo) -> str:
-    match client.get_json(tasks_path(repo, 999_999), str(repo)):
-        case {"workflow_runs": [*_]}:
-            return "can read"
-    raise NotForgejo(f"{client.base_url} answers, but not as a Forgejo; check the address")
+    _field(client, tasks_path(repo, 999_999), str(repo), "workflow_runs", list)
+    return "can read"
+
+
+def _field(client: Client, path: str, what: str, name: str, kind: type[T]) -> T:
+    """A field of the JSON that the API answers to `path`. Raises NotForgejo if it is not there."""
+    answer = client.get_json(path, what)
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, kind):
+        raise _no_forgejo(client)
+    return value
+
+
+def _no_forgejo(client: Client) -> NotForgejo:
+    return NotForgejo(f"{client.base_url} answers, but not as a Forgejo; check the address")
 
 
 def _can_see(client: Client, repo: Repo | None) -> str:

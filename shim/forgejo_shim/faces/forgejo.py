@@ -114,9 +114,13 @@ def job_json(job: Job, run: RunFacts) -> Json:
     return {key: value for key, value in told.items() if value is not None or key in ("needs", "runs_on")}
 
 
-def _run_of_web(run: RunFacts) -> Json:
-    told = {"index_in_repo": run.number, "title": run.title, "status": run.status}
+def known(told: Json) -> Json:
+    """What is told of something without what is not known."""
     return {key: value for key, value in told.items() if value is not None}
+
+
+def _run_of_web(run: RunFacts) -> Json:
+    return known({"index_in_repo": run.number, "title": run.title, "status": run.status})
 
 
 def _details(details: JobDetails) -> Json:
@@ -130,14 +134,12 @@ def _attempt(attempt: Attempt) -> Json:
     told: Json = {"number": attempt.number, "task_id": attempt.task_id, "status": attempt.status}
     told |= times_json(attempt.times)
     told |= {"log_expired": attempt.log_expired, "log_length": attempt.log_length}
-    told["steps"] = [_step(step) for step in attempt.steps] or None
-    return {key: value for key, value in told.items() if value is not None}
+    return known(told | {"steps": [_step(step) for step in attempt.steps] or None})
 
 
 def _step(step: Step) -> Json:
     told: Json = {"number": step.number, "name": step.name, "status": step.status} | times_json(step.times)
-    told |= {"log_index": step.log_index, "log_length": step.log_length}
-    return {key: value for key, value in told.items() if value is not None}
+    return known(told | {"log_index": step.log_index, "log_length": step.log_length})
 
 
 def times_json(times: Times) -> dict[str, str]:

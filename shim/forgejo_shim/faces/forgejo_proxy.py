@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import unquote
 
 from ..errors import ServerRefusal, ShimError
@@ -36,7 +35,7 @@ from ..operations import (
 from ..router import first_values, routed, tidied
 from ..times import seconds
 from .face import Reply
-from .forgejo import Forgejo, render_stream, reply_json
+from .forgejo import Forgejo, Json, known, render_stream, reply_json
 
 ROOT = "/compat/forgejo-proxy"  # in front of `/api/v1`
 RUN = LIST_RUNS + "/{run_number}"
@@ -52,9 +51,6 @@ HIDDEN = tuple(row.path for row in (RUN_JOBS, RUN_LOGS, RERUN_RUN, LATEST_JOBS, 
 ONLY_HERE = tuple(f"{RUN}/{what}" for what in ("jobs", "logs", "rerun"))
 
 _PATTERNS = tuple((path, matcher(path)) for path in ROUTES)
-_OF_JOB = ("id", "name", "status", "attempt", "task_id")
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -107,14 +103,12 @@ def _match(method: str, path: str, query: str) -> Call | None:
 
 
 def _job(job: Job) -> Json:
-    told = {"index": job.index} | {name: getattr(job, name) for name in _OF_JOB}
-    return {key: value for key, value in told.items() if value is not None}
+    return known({name: getattr(job, name) for name in ("index", "id", "name", "status", "attempt", "task_id")})
 
 
 def _summary(run: RunFacts, jobs: tuple[Job, ...]) -> Json:
     """A run in short. `duration` is from the beginning to the end of what is over, in whole seconds."""
-    told: Json = {"run_number": run.number, "run_id": run.id, "title": run.title, "workflow_id": run.workflow}
-    told = {key: value for key, value in told.items() if value is not None}
+    told = known({"run_number": run.number, "run_id": run.id, "title": run.title, "workflow_id": run.workflow})
     told["status"] = run.status
     over = run.status in FINAL
     times = {"started": run.started, "stopped": run.stopped if over else ""}
