@@ -130,7 +130,7 @@ def test_how_long_a_yes_is_kept() -> None:
     never = Rights(0, lambda: at[0])
     never.of(headers, "").add("o/r")
     assert "o/r" not in never.of(headers, "")
-    assert not any(b"t" == key or b"token" in key for key in rights._until)
+    assert not any(b"t" == key or b"token" in key for key in rights.until)
 
 
 @clause("X4", "X14")

@@ -41,27 +41,13 @@ class Rights:
 
     def __init__(self, keep: float, now: Callable[[], float]) -> None:
         self.keep = keep
+        self.now = now
         self.used = 0
-        self._now = now
-        self._until: dict[tuple[bytes, str], float] = {}
+        self.until: dict[tuple[bytes, str], float] = {}  # of a caller and a repository
 
     def of(self, headers: Headers, query: str) -> Caller:
         """The yes's of the caller whose request has these headers and this query."""
         return Caller(self, digest(repr((sorted(identity_headers(headers)), with_identity("", query)))))
-
-    def has(self, who: bytes, repo: str) -> bool:
-        """Whether a yes is kept for this caller and repository."""
-        fresh = self._until.get((who, repo), 0.0) > self._now()
-        self.used += fresh
-        return fresh
-
-    def add(self, who: bytes, repo: str) -> None:
-        """Note a yes that the API gave just now."""
-        if self.keep <= 0:
-            return
-        if len(self._until) >= LIMIT:
-            self._until.clear()  # at once, since several threads may be here; a yes is only asked for again
-        self._until[who, repo] = self._now() + self.keep
 
 
 class Grants(Protocol):
@@ -75,18 +61,25 @@ class Grants(Protocol):
 
 
 class Caller:
-    """What one caller may read; `id` is an opaque name of the caller."""
+    """The kept yes's of one caller; `who` is an opaque name."""
 
     def __init__(self, rights: Rights, who: bytes) -> None:
-        self.id = who
         self._rights = rights
+        self._who = who
 
     def __contains__(self, repo: str) -> bool:
-        return self._rights.has(self.id, repo)
+        fresh = self._rights.until.get((self._who, repo), 0.0) > self._rights.now()
+        self._rights.used += fresh
+        return fresh
 
     def add(self, repo: str) -> None:
         """Note a yes that the API gave just now."""
-        self._rights.add(self.id, repo)
+        rights = self._rights
+        if rights.keep <= 0:
+            return
+        if len(rights.until) >= LIMIT:
+            rights.until.clear()  # at once, since several threads may be here; a yes is only asked for again
+        rights.until[self._who, repo] = rights.now() + rights.keep
 
 
 class Uncached:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from typing import TypeVar
 from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
@@ -21,6 +22,9 @@ from ..flows.rights import digest
 from ..models import Headers
 from ..transport import BrokenBody
 from .headers import Peer
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
 RETRY, TRIES = 1.0, 60  # seconds after which a question that was not answered is put again, and how often
@@ -90,7 +94,7 @@ class Searches:
         self._now = now
         self._running: Counter[bytes] = Counter()
         self._alone: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
-        self._missing: dict[tuple[str, int], float] = {}
+        self._missing: dict[tuple[str, int], tuple[float, None]] = {}
         self._read: dict[str, tuple[float, dict[int, tuple[int, ...]]]] = {}
 
     @asynccontextmanager
@@ -103,13 +107,13 @@ class Searches:
             if await is_found():
                 yield {}
                 return
-            if self._fresh(self._missing).get(what):
+            if what in self._fresh(self._missing):
                 raise job_not_found(job_id)
             with self._place(caller):
                 try:
-                    yield self._read_of(repo)
+                    yield self._fresh(self._read).setdefault(repo, (self._now(), {}))[1]
                 except NotThere:
-                    self._missing[what] = self._now()
+                    self._missing[what] = self._now(), None
                     raise
 
     @contextmanager
@@ -119,16 +123,11 @@ class Searches:
         with _counted(self._running, caller):
             yield
 
-    def _fresh(self, since: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
-        """Without what is too old; the oldest stand first."""
-        while since and self._now() - next(iter(since.values())) >= self.KEPT:
-            del since[next(iter(since))]
-        return since
-
-    def _read_of(self, repo: str) -> dict[int, tuple[int, ...]]:
-        while self._read and self._now() - next(iter(self._read.values()))[0] >= self.KEPT:
-            del self._read[next(iter(self._read))]
-        return self._read.setdefault(repo, (self._now(), {}))[1]
+    def _fresh(self, kept: dict[K, tuple[float, V]]) -> dict[K, tuple[float, V]]:
+        """Without what was kept too long ago; the oldest stand first."""
+        while kept and self._now() - next(iter(kept.values()))[0] >= self.KEPT:
+            del kept[next(iter(kept))]
+        return kept
 
 
 @asynccontextmanager
