@@ -224,15 +224,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class RunJobs:
-    """The jobs of a run, by their index."""
-
-    run: RunFacts
-    jobs: tuple[Job, ...]
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A run in short: its jobs by their index, without attempts and tasks."""
+    """A run and its jobs by their index; for a summary without their attempts and tasks."""
 
     run: RunFacts
     jobs: tuple[Job, ...]

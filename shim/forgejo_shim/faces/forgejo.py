@@ -15,7 +15,7 @@ from ..flows.dispatch import Native, Relayed, Value
 from ..flows.job_log import OpenLog
 from ..flows.log_parts import TEXT, LogPart
 from ..flows.run_zip import Archive
-from ..models import Attempt, Done, Job, JobDetails, RunFacts, RunJobs, RunSummary, Step, Times
+from ..models import Attempt, Done, Job, JobDetails, RunFacts, RunJobs, Step, Times
 from ..operations import Call, recognise
 from ..times import moment
 from ..transport import encode
@@ -79,7 +79,7 @@ def render_stream(value: Value) -> Reply:
             return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
         case Done():
             return Reply(204, [], b"")
-        case Native() | RunFacts() | RunJobs() | RunSummary() | JobDetails():
+        case Native() | RunFacts() | RunJobs() | JobDetails():
             raise TypeError(f"{type(value).__name__} is written by its face")
 
 

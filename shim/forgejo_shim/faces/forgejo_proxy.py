@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from ..errors import ServerRefusal, ShimError
 from ..flows.dispatch import Value
-from ..models import FINAL, Job, RunFacts, RunJobs, RunSummary
+from ..models import FINAL, Job, RunFacts, RunJobs
 from ..operations import (
     API,
     JOB_LOG,
@@ -76,10 +76,10 @@ class ForgejoProxy:
     def render(self, value: Value, call: Call) -> Reply:
         """The value in this project's own form."""
         match value:
+            case RunJobs() if call.operation is RUN_SUMMARY:
+                return reply_json(_summary(value.run, value.jobs))
             case RunJobs():
                 return reply_json([_job(job) for job in value.jobs])
-            case RunSummary():
-                return reply_json(_summary(value.run, value.jobs))
             case RunFacts():
                 return Forgejo().render(value, call)
             case _:

@@ -15,7 +15,7 @@ from typing import Any
 from ..api import parse_jobs
 from ..capabilities import Capability
 from ..errors import Ambiguous, NotPossible, NotThere
-from ..models import Job, Location, RunFacts, RunJobs, RunSummary
+from ..models import Job, Location, RunFacts, RunJobs
 from ..operations import JOB_LOG, RERUN_JOB, RERUN_RUN, RUN_JOBS, Call, number
 from ..transport import JSON_LIMIT, read_all
 from ..webui.reader import Reader
@@ -28,7 +28,7 @@ from .runs import run_numbered
 SHOWN = 20  # jobs that a message names
 
 
-async def by_number(reader: Reader, call: Call, caller: Grants) -> Call | RunJobs | RunSummary:
+async def by_number(reader: Reader, call: Call, caller: Grants) -> Call | RunJobs:
     """The call by ids that a call by number means, or its value. Raises ShimError."""
     run = await _run(reader, call, caller)
     found = await _jobs(reader, call, run)
@@ -40,7 +40,7 @@ async def by_number(reader: Reader, call: Call, caller: Grants) -> Call | RunJob
     if operation in (JOB_LOG, RERUN_RUN):
         job = _chosen(found.jobs, call.job, run.number)
         return replace(call.of(JOB_LOG if operation is JOB_LOG else RERUN_JOB, job.id), attempt=call.attempt)
-    return found if operation is RUN_JOBS else RunSummary(found.run, found.jobs)
+    return found
 
 
 async def _run(reader: Reader, call: Call, caller: Grants) -> RunFacts:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
-from ..models import Done, Headers, JobDetails, Repo, RunFacts, RunJobs, RunSummary
+from ..models import Done, Headers, JobDetails, Repo, RunFacts, RunJobs
 from ..operations import (
     CANCEL_RUN,
     JOB,
@@ -63,7 +63,7 @@ class Relayed:
     answer: Answer
 
 
-Value = Native | Relayed | RunFacts | RunJobs | RunSummary | JobDetails | OpenLog | LogPart | Archive | Done
+Value = Native | Relayed | RunFacts | RunJobs | JobDetails | OpenLog | LogPart | Archive | Done
 
 
 @dataclass
@@ -131,7 +131,7 @@ async def _repository(net: Transport, call: Call, request: Request) -> Repo:
     return call.repo
 
 
-async def _by_ids(net: Transport, server: Server, call: Call, request: Request) -> Call | RunJobs | RunSummary:
+async def _by_ids(net: Transport, server: Server, call: Call, request: Request) -> Call | RunJobs:
     """The call by ids, or its value; one that is refused anyhow, whatever the job, is left as it is."""
     if not call.is_by_method or call.repo is None:
         return call
