@@ -17,7 +17,7 @@ from ..webui.grammar import part_of
 from ..webui.reader import Reader
 from .follow import follow
 from .log_step import log_step
-from .pinned_log import NativeLog, PinnedLog, pinned_log
+from .pinned_log import NativeLog, PinnedLog, another_part, pinned_log
 from .rights import Grants, check_may_read
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
@@ -92,7 +92,7 @@ async def log_tail(log: PinnedLog, count: int) -> LogPart:
     answer = await log.open(f"bytes={start}-{size - 1}")
     if (part_of(answer.headers) or ())[:2] != (start, size - 1):
         await answer.close()
-        raise _changed()
+        raise another_part()
     return LogPart(answer, size - start)
 
 
@@ -114,9 +114,5 @@ async def _block(log: PinnedLog, start: int, stop: int) -> bytes:
     part = part_of(answer.headers)
     data = await read_all(answer, BLOCK, "a part of a log")
     if part is None or part[:2] != (start, stop - 1) or len(data) != stop - start:
-        raise _changed()
+        raise another_part()
     return data
-
-
-def _changed() -> PageChanged:
-    return PageChanged("a part of a log was asked for, and another came; try again")

@@ -18,7 +18,7 @@ from ..webui.grammar import part_of
 from ..webui.reader import Reader
 from .find_job import find_job
 from .job_log import rerun_waits
-from .pinned_log import NativeLog, PinnedLog, another_log
+from .pinned_log import NativeLog, PinnedLog, another_log, another_part
 
 ROW_MIN = 29  # bytes of the shortest row: its time, a space, a line feed
 MAX_EXTRA_LINES = 4096  # lines that may as well be given as counted
@@ -49,7 +49,7 @@ async def log_step(
     try:
         answer = answer or await log.open("")
         if answer.status != 200:
-            raise PageChanged("a part of a log was asked for, and another came; try again")
+            raise another_part()
         row, rest = await _skip(answer, found.first) if found.count else (b"", b"")
         if found.count and found.before and not row_matches(row, found.before):
             raise PageChanged(f"the log of job {job_id} is not divided as its steps are counted")
@@ -73,11 +73,8 @@ async def _step_of_api(reader: Reader, job_id: int, log: NativeLog, wanted: int)
             log.attempt = place.state.newest
         return await _counted(reader, job_id, place.at, log.attempt, wanted, await _size(log))
     plan = await log.plan()
-    if log.attempt is None and not plan.task_id:
-        raise NotExecuted
-    if log.attempt is None:
-        log.attempt = plan.attempt
-    status, steps = plan.attempts.get(log.attempt, ("", ()))
+    log.pin_to(plan)
+    status, steps = plan.attempts.get(log.attempt or 0, ("", ()))
     if not steps:
         await (await log.open("bytes=0-0")).close()  # its refusal says more
     if wanted >= len(steps):

@@ -108,10 +108,13 @@ class NativeLog:
     async def pin(self) -> None:
         """As in `PinnedLog`."""
         if self.attempt is None:
-            plan = await self.plan()
-            if not plan.task_id:
-                raise NotExecuted
-            self.attempt = plan.attempt
+            self.pin_to(await self.plan())
+
+    def pin_to(self, plan: JobPlan) -> None:
+        """The same, by what was just told of the job. Raises NotExecuted."""
+        if self.attempt is None and not plan.task_id:
+            raise NotExecuted
+        self.attempt = plan.attempt if self.attempt is None else self.attempt
 
     async def is_over(self) -> bool:
         """As in `PinnedLog`."""
@@ -179,3 +182,8 @@ async def _refused(answer: Answer, what: str, call: Call) -> Exception:
 def another_log(job_id: int) -> NotNow:
     """The error for a log that is another one's than when its reading began."""
     return NotNow(f"job {job_id} changed while its log was read; try again", cause="rows-moving")
+
+
+def another_part() -> PageChanged:
+    """The error for other bytes of a log than those that were asked for."""
+    return PageChanged("a part of a log was asked for, and another came; try again")
