@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import ShimError
-from .models import Repo, Run, WebCookie, WebCredentials, WebLogin
+from .models import Repo, WebCookie, WebCredentials, WebLogin
 from .operations import parse_repo
 from .store.session_file import SessionFile
 
@@ -48,11 +48,6 @@ def run_number(value: object) -> int | Literal["latest"]:
         return number(value, "run")
     except TypeError:
         raise _wrong("run", "a run's number or 'latest'", value) from None
-
-
-def run_or_number(value: object) -> Run | int | Literal["latest"]:
-    """A run, its number, or `latest`."""
-    return value if isinstance(value, Run) else run_number(value)
 
 
 def repository(value: object) -> Repo:

@@ -21,7 +21,7 @@ from typing import Literal, Self
 
 from . import arguments, download
 from .address import base_url_of
-from .arguments import Timeout, run_or_number
+from .arguments import Timeout
 from .capabilities import Capabilities, Capability
 from .client_log import Log, explained, saying_over
 from .client_runs import ClientRuns
@@ -96,7 +96,7 @@ class Client:
 
     def jobs(self, repo: str | Repo, run: Run | int | Literal["latest"]) -> list[Job]:
         """The jobs of a run (or of the run of that number) in the order of their ids. Raises ShimError."""
-        repo, run = arguments.repository(repo), run_or_number(run)
+        repo = arguments.repository(repo)
         run = run if isinstance(run, Run) else self.run(repo, run)
         what = f"the jobs of run {run.number} of {repo}"
         path = ROOT + run_jobs_path(repo, run.number) if run.id is None else run_jobs_path(repo, run.id)

@@ -29,19 +29,14 @@ _NO_CERTIFICATES = {"NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB"}
 
 # The first row that fits any error of the chain is the reason.
 _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
-    (requests.exceptions.InvalidProxyURL, "the proxy's address is not valid"),
-    (urllib3.exceptions.ProxySchemeUnknown, "the proxy's address is not valid"),
+    ((requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown), "the proxy's address is not valid"),
     (requests.exceptions.InvalidSchema, "this kind of proxy needs a further package: pip install PySocks"),
     (requests.exceptions.ProxyError, "the proxy does not answer"),
     (socket.gaierror, "its name cannot be resolved"),
     (ConnectionRefusedError, "the connection is refused"),
-    (requests.exceptions.InvalidURL, "the address is not valid"),
-    (UnicodeError, "the address is not valid"),
-    (requests.exceptions.Timeout, "it does not answer in time"),
-    (urllib3.exceptions.TimeoutError, "it does not answer in time"),
-    (TimeoutError, "it does not answer in time"),
-    (requests.exceptions.ChunkedEncodingError, "the answer breaks off"),
-    (urllib3.exceptions.IncompleteRead, "the answer breaks off"),
+    ((requests.exceptions.InvalidURL, UnicodeError), "the address is not valid"),
+    ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), "it does not answer in time"),
+    ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.IncompleteRead), "the answer breaks off"),
     (http.client.RemoteDisconnected, "it closes the connection without an answer"),
     ((http.client.BadStatusLine, http.client.LineTooLong), NO_HTTP),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "it resets the connection"),

@@ -49,5 +49,5 @@ class _GroupedOption(click.Option):
 
 
 def option(*names: str, group: str, **more: Any) -> Callable[[F], F]:
-    """An option that the help lists under the title `group`; all else as in `click.option`."""
-    return click.option(*names, cls=_GroupedOption, group=group, **more)
+    """An option that the help lists under the title `group`, with its default; all else as in `click.option`."""
+    return click.option(*names, cls=_GroupedOption, group=group, show_default="default" in more, **more)

@@ -23,7 +23,6 @@ from .target import Target, TargetType
     metavar="N",
     type=click.IntRange(1, 10_000),
     default=20,
-    show_default=True,
     help="How many runs to list.",
 )
 @common

@@ -100,7 +100,6 @@ class IdentityType(click.ParamType[str]):
     metavar="HOST:PORT",
     type=AddressType(),
     default="127.0.0.1:8080",
-    show_default=True,
     help="Address that clients connect to.",
 )
 @option(
@@ -122,7 +121,6 @@ class IdentityType(click.ParamType[str]):
     metavar="SECONDS",
     type=click.FloatRange(0, 30),
     default=30,
-    show_default=True,
     help="How long to cache that a caller may read a repository; 0 asks each time.",
 )
 @option(
@@ -153,7 +151,6 @@ class IdentityType(click.ParamType[str]):
     metavar="N",
     type=click.IntRange(1),
     default=512,
-    show_default=True,
     help="How many requests may wait for the server at once.",
 )
 @option(
@@ -162,7 +159,6 @@ class IdentityType(click.ParamType[str]):
     metavar="N",
     type=click.IntRange(1),
     default=100,
-    show_default=True,
     help="How many answers from the web UI one caller may have open.",
 )
 @option(
@@ -171,7 +167,6 @@ class IdentityType(click.ParamType[str]):
     metavar="SECONDS",
     type=click.FloatRange(1, 86400),
     default=600,
-    show_default=True,
     help="Close a connection on which nothing is sent or read for so long.",
 )
 @option(
@@ -180,7 +175,6 @@ class IdentityType(click.ParamType[str]):
     metavar="SECONDS",
     type=click.FloatRange(0.1, 3600),
     default=30,
-    show_default=True,
     help="How long open answers may go on after a stop signal.",
 )
 @option("--no-access-log", group=LIMITS, is_flag=True, help="Write no access log (JSON lines on stdout).")

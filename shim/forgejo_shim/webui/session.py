@@ -60,7 +60,9 @@ class WebSession:
                 )
             self.cookies.update(_cookies_in(credentials.cookie))
             self.generation = 1
-        self.forget_token()  # one of a browser's, or of before an upgrade, would say what this server is not
+        self.cookies.pop(
+            CSRF_COOKIE, None
+        )  # a browser's, or of before an upgrade: it would say what this server is not
 
     @property
     def account(self) -> str:
@@ -111,10 +113,8 @@ class WebSession:
         """Note a sign-in that failed, and when it is tried again."""
         if not (self._backs_off or isinstance(error, WebAccount)):
             return
-        if type(error) is not type(self._refusal):
-            self.refusals = 0
+        self.refusals = self.refusals + 1 if type(error) is type(self._refusal) else 1
         self._refusal = error
-        self.refusals += 1
         if self._backs_off:
             first, most = REFUSED if isinstance(error, WebAccount) else TROUBLE
             seconds = max(min(first * 2 ** min(self.refusals - 1, 9), most), error.retry_after or 0)
@@ -149,13 +149,9 @@ class WebSession:
 
     async def renew_token(self, net: Transport, path: str) -> None:
         """Have the server set a new CSRF token cookie (up to 13, every page does)."""
-        self.forget_token()
+        self.cookies.pop(CSRF_COOKIE, None)
         answer = await self.send(net, "GET", path, signs_in=False)
         await answer.close()
-
-    def forget_token(self) -> None:
-        """Forget the CSRF token."""
-        self.cookies.pop(CSRF_COOKIE, None)
 
     @property
     def has_token(self) -> bool:
