@@ -21,7 +21,7 @@ from .help import Verb
 from .hints import with_hint
 from .output import show_json, show_table
 from .settings import CommonOptions, common
-from .target import Target, TargetType
+from .target import Target, parse_target
 
 T = TypeVar("T")
 OPERATIONS = {JOB_LOG: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run's logs"}
@@ -50,7 +50,7 @@ class Check:
 
 
 @click.command(cls=Verb, examples=["forgejo-shim detect", "forgejo-shim detect OWNER/REPO --json"])
-@click.argument("target", metavar="[OWNER/REPO]", type=TargetType(), required=False)
+@click.argument("target", metavar="[OWNER/REPO]", type=parse_target, required=False)
 @common
 @click.pass_obj
 def detect(settings: CommonOptions, target: Target | None) -> int:

@@ -9,11 +9,11 @@ import click
 from .help import Verb
 from .output import show_json, show_table
 from .settings import CommonOptions, common
-from .target import Target, TargetType, with_run
+from .target import Target, parse_target, with_run
 
 
 @click.command(cls=Verb, examples=["forgejo-shim jobs OWNER/REPO", "forgejo-shim jobs OWNER/REPO 42"])
-@click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
+@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
 @click.argument("run", metavar="[RUN]", required=False)
 @common
 @click.pass_obj

@@ -23,7 +23,7 @@ from ..models import Job
 from .help import Verb, option
 from .output import note, progress, show_json, show_log
 from .settings import CommonOptions, FileType, common
-from .target import RunRef, Target, TargetType, with_run
+from .target import RunRef, Target, parse_target, with_run
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
 WHICH, WHERE = "Which log", "Where it goes"
@@ -41,17 +41,11 @@ class _LogsCommand(Verb):
         return super().parse_args(ctx, words)
 
 
-class _JobId(click.ParamType[int]):
+def _parse_id(value: str) -> int:
     """A job id or an attempt: any number of a sane length. The server decides whether it exists."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if not re.fullmatch(" ?[+-]?[0-9]{1,30}", value):
-            self.fail(f"{value!a} is not a number" if len(value) < 100 else "the number is too long", param, ctx)
-        return int(value)
+    if not re.fullmatch(" ?[+-]?[0-9]{1,30}", value):
+        raise click.BadParameter(f"{value!a} is not a number" if len(value) < 100 else "the number is too long")
+    return int(value)
 
 
 def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -69,11 +63,13 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
         "forgejo-shim logs OWNER/REPO --run 42 --dir logs",
     ],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=TargetType())
-@click.argument("job_id", metavar="[JOB_ID]", type=_JobId(), required=False)
+@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@click.argument("job_id", metavar="[JOB_ID]", type=_parse_id, required=False)
 @option("--run", group=WHICH, metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
 @option("--job", group=WHICH, metavar="NAME|INDEX", help="The job in that run: its name or its index (from 0).")
-@option("--attempt", group=WHICH, type=_JobId(), metavar="N", help="Attempt of the job (from 1). Default: the current.")
+@option(
+    "--attempt", group=WHICH, type=_parse_id, metavar="N", help="Attempt of the job (from 1). Default: the current."
+)
 @option(
     "-o",
     "--output",

@@ -9,14 +9,14 @@ import click
 from .help import Verb, option
 from .output import show_json, show_table
 from .settings import CommonOptions, common
-from .target import Target, TargetType
+from .target import Target, parse_target
 
 
 @click.command(
     cls=Verb,
     examples=["forgejo-shim runs OWNER/REPO", "forgejo-shim runs OWNER/REPO --limit 50 --json"],
 )
-@click.argument("target", metavar="OWNER/REPO", type=TargetType())
+@click.argument("target", metavar="OWNER/REPO", type=parse_target)
 @option(
     "--limit",
     group="Options",

@@ -38,47 +38,33 @@ NO_IDENTITY = HOP_BY_HOP | ALWAYS | {"authorization", "cookie"}
 ADDRESSES, RIGHTS, LIMITS = "Addresses", "Callers and their rights", "Limits and log"
 
 
-class AddressType(click.ParamType[tuple[str, int]]):
-    """HOST:PORT; an IPv6 address stands in brackets."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """HOST:PORT as its two parts."""
-        found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", value)
-        if not found or int(found[3]) > 65535:
-            self.fail(f"{value!a} is not an address; use HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080", param, ctx)
-        return found[1] or found[2], int(found[3])
+def parse_address(value: str) -> tuple[str, int]:
+    """HOST:PORT as its two parts; an IPv6 address stands in brackets. Raises BadParameter."""
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", value)
+    if not found or int(found[3]) > 65535:
+        raise click.BadParameter(f"{value!a} is not an address; use HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
+    return found[1] or found[2], int(found[3])
 
 
-class NetworkType(click.ParamType[ipaddress.IPv4Network | ipaddress.IPv6Network]):
-    """An address or a network in CIDR notation."""
-
-    name = "cidr"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-        """A network such as 10.0.0.0/8, or one address."""
-        try:
-            return ipaddress.ip_network(value)
-        except ValueError:
-            self.fail(f"{value!a} is not a network; use CIDR, such as 10.0.0.0/8", param, ctx)
+def parse_network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """A network in CIDR notation, such as 10.0.0.0/8, or one address. Raises BadParameter."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!a} is not a network; use CIDR, such as 10.0.0.0/8") from None
 
 
-class IdentityType(click.ParamType[str]):
-    """The name of a header that says who somebody is, in lower case and with `-`."""
+def parse_identity_header(value: str) -> str:
+    """The name of a header that says who somebody is, as headers are compared: in lower case and with `-`.
 
-    name = "header"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name as headers are compared. One that every caller needs would be kept from all but trusted proxies."""
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
-            self.fail(f"{value!a} is not the name of a header; use a name such as X-Remote-User", param, ctx)
-        plain = str(value).lower().replace("_", "-")
-        if plain in NO_IDENTITY:
-            self.fail(f"{value} has a meaning of its own in HTTP; use a header such as X-Remote-User", param, ctx)
-        return plain
+    Raises BadParameter, also for one that every caller needs: it would be kept from all but trusted proxies.
+    """
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):
+        raise click.BadParameter(f"{value!a} is not the name of a header; use a name such as X-Remote-User")
+    plain = value.lower().replace("_", "-")
+    if plain in NO_IDENTITY:
+        raise click.BadParameter(f"{value} has a meaning of its own in HTTP; use a header such as X-Remote-User")
+    return plain
 
 
 @click.command(
@@ -98,7 +84,7 @@ class IdentityType(click.ParamType[str]):
     "--listen",
     group=ADDRESSES,
     metavar="HOST:PORT",
-    type=AddressType(),
+    type=parse_address,
     default="127.0.0.1:8080",
     help="Address that clients connect to.",
 )
@@ -106,7 +92,7 @@ class IdentityType(click.ParamType[str]):
     "--admin-listen",
     group=ADDRESSES,
     metavar="HOST:PORT",
-    type=AddressType(),
+    type=parse_address,
     help="Serve /-/shim/ (health, readiness, metrics) on this address only.",
 )
 @option(
@@ -127,7 +113,7 @@ class IdentityType(click.ParamType[str]):
     "--trust",
     group=RIGHTS,
     metavar="CIDR",
-    type=NetworkType(),
+    type=parse_network,
     multiple=True,
     help="Trusted proxies (CIDR) whose X-Forwarded-* and identity headers are honoured. May be repeated.",
 )
@@ -135,7 +121,7 @@ class IdentityType(click.ParamType[str]):
     "--identity-header",
     group=RIGHTS,
     metavar="NAME",
-    type=IdentityType(),
+    type=parse_identity_header,
     multiple=True,
     help="Another header that signs a user in, besides X-WebAuth-*. Honoured from --trust only. May be repeated.",
 )

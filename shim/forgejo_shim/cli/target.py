@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 import click
@@ -38,29 +38,22 @@ class Target:
     attempt: int | None = None
 
 
-class TargetType(click.ParamType[Target]):
-    """The type of such an argument."""
-
-    name = "target"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
-        """OWNER/REPO, or the URL of a run or a job, as a Target."""
-        if isinstance(value, Target):
-            return value
-        if "@" in re.split("[?#]", value)[0]:
-            self.fail("the address contains credentials; give OWNER/REPO or a URL without them", param, ctx)
-        if re.match("[^?#]*/api/v1([/?#]|$)", value):
-            self.fail("that is an address of the API; give OWNER/REPO (and a job id), or that of a page", param, ctx)
-        found = _PAGE.fullmatch(value)
-        try:
-            if not found:
-                return Target(parse_repo(value))
-            repo = parse_repo(f"{unquote(found['owner'])}/{unquote(found['repo'])}")
-        except ShimError as error:
-            self.fail(error.message, param, ctx)
-        server = found["origin"] + found["path"] if found["origin"] else None
-        index, attempt = (_number(text) if text else None for text in (found["job"], found["attempt"]))
-        return Target(repo, server, run_ref(found["run"]) if found["run"] else None, index, attempt)
+def parse_target(value: str) -> Target:
+    """OWNER/REPO, or the URL of a run or a job, as a Target. Raises BadParameter."""
+    if "@" in re.split("[?#]", value)[0]:
+        raise click.BadParameter("the address contains credentials; give OWNER/REPO or a URL without them")
+    if re.match("[^?#]*/api/v1([/?#]|$)", value):
+        raise click.BadParameter("that is an address of the API; give OWNER/REPO (and a job id), or that of a page")
+    found = _PAGE.fullmatch(value)
+    try:
+        if not found:
+            return Target(parse_repo(value))
+        repo = parse_repo(f"{unquote(found['owner'])}/{unquote(found['repo'])}")
+    except ShimError as error:
+        raise click.BadParameter(error.message) from None
+    server = found["origin"] + found["path"] if found["origin"] else None
+    index, attempt = (_number(text) if text else None for text in (found["job"], found["attempt"]))
+    return Target(repo, server, run_ref(found["run"]) if found["run"] else None, index, attempt)
 
 
 def with_run(target: Target, run: str | None, name: str) -> Target:
@@ -71,7 +64,7 @@ def with_run(target: Target, run: str | None, name: str) -> Target:
         raise click.UsageError(f"the URL already names a run; leave out {name}")
     if "/" not in run:
         return replace(target, run=run_ref(run))
-    page = TargetType().convert(run, None, None)
+    page = parse_target(run)
     if page.repo.key != target.repo.key or page.run is None:
         raise click.UsageError(f"the URL given as {name} is not a run of {target.repo}")
     return page
