@@ -125,13 +125,15 @@ class ClientSession:
 
 @dataclass(frozen=True, repr=False)
 class Token(AuthBase):
-    """The caller's token as a header. Set without one too, so that `requests` takes nothing from a .netrc file."""
+    """The caller's token as a header of requests `below` an address. Set without one too, so that `requests` takes
+    nothing from a .netrc file."""
 
     token: str | None
+    below: str = ""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token to a request."""
-        if self.token:
+        """Add the token to a request to such an address, and to no other."""
+        if self.token and (request.url or "").startswith(self.below):
             request.headers["Authorization"] = f"token {self.token}"
         return request
 

@@ -24,7 +24,8 @@ from click.testing import CliRunner, Result
 from command import PROGRAM
 from documents import USERS, Page, Site, moved, small, text_of
 from forgejo_shim.cli import main
-from forgejo_shim.cli.spec_verbs import PROFILE, VERBS, Login
+from forgejo_shim.cli.spec_verbs import PROFILE, VERBS
+from forgejo_shim.client_session import Token
 from markdown_it import MarkdownIt
 from swagger_breaking import EVERYTHING, parse
 from swagger_breaking.options import Command
@@ -329,7 +330,7 @@ def test_nothing_of_a_netrc_file_is_sent_and_a_login_shows_no_token(desk: Desk, 
     netrc.chmod(0o600)
     desk.spec("extract", site.url, "--all")
     assert "Authorization" not in site.seen[0][1]
-    assert TOKEN not in repr(Login("http://h", TOKEN))
+    assert TOKEN not in repr(Token(TOKEN))
 
 
 # --- rules, formats, files

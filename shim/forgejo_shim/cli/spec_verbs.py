@@ -11,14 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
-import requests
 import swagger_breaking
-from requests.auth import AuthBase
 from swagger_breaking import Document, Web, checking, read_profile
 from swagger_breaking.options import (
     ALL,
@@ -38,6 +35,7 @@ from swagger_breaking.reports.report import Report
 from swagger_breaking.sources import STDIN
 
 from .. import __version__
+from ..client_session import Token
 from ..download import write_whole
 from ..environment import Session
 from ..errors import ShimError, Unreadable
@@ -59,27 +57,13 @@ SCOPE = together(
 COMMON = shared("server", "json", "config", "timeout")
 
 
-@dataclass(frozen=True)
-class Login(AuthBase):
-    """The token for one server; also without one it keeps `requests` from looking for it in a .netrc file."""
-
-    server: str
-    token: str | None = field(repr=False)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token to a request to the server's API, and to no other."""
-        if self.token and (request.url or "").startswith(f"{self.server}{API}/"):
-            request.headers["Authorization"] = f"token {self.token}"
-        return request
-
-
 def load(settings: CommonOptions, source: str | None) -> Document:
     """The document of a source; of the server named, if there is none. Raises ShimError."""
     server, token = "", None
     if source is None or settings.names_server():
         server, found = settings.server_and_credentials(os.environ)
         token = found.token
-    web = Web(Login(server, token), settings.timeout, Session, _network_errors)
+    web = Web(Token(token, f"{server}{API}/"), settings.timeout, Session, _network_errors)
     try:
         return swagger_breaking.load(source or server, PROFILE, web)
     except swagger_breaking.Unreadable as error:
