@@ -48,6 +48,8 @@ class _GroupedOption(click.Option):
         self.group = group
 
 
-def option(*names: str, group: str, **more: Any) -> Callable[[F], F]:
-    """An option that the help lists under the title `group`, with its default; all else as in `click.option`."""
-    return click.option(*names, cls=_GroupedOption, group=group, show_default="default" in more, **more)
+def option_of(group: str) -> Callable[..., Callable[[F], F]]:
+    """`click.option` for options that the help lists under the title `group`, with their defaults."""
+    return lambda *names, **more: click.option(
+        *names, cls=_GroupedOption, group=group, show_default="default" in more, **more
+    )

@@ -20,13 +20,13 @@ from ..download import Saved
 from ..errors import NothingMatched, PageChanged, ShimError
 from ..files import open_special
 from ..models import Job
-from .help import Verb, option
+from .help import Verb, option_of
 from .output import note, progress, show_json, show_log
 from .settings import CommonOptions, FileType, common
 from .target import RunRef, Target, parse_target, with_run
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
-WHICH, WHERE = "Which log", "Where it goes"
+which_option, where_option = map(option_of, ("Which log", "Where it goes"))
 
 
 class _LogsCommand(Verb):
@@ -65,25 +65,21 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
 @click.argument("job_id", metavar="[JOB_ID]", type=_parse_id, required=False)
-@option("--run", group=WHICH, metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
-@option("--job", group=WHICH, metavar="NAME|INDEX", help="The job in that run: its name or its index (from 0).")
-@option(
-    "--attempt", group=WHICH, type=_parse_id, metavar="N", help="Attempt of the job (from 1). Default: the current."
-)
-@option(
+@which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
+@which_option("--job", metavar="NAME|INDEX", help="The job in that run: its name or its index (from 0).")
+@which_option("--attempt", type=_parse_id, metavar="N", help="Attempt of the job (from 1). Default: the current.")
+@where_option(
     "-o",
     "--output",
-    group=WHERE,
     metavar="FILE",
     type=FileType(path_type=str, allow_dash=True),
     callback=_not_empty,
     help="Save the log in FILE, whole or not at all. Pipes and devices are written directly.",
 )
-@option(
+@where_option(
     "-d",
     "--dir",
     "folder",
-    group=WHERE,
     metavar="PATH",
     callback=_not_empty,
     help="Save all logs of a run here. Jobs without a log are named on stderr; that is a failure if none was saved.",

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from .help import Verb, option
+from .help import Verb, option_of
 from .output import show_json, show_table
 from .settings import CommonOptions, common
 from .target import Target, parse_target
@@ -17,9 +17,8 @@ from .target import Target, parse_target
     examples=["forgejo-shim runs OWNER/REPO", "forgejo-shim runs OWNER/REPO --limit 50 --json"],
 )
 @click.argument("target", metavar="OWNER/REPO", type=parse_target)
-@option(
+@option_of("Options")(
     "--limit",
-    group="Options",
     metavar="N",
     type=click.IntRange(1, 10_000),
     default=20,

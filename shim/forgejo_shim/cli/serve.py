@@ -26,7 +26,7 @@ from ..store.memory import MemoryStore
 from ..store.sqlite import SQLiteStore
 from ..webui.session import WebSession
 from .config import WEB
-from .help import Verb, option
+from .help import Verb, option_of
 from .output import note
 from .settings import CommonOptions, shared
 
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 SECRET_LIMIT = 64 * 1024  # bytes of a file with a credential
 NO_IDENTITY = HOP_BY_HOP | ALWAYS | {"authorization", "cookie"}
-ADDRESSES, RIGHTS, LIMITS = "Addresses", "Callers and their rights", "Limits and log"
+address_option, rights_option, limit_option = map(
+    option_of, ("Addresses", "Callers and their rights", "Limits and log")
+)
 
 
 def parse_address(value: str) -> tuple[str, int]:
@@ -74,96 +76,84 @@ def parse_identity_header(value: str) -> str:
         "forgejo-shim serve --upstream http://127.0.0.1:3000 --trust 127.0.0.1",
     ],
 )
-@option(
+@address_option(
     "--upstream",
-    group=ADDRESSES,
     metavar="URL",
     help="Address of the Forgejo server. Default: --server, FORGEJO_URL, then the config file.",
 )
-@option(
+@address_option(
     "--listen",
-    group=ADDRESSES,
     metavar="HOST:PORT",
     type=parse_address,
     default="127.0.0.1:8080",
     help="Address that clients connect to.",
 )
-@option(
+@address_option(
     "--admin-listen",
-    group=ADDRESSES,
     metavar="HOST:PORT",
     type=parse_address,
     help="Serve /-/shim/ (health, readiness, metrics) on this address only.",
 )
-@option(
+@address_option(
     "--face",
-    group=ADDRESSES,
     type=click.Choice(["forgejo-proxy"]),
     help="Serve forgejo-proxy's routes at /api/v1 too. Its run numbers then replace run ids in runs/{run_id}/….",
 )
-@option(
+@rights_option(
     "--keep",
-    group=RIGHTS,
     metavar="SECONDS",
     type=click.FloatRange(0, 30),
     default=30,
     help="How long to cache that a caller may read a repository; 0 asks each time.",
 )
-@option(
+@rights_option(
     "--trust",
-    group=RIGHTS,
     metavar="CIDR",
     type=parse_network,
     multiple=True,
     help="Trusted proxies (CIDR) whose X-Forwarded-* and identity headers are honoured. May be repeated.",
 )
-@option(
+@rights_option(
     "--identity-header",
-    group=RIGHTS,
     metavar="NAME",
     type=parse_identity_header,
     multiple=True,
     help="Another header that signs a user in, besides X-WebAuth-*. Honoured from --trust only. May be repeated.",
 )
-@option(
+@rights_option(
     "--allow-writes",
-    group=RIGHTS,
     is_flag=True,
     help="Allow rerun and cancel. The web account does them and needs write access.",
 )
-@option(
+@limit_option(
     "--limit",
-    group=LIMITS,
     metavar="N",
     type=click.IntRange(1),
     default=512,
     help="How many requests may wait for the server at once.",
 )
-@option(
+@limit_option(
     "--streams-per-caller",
-    group=LIMITS,
     metavar="N",
     type=click.IntRange(1),
     default=100,
     help="How many answers from the web UI one caller may have open.",
 )
-@option(
+@limit_option(
     "--idle-timeout",
-    group=LIMITS,
     metavar="SECONDS",
     type=click.FloatRange(1, 86400),
     default=600,
     help="Close a connection on which nothing is sent or read for so long.",
 )
-@option(
+@limit_option(
     "--drain",
-    group=LIMITS,
     metavar="SECONDS",
     type=click.FloatRange(0.1, 3600),
     default=30,
     help="How long open answers may go on after a stop signal.",
 )
-@option("--no-access-log", group=LIMITS, is_flag=True, help="Write no access log (JSON lines on stdout).")
+@limit_option("--no-access-log", is_flag=True, help="Write no access log (JSON lines on stdout).")
 @shared("config", "state")
 @click.pass_obj
 def serve(settings: CommonOptions, /, upstream: str | None, **given: Any) -> None:

@@ -23,7 +23,7 @@ from ..errors import ShimError
 from ..store.session_file import SessionFile
 from ..store.sqlite import SQLiteStore
 from .config import Config, Credentials, from_environment, read_config
-from .help import option
+from .help import option_of
 
 APP = "forgejo-shim"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -132,7 +132,7 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 
 def _option(*names: str, **more: Any) -> Callable[[F], F]:
-    return option(*names, group="Common options", expose_value=False, callback=_remember, **more)
+    return option_of("Common options")(*names, expose_value=False, callback=_remember, **more)
 
 
 class FileType(click.Path):
