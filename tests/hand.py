@@ -368,6 +368,10 @@ class Hand:
 
     def expire_logs(self) -> None:
         """Have the server remove logs of tasks that stopped longer ago than it keeps them."""
+        self.clean_up()
+
+    def clean_up(self) -> None:
+        """Have the server remove what is kept too long: old logs, expired and deleted artifacts."""
         self.api("POST", "/admin/cron/cleanup_actions")
 
     def download(self, repo: str, number: int, index: int, attempt: int = 1) -> requests.Response:

@@ -10,6 +10,7 @@ Rules
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -31,6 +32,18 @@ DROPPED = {
     "Server",
     "Set-Cookie",
 }
+LONGEST = 4000  # bytes of an archive's entry that are kept as they are
+
+
+def shortened(content: bytes) -> str:
+    """The text of an archive's entry; of a long one, or of no text, what tells it from others."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if len(content) <= LONGEST and (text or not content):
+        return text
+    return f"<{len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}>"
 
 
 class Recorder:
@@ -70,7 +83,7 @@ class Recorder:
         """Ask one question and keep the answer; an anonymous one comes from a new browser, unless `web` is given."""
         known, own = self.voices.get(voice, (None, {}))
         web = web or (known if known and voice != "anonymous" else Web(self.hand.base_url))
-        told = {**own, **(web.csrf() if method == "POST" and csrf else {}), **(headers or {})}
+        told = {**own, **(web.csrf() if method in ("POST", "DELETE") and csrf else {}), **(headers or {})}
         url = self.hand.base_url + path
         answer = web.session.request(
             method, url, json=json, data=form, headers=told, auth=auth, allow_redirects=False, timeout=60
@@ -101,11 +114,15 @@ class Recorder:
 
     def _body(self, answer: requests.Response) -> Record:
         kind = answer.headers.get("Content-Type", "")
+        if not answer.content:
+            return {"text": ""}
         if kind.startswith("text/html"):
             return {"html_omitted": len(answer.content)}
         if kind.startswith("application/zip"):
             archive = zipfile.ZipFile(io.BytesIO(answer.content))
-            return {"zip": {name: archive.read(name).decode(errors="replace") for name in archive.namelist()}}
+            return {"zip": {name: shortened(archive.read(name)) for name in archive.namelist()}}
+        if kind.startswith("application/octet-stream"):
+            return {"bytes": len(answer.content), "sha256": hashlib.sha256(answer.content).hexdigest()}
         text = self.neutral(answer.content.decode(errors="replace"))
         if kind.startswith("application/json"):
             return {"json": json.loads(text)}

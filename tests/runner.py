@@ -70,6 +70,11 @@ class Task:
         self.workflow = base64.b64decode(told["workflowPayload"]).decode()
         self.sent: list[Row] = []
 
+    @property
+    def base_url(self) -> str:
+        """Where the runner that took the job finds the server."""
+        return self._runner.base_url
+
     def rows(self, rows: Sequence[Row], *, more: bool = True) -> None:
         """Append rows to the log; `more=False` says that these were the last, and the log goes to its storage."""
         told = [{"time": row.time, "content": row.content} for row in rows]
@@ -123,7 +128,8 @@ class Runner:
     """A runner registered with a token of the instance, a user or a repository."""
 
     def __init__(self, base_url: str, registration_token: str, labels: Sequence[str] = ()) -> None:
-        self._url = f"{base_url.rstrip('/')}/api/actions/runner.v1.RunnerService/"
+        self.base_url = base_url.rstrip("/")
+        self._url = f"{self.base_url}/api/actions/runner.v1.RunnerService/"
         self._http = plain_session()
         name = f"scripted-{secrets.token_hex(3)}"
         body = {"token": registration_token, "name": name, "version": "v9", "labels": list(labels)}

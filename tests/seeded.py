@@ -19,6 +19,7 @@ from typing import Any
 
 from hand import Hand, JobState, WebRun, wait
 from runner import LONG_AGO, Row, Runner, Steps, Task, stored
+from uploads import Files, upload
 
 FINAL = ("success", "failure", "cancelled", "skipped")
 
@@ -102,6 +103,8 @@ class Run:
     replaced: list[Job] = field(default_factory=list)
     status: str = "waiting"
     deleted: bool = False
+    artifacts: dict[str, bytes | Files] = field(default_factory=dict)
+    """What was uploaded to its end: of v4 the stored bytes, of v3 the files."""
 
     def job(self, job_id: int) -> Job | None:
         return next((job for job in self.jobs.values() if job.id == job_id), None)
@@ -215,6 +218,14 @@ class Stage:
         attempt.task.finish(result, steps=steps, outputs=outputs, stopped_at=stopped_at)
         attempt.result = result
         self.settle(job.run)
+
+    def upload(self, job: Job, name: str, data: bytes | Files, *, finish: bool = True, **how: Any) -> None:
+        """Upload an artifact from the job's newest attempt, which has to run; `how` is that of `uploads.upload`."""
+        task = job.latest.task
+        assert task
+        kept = upload(task, name, data, finish=finish, **how)
+        if finish:
+            job.run.artifacts[name] = kept
 
     def play(self, run: Run, key: str, result: str = "success", rows: int | list[Row] = 5, **more: Any) -> Job:
         """Take a job, say its rows and finish it."""

@@ -18,6 +18,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from .api import Api
+from .artifact_uploads import PREFIXES, ArtifactUploads
 from .entities import Job, Repo, Run, Task, User
 from .faces import FACES
 from .faults import Fault, Faults
@@ -71,6 +72,7 @@ class Double:
         self.admin: User = self.model.add_user(admin, password, admin=True)
         self.registration_tokens: dict[str, User | Repo | None] = {}
         self._web, self._api, self._runners = Web(self), Api(self), RunnerApi(self)
+        self._uploads = ArtifactUploads(self)
         self.faults = Faults(self.drop_sessions, f"{self.sub_path}/user/login")
         self._thread: threading.Thread | None = None
 
@@ -150,6 +152,8 @@ class Double:
             return Response(400, [("Content-Type", PLAIN)], b"400 Bad Request")
         if request.path.startswith(PREFIX):
             return self._runners.answer(request)
+        if request.path.startswith(PREFIXES):
+            return self._uploads.answer(request)
         if request.path == "/api/v1" or request.path.startswith("/api/v1/"):
             return self._api.answer(request)
         if request.path == "/api/forgejo/v1/version":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .accounts import Access
-from .entities import ADMIN, OWNER, READ, Repo, Run, Token, User
+from .entities import ADMIN, OWNER, READ, WRITE, Repo, Run, Task, Token, User
 from .messages import PLAIN, Match, Request, Response, Routes, json_answer, redirect, whole
 from .objects import Objects
 
@@ -49,6 +49,8 @@ class Caller:
     request: Request
     user: User | None = None
     token: Token | None = None
+    task: Task | None = None
+    """The job that asks with its own token."""
     by_password: bool = False
 
     def need(self) -> User:
@@ -107,7 +109,12 @@ class Api:
         repo = self._repo(caller, arguments.pop("owner"), arguments.pop("repo"))
         if isinstance(repo, Response):
             return repo
-        return match.handler(caller, repo, self.model.access(caller.user, repo), **arguments)
+        return match.handler(caller, repo, self.access(caller, repo), **arguments)
+
+    def access(self, caller: Caller, repo: Repo) -> Access:
+        """What the caller may do here; a job may write in its own repository."""
+        own = caller.task and caller.task.job.run.repo is repo
+        return Access(WRITE, WRITE) if own else self.model.access(caller.user, repo)
 
     def version(self, caller: Caller) -> Response:
         return json_answer(200, {"version": self.face.version})
@@ -132,14 +139,21 @@ class Api:
         if kind.lower() == "basic":
             self._basic(caller, secret)
         elif secret:
-            caller.token = self.model.tokens.get(secret)
-            if not caller.token:
-                raise Refused(401, self.face.bad_token.format(secret=secret))
-            caller.user = caller.token.user
+            self._by_token(caller, secret)
         if caller.user:
             self._check_account(caller.user)
             self._sudo(caller)
         return caller
+
+    def _by_token(self, caller: Caller, secret: str) -> None:
+        task = self.model.task_of_token(secret)
+        if task and task.status == "running":
+            caller.task, caller.user = task, User(-2, "forgejo-actions")
+            return
+        caller.token = self.model.tokens.get(secret)
+        if not caller.token:
+            raise Refused(401, self.face.bad_token.format(secret=secret))
+        caller.user = caller.token.user
 
     def _basic(self, caller: Caller, secret: str) -> None:
         try:
@@ -199,7 +213,7 @@ class Api:
             old = f"{quote(owner)}/{quote(name)}"
             path = caller.request.request_uri.replace(old, quote(moved.full_name), 1)
             return redirect(caller.request, self.face.rename_status, self.double.sub_path + path)
-        if not self.model.access(caller.user, repo).mode:
+        if not self.access(caller, repo).mode:
             raise Refused(*NOT_FOUND)
         return repo
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from . import ranges
 from .accounts import Access
 from .api import MISSING, NOT_FOUND, Caller, Refused
+from .api_artifacts import ArtifactsApi
+from .artifacts import NO_DATE
 from .entities import ADMIN, STATUSES, WRITE, Job, Repo, Task
 from .messages import PLAIN, Response, Route, json_answer, whole
 
 if TYPE_CHECKING:
     from .api import Api
 
+RUN_OF_TOKEN = "/actions/run"
 BASE = "/repos/{owner}/{repo}/actions"
-NO_DATE = (1980, 0, 0, 0, 0, 0)  # what a zip says where Go was given no time
 
 
 class ActionsApi:
@@ -37,6 +39,8 @@ class ActionsApi:
             table += [("GET", BASE + "/runs", self.runs), ("GET", BASE + "/runs/{run}", self.run)]
         if self.face.native_logs:
             table += [
+                *ArtifactsApi(self.api).routes(),
+                ("GET", RUN_OF_TOKEN, self.run_of_token),
                 ("DELETE", BASE + "/runs/{run}", self.delete),
                 ("POST", BASE + "/runs/{run}/cancel", self.cancel),
                 ("GET", BASE + "/runs/{run}/jobs", self.jobs),
@@ -116,8 +120,17 @@ class ActionsApi:
 
     # --- from 16
 
+    def run_of_token(self, caller: Caller) -> Response:
+        """The run of the job whose own token asks."""
+        if not caller.task:
+            raise Refused(403, "must use an automatic actions token")
+        run = caller.task.job.run
+        return json_answer(200, self.objects.run(run, self.api.access(caller, run.repo)))
+
     def delete(self, caller: Caller, repo: Repo, access: Access, run: str) -> Response:
-        self.api.need_owner(caller, access, ADMIN)
+        caller.need()
+        if access.mode < ADMIN:
+            raise Refused(403, "user should be an owner or a collaborator with admin write of a repository")
         try:
             self.model.delete_run(self.api.run(repo, run))
         except ValueError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from dataclasses import dataclass, field
 
 from .logs import Log
+from .messages import Source
 from .workflows import JobSpec
 
 FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
@@ -102,6 +104,8 @@ class Run:
     started: int = 0
     stopped: int = 0
     jobs: list[Job] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    """Rows in the order of ids."""
 
     @property
     def pretty_ref(self) -> str:
@@ -168,6 +172,43 @@ class Task:
     in_storage: bool = False
     expired: bool = False
     outputs: dict[str, str] = field(default_factory=dict)
+    token: str = field(default_factory=lambda: secrets.token_hex(20))
+    """The job's own token, good while it runs; `runtime_token` is the one for artifacts, at Forgejo a JWT."""
+
+    @property
+    def runtime_token(self) -> str:
+        return f"runtime.{self.token}"
+
+
+@dataclass(slots=True, eq=False)
+class Artifact:
+    """A row: the one file of an artifact of v4, which is its zip, or one of the files of an artifact of v3."""
+
+    id: int
+    run: Run
+    name: str
+    path: str
+    created: int
+    updated: int
+    expires: int
+    status: str = "pending"
+    """`pending`, `confirmed`, `expired`, `deleting` (deleted at the next clean-up), `deleted`."""
+    encoding: str = ""
+    size: int = 0
+    content: Source | None = None
+    blocks: dict[str, bytes] = field(default_factory=dict)
+    """What was sent so far, by offset (v3) or block id (v4)."""
+    announced: int = 0
+    """The length of what v3's chunks belong to."""
+    block_list: list[str] = field(default_factory=list)
+
+    @property
+    def is_zip(self) -> bool:
+        """Whether v4 made it."""
+        return self.encoding == ZIP and self.path == f"{self.name}.zip"
+
+
+ZIP = "application/zip"
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ Rules
 * A difference between versions that anybody outside can see is a column of `Face`; no other file of the double compares
   version numbers.
 * Each column says where the fact comes from: a recording (`tests/data/recordings/`) or a file of Forgejo's source.
-* `operations.json` holds what `/swagger.v1.json` lists below `/repos/{owner}/{repo}/actions`, from the recordings;
+* `operations.json` holds what `/swagger.v1.json` lists below `/repos/{owner}/{repo}/actions` and `/actions`, recorded;
   `since` and `until` are major versions, both included.
 """
 
@@ -45,7 +45,10 @@ class Face:
     job_fields: tuple[str, ...]
     """Fields of an ActionRunJob that came after 11 (recorded)."""
     native_logs: bool
-    """The API has jobs, logs and deletion of runs; the web has `…/delete`."""
+    """The API has jobs, logs, artifacts, cancelling and deletion of runs; the web has `…/delete`."""
+    artifact_by_ids: bool
+    """The download of an artifact takes the run's id and a name or an id, and its file's name ends in `.zip`; before,
+    the run's number and a name (recorded, and routers/web/repo/actions/view.go of 13)."""
     replaces_rows: bool
     """A job whose matrix needs an output is a placeholder that new rows replace (services/actions/job_emitter.go)."""
     expands_reusable: bool
@@ -97,6 +100,7 @@ _11 = Face(
     pending_without_labels=False,
     job_fields=(),
     native_logs=False,
+    artifact_by_ids=False,
     replaces_rows=False,
     expands_reusable=False,
     done_needs_all_jobs=False,
@@ -125,6 +129,7 @@ _13_0_3 = replace(
     attempt_in_view=True,
     done_needs_all_jobs=True,
     pre_execution_error=True,
+    artifact_by_ids=True,
 )
 _13 = replace(_13_0_3, version="13.0.5+gitea-1.22.0", attempt_in_download=True)
 _14 = replace(

@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from . import workflows
 from .accounts import Accounts
+from .artifacts import Artifacts
 from .entities import FINAL, Job, Repo, Run, Runner, Step, Task, User
 from .faces import Face
 from .logs import GeneratedLog, Log, WrittenLog
@@ -59,6 +60,7 @@ class Model(Accounts):
         self.tasks: dict[int, Task] = {}
         self.runners: dict[str, Runner] = {}
         self.waiting: dict[int, Job] = {}
+        self.artifacts = Artifacts(self.lock, self.next_id, self.now)
         self.version = 1
         """Raised when a job starts to wait, so that runners look again."""
         super().__init__()
@@ -67,7 +69,7 @@ class Model(Accounts):
         return next(self.ids.setdefault(kind, itertools.count(1)))
 
     def start_ids_at(self, kind: str, first: int) -> None:
-        """Let the next id of a kind (`run`, `job`, `task`, `user`, `repo`) be `first`."""
+        """Let the next id of a kind (`run`, `job`, `task`, `user`, `repo`, `artifact`) be `first`."""
         self.ids[kind] = itertools.count(first)
 
     def now(self) -> int:
@@ -354,6 +356,7 @@ class Model(Accounts):
 
     def _forget(self, run: Run) -> None:
         del self.runs[run.id]
+        self.artifacts.forget(run)
         for job in run.jobs:
             self.jobs.pop(job.id, None)
             self.waiting.pop(job.id, None)
@@ -367,10 +370,15 @@ class Model(Accounts):
 
     @_locked
     def cleanup(self) -> None:
-        """Expire the logs of tasks that stopped a year ago or earlier (services/actions/cleanup.go)."""
+        """Expire artifacts, and the logs of tasks that stopped a year ago or earlier (services/actions/cleanup.go)."""
+        self.artifacts.clean_up()
         for task in self.tasks.values():
             if 0 < task.stopped < self.now() - RETENTION and not task.expired:
                 self.expire(task)
+
+    def task_of_token(self, token: str) -> Task | None:
+        """The task whose job has this token."""
+        return next((task for task in self.tasks.values() if token in (task.token, task.runtime_token)), None)
 
     # --- runners
 

@@ -1,11 +1,11 @@
-"""Ranges of a download as Go's http.ServeContent gives them (net/http/fs.go), which Forgejo uses for every log."""
+"""Ranges of a download as Go's http.ServeContent gives them (net/http/fs.go): of logs and of stored artifacts."""
 
 from __future__ import annotations
 
 import secrets
 from email.utils import formatdate, parsedate_to_datetime
 
-from .messages import PLAIN, Request, Response, Source, plain
+from .messages import Request, Response, Source, plain
 
 Spans = list[tuple[int, int]]
 
@@ -115,11 +115,11 @@ def _unsatisfiable(answer: Response, text: str, size: int) -> Response:
 
 
 def _multipart(answer: Response, spans: Spans, source: Source) -> Response:
-    boundary = secrets.token_hex(30)
+    boundary, kind = secrets.token_hex(30), answer.header("Content-Type")
     body = bytearray()
     for number, (start, stop) in enumerate(spans):
         body += f"{chr(13) + chr(10) if number else ''}--{boundary}\r\n".encode()
-        body += f"Content-Range: bytes {start}-{stop - 1}/{source.size}\r\nContent-Type: {PLAIN}\r\n\r\n".encode()
+        body += f"Content-Range: bytes {start}-{stop - 1}/{source.size}\r\nContent-Type: {kind}\r\n\r\n".encode()
         for piece in source.read(start, stop):
             body += piece
     body += f"\r\n--{boundary}--\r\n".encode()

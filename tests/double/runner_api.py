@@ -112,6 +112,8 @@ class RunnerApi:
             "actor": run.user.name,
             "workflow": run.workflow,
             "server_url": self.double.root_url,
+            "token": task.token,
+            "gitea_runtime_token": task.runtime_token,
         }
         answer = {
             "id": str(task.id),

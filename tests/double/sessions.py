@@ -24,6 +24,14 @@ CSRF_LIFE = 24 * 3600
 CSRF_RENEWAL = 600
 
 
+class Answered(Exception):
+    """An answer that ends the handling of a request early."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
 @dataclass(slots=True)
 class Session:
     """What the server remembers of a browser."""

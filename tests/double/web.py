@@ -21,7 +21,8 @@ from .entities import ADMIN, READ, STATUSES, WRITE, Job, Repo, Run, Task
 from .faces import swagger
 from .messages import PLAIN, Match, Request, Response, Route, Routes, html, json_answer, plain, redirect, whole
 from .model import NotOver
-from .sessions import Session, Sessions, Visit
+from .sessions import Answered, Session, Sessions, Visit
+from .web_artifacts import WebArtifacts
 
 if TYPE_CHECKING:
     from . import Double
@@ -31,14 +32,6 @@ JOB = RUN + "/jobs/{job}"
 ATTEMPT = JOB + "/attempt/{attempt}"
 _SIGN_IN_ROUTES = ("sign_in_page", "sign_in", "second_factor_page", "second_factor")
 _NEEDS_USER = ("settings", "enrolment_page", "enrol", "password_page", "change_password")
-
-
-class Answered(Exception):
-    """An answer that ends the handling of a request early."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status)
-        self.response = response
 
 
 class Web:
@@ -75,7 +68,7 @@ class Web:
             ("POST", RUN, self.state),
             ("GET", JOB, self.run_page),
             ("POST", JOB, self.state),
-            ("GET", RUN + "/artifacts", self.artifacts),
+            *WebArtifacts(self).routes(),
             ("POST", RUN + "/rerun", self.rerun),
             ("POST", JOB + "/rerun", self.rerun),
             ("POST", RUN + "/cancel", self.cancel),
@@ -123,13 +116,13 @@ class Web:
             return redirect(request, 303, f"{self.sub_path}/user/settings/change_password")
         if signing_in and user:
             return redirect(request, 303, f"{self.sub_path}/")
-        if request.method == "POST" and not signing_in and (refused := self._foreign(visit)):
+        if request.method in ("POST", "DELETE") and not signing_in and (refused := self._foreign(visit)):
             return refused
         wanted = name in _NEEDS_USER or (self.double.require_signin_view and not signing_in)
         return self._to_sign_in(visit) if wanted and not user else None
 
     def _foreign(self, visit: Visit) -> Response | None:
-        """A POST that another site could have made."""
+        """A write that another site could have made."""
         if self.face.csrf_token:
             return None if visit.csrf_fits() else plain(400, "Invalid CSRF token.")
         headers, text = visit.request.headers, "cross-origin request detected"
@@ -268,13 +261,13 @@ class Web:
         path = visit.request.request_uri.replace(f"/{quote(owner)}", f"/{quote(renamed.name)}", 1)
         return redirect(visit.request, 307, self.sub_path + path)
 
-    def _actions(self, visit: Visit, owner: str, name: str, need: int = READ) -> tuple[Repo, Access]:
+    def actions(self, visit: Visit, owner: str, name: str, need: int = READ) -> tuple[Repo, Access]:
         repo, access = self._find(visit, owner, name)
         if not repo.has_actions or access.actions < need:
             raise Answered(self.not_found(visit))
         return repo, access
 
-    def _run(self, repo: Repo, text: str) -> Run:
+    def run(self, repo: Repo, text: str) -> Run:
         number = whole(text)
         run = repo.runs.get(number) if number else next(iter(repo.runs.values()), None)
         if not run:
@@ -282,7 +275,7 @@ class Web:
         return run
 
     def _job(self, repo: Repo, run: str, job: str) -> tuple[Run, Job]:
-        found, index = self._run(repo, run), whole(job)
+        found, index = self.run(repo, run), whole(job)
         if not found.jobs:
             raise Answered(plain(404, "Not Found"))
         return found, found.jobs[index if 0 <= index < len(found.jobs) else 0]
@@ -304,7 +297,7 @@ class Web:
     # --- runs
 
     def run_list(self, visit: Visit, owner: str, repo: str) -> Response:
-        found, _ = self._actions(visit, owner, repo)
+        found, _ = self.actions(visit, owner, repo)
         request = visit.request
         runs = list(found.runs.values())[::-1]
         tests: dict[str, Callable[[Run, str], bool]] = {
@@ -323,11 +316,11 @@ class Web:
         return html(200, pages.run_list(self.face, link, shown, current, -(-len(runs) // size), params))
 
     def latest(self, visit: Visit, owner: str, repo: str) -> Response:
-        found, _ = self._actions(visit, owner, repo)
+        found, _ = self.actions(visit, owner, repo)
         return self._to_run(visit, list(found.runs.values())[-1:])
 
     def latest_of_workflow(self, visit: Visit, owner: str, repo: str, file: str) -> Response:
-        found, _ = self._actions(visit, owner, repo)
+        found, _ = self.actions(visit, owner, repo)
         ref = f"refs/heads/{visit.request.one('branch') or found.default_branch}"
         event = visit.request.one("event")
         fits = [
@@ -344,14 +337,14 @@ class Web:
     def run_page(self, visit: Visit, owner: str, repo: str, run: str, job: str = "0") -> Response:
         if not self.face.attempt_in_view:
             return self.attempt_page(visit, owner, repo, run, job)
-        found, _ = self._actions(visit, owner, repo)
+        found, _ = self.actions(visit, owner, repo)
         _, row = self._job(found, run, job)
         return redirect(visit.request, 307, self._job_url(row))
 
     def attempt_page(
         self, visit: Visit, owner: str, repo: str, run: str, job: str = "0", attempt: str = "0"
     ) -> Response:
-        found, access = self._actions(visit, owner, repo)
+        found, access = self.actions(visit, owner, repo)
         the_run, row = self._job(found, run, job)
         task = self._task(row, attempt, self.face.attempt_in_view)
         state = self._state_of(the_run, row, task, access, [])
@@ -359,7 +352,7 @@ class Web:
         return html(200, pages.run_view(self.face, the_run, numbers, state, self.sub_path))
 
     def state(self, visit: Visit, owner: str, repo: str, run: str, job: str = "0", attempt: str = "0") -> Response:
-        found, access = self._actions(visit, owner, repo)
+        found, access = self.actions(visit, owner, repo)
         the_run, row = self._job(found, run, job)
         task = self._task(row, attempt, self.face.attempt_in_view)
         is_json = "json" in visit.request.headers.get("Content-Type", "")
@@ -374,13 +367,8 @@ class Web:
         state = view.state(self.face, self.sub_path, run, job, task, writer, owner)
         return {"state": state, "logs": {"stepsLog": view.steps_log(task, cursors) if task else []}}
 
-    def artifacts(self, visit: Visit, owner: str, repo: str, run: str) -> Response:
-        found, _ = self._actions(visit, owner, repo)
-        self._run(found, run)
-        return json_answer(200, {"artifacts": []})
-
     def download(self, visit: Visit, owner: str, repo: str, run: str, job: str, attempt: str = "0") -> Response:
-        found, _ = self._actions(visit, owner, repo)
+        found, _ = self.actions(visit, owner, repo)
         the_run, row = self._job(found, run, job)
         task = self._task(row, attempt, self.face.attempt_in_download)
         if task is None:
@@ -403,7 +391,7 @@ class Web:
     # --- what changes a run
 
     def rerun(self, visit: Visit, owner: str, repo: str, run: str, job: str = "") -> Response:
-        found, _ = self._actions(visit, owner, repo, WRITE)
+        found, _ = self.actions(visit, owner, repo, WRITE)
         if not (number := whole(run)) or number not in found.runs:
             return plain(500, f"run with index {found.id} {number}: resource does not exist")
         the_run, row = self._job(found, run, job or "0")
@@ -421,7 +409,7 @@ class Web:
         return json_answer(200, {"redirect": url})
 
     def cancel(self, visit: Visit, owner: str, repo: str, run: str) -> Response:
-        found, _ = self._actions(visit, owner, repo, WRITE)
+        found, _ = self.actions(visit, owner, repo, WRITE)
         number = whole(run)
         if number and number not in found.runs:
             text = f"run with index {found.id} {number}: resource does not exist"
@@ -431,7 +419,7 @@ class Web:
         return json_answer(200, {})
 
     def delete(self, visit: Visit, owner: str, repo: str, run: str) -> Response:
-        found, _ = self._actions(visit, owner, repo, ADMIN)
+        found, _ = self.actions(visit, owner, repo, ADMIN)
         try:
             if the_run := found.runs.get(whole(run)):
                 self.model.delete_run(the_run)

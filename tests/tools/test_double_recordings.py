@@ -112,7 +112,7 @@ def swagger_facts(document: dict[str, Any], recorded: Any) -> dict[str, Any]:
     operations = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if "/actions" in path:
+            if path.startswith("/repos/") and "/actions" in path:
                 operations[f"{method.upper()} {path}"] = {
                     "operationId": operation["operationId"],
                     "parameters": [
