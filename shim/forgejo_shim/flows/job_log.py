@@ -92,13 +92,9 @@ async def _is_still(reader: Reader, known: Known, page: PageAnswer) -> bool:
     """Whether an open download is the log that was proved, and still the latest if that is asked for; else closed."""
     fits = False
     try:
-        fits = page.kind is Page.LOG and file_name(page.answer.headers) == known.file_name
-        if fits and known.asks_latest:
-            # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
-            fits = await reader.redirected_attempt(known.at) == known.attempt
-    except BaseException:
-        fits = False
-        raise
+        same = page.kind is Page.LOG and file_name(page.answer.headers) == known.file_name
+        # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
+        fits = same and (not known.asks_latest or await reader.redirected_attempt(known.at) == known.attempt)
     finally:
         if not fits:
             await page.answer.close()

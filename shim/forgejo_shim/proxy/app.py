@@ -26,7 +26,6 @@ from itertools import count
 from time import monotonic, perf_counter
 from typing import cast
 
-import aiohttp
 from aiohttp import web
 
 from ..errors import BadRequest, NotForgejo, ServerRefusal, ShimError, Unreachable, loop
@@ -56,7 +55,7 @@ from .own import NOT_FOUND, OwnPages, is_own, say
 from .relay import MARK, ask, break_off, pass_on, reply, request_headers, wants_websocket, websocket
 from .session import SharedSession
 from .swagger import SWAGGER, Swagger
-from .upstream import NAME, THE_SERVER, Upstream
+from .upstream import NAME, THE_SERVER, Upstream, UpstreamAnswer
 from .upstream_transport import NativeUpstream, UpstreamTransport, pieces
 
 FAILED = b'{"message":"the proxy failed at this; see its log","cause":"proxy-failed"}'
@@ -271,10 +270,10 @@ class Proxy:
             shown = given if given.startswith("/") else "-"  # http://name:password@host/ may be sent, too
             self.log.note(asked.name, request.method, shown, status, size, seconds, backend, route, broken, cause)
 
-    async def _ask_without(self, request: web.BaseRequest, without: tuple[str, ...]) -> aiohttp.ClientResponse:
+    async def _ask_without(self, request: web.BaseRequest, without: tuple[str, ...]) -> UpstreamAnswer:
         """GET what a caller asks for without some of its headers."""
         headers = Headers(self._headers(request)).without(*without)
-        return (await self.upstream.open("GET", request.raw_path, headers)).response
+        return await self.upstream.open("GET", request.raw_path, headers)
 
     def _headers(self, request: web.BaseRequest) -> Pairs:
         """A request's headers as the server behind gets them. Raises BadRequest."""

@@ -16,7 +16,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from ..faces.face import Reply
@@ -27,7 +26,7 @@ from ..transport import JSON_LIMIT, read_all
 from .aiohttp_inside import CallerResponse
 from .headers import end_to_end
 from .relay import pass_on, reply, send_whole
-from .upstream import UpstreamAnswer, answer_headers
+from .upstream import UpstreamAnswer
 
 SWAGGER = "/swagger.v1.json"
 MARK = "x-forgejo-shim"
@@ -49,7 +48,7 @@ OF_ITS_BYTES = (
 )  # fmt: skip
 
 Json = dict[str, Any]
-AskWith = Callable[[web.BaseRequest, tuple[str, ...]], Awaitable[aiohttp.ClientResponse]]
+AskWith = Callable[[web.BaseRequest, tuple[str, ...]], Awaitable[UpstreamAnswer]]
 
 
 class Swagger:
@@ -64,10 +63,10 @@ class Swagger:
         """Answer GET or HEAD `/swagger.v1.json`."""
         found = await ask(request, WITHOUT)
         if found.status != 200 or found.headers.get("Content-Encoding", "identity") != "identity":
-            return await pass_on(request, found, idle)
-        document = await read_all(UpstreamAnswer(found), JSON_LIMIT, "the server's swagger document")
+            return await pass_on(request, found.response, idle)
+        document = await read_all(found, JSON_LIMIT, "the server's swagger document")
         made = self._extended(document)
-        head = Headers(end_to_end(answer_headers(found)))
+        head = Headers(end_to_end(found.headers))
         if made is document:
             return await reply(request, Reply(200, head.without("content-length"), document), idle, "")
         tag = f'"{hashlib.sha256(made).hexdigest()[:32]}"'
