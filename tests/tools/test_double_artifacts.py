@@ -24,7 +24,7 @@ VERSIONS = {
     "13.0.5": "13",
     "14.0.5": "14",
     "15.0.2": "15",
-    "16.0.0": "16",
+    "16-branch": "16",
 }
 OTHER = {
     "Access-Control-Expose-Headers",
