@@ -11,6 +11,7 @@ import posixpath
 import re
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes
 
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9._~-]+)+\Z")  # as it stands: the most, so they are found out first
 _REFUSED = re.compile(r"[\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")  # 400 from net/http, before any router
 _NOT_READ = re.compile(r";|%(?![0-9A-Fa-f]{2})")  # net/url, ParseQuery: a parameter with one of these is left out
 _VALID = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@\[\]/%-]*\Z")  # net/url, validEncoded
@@ -23,6 +24,8 @@ def routed(path: str) -> str:
     Slashes in a row are one, those at the end are left out. A path with a character that none may have is decoded and
     encoded anew, as a whole (net/url, EscapedPath).
     """
+    if _PLAIN.match(path):
+        return path
     if _REFUSED.search(path):
         return ""
     if not _VALID.match(path):

@@ -125,10 +125,11 @@ async def chunks_as_they_come(answer: aiohttp.ClientResponse) -> AsyncIterator[b
 async def ask(request: web.BaseRequest, upstream: Upstream, headers: Pairs, target: str = "") -> aiohttp.ClientResponse:
     """Send a caller's request to the server behind with these headers, its body as it comes in; to `target` if that is
     not what it asks for. Raises ShimError."""
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
-    headers = [pair for pair in headers if pair[0].lower() != "expect"]
+    if (expected := request.headers.get("Expect")) is not None:
+        headers = [pair for pair in headers if pair[0].lower() != "expect"]
+        if expected.lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
     if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
         raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
     body = CallerBody(request.content, upstream.idle) if request.body_exists else None

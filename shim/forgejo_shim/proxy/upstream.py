@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,8 +123,7 @@ class Upstream:
             if body is not None:  # it may take its time, and only then is the head waited for
                 answer = await asking
             else:
-                with self._heads.limited():
-                    answer = await asking
+                answer = await self._heads.limited(asking)
                 limit_silence(answer, self.idle)
             return UpstreamAnswer(self._looked_at(answer))
         except (aiohttp.ClientError, OSError) as error:
@@ -201,13 +199,12 @@ class HeadTimeouts:
         self._every = idle / TURNS
         self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
 
-    @contextmanager
-    def limited(self) -> Iterator[None]:
-        """While an answer is waited for. Raises TimeoutError."""
+    async def limited(self, asking: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """The answer that is waited for. Raises TimeoutError."""
         task = asyncio.current_task()
         self._since[task] = self._turn
         try:
-            yield
+            return await asking
         except asyncio.CancelledError:
             if task and self._since[task] < 0 and task.uncancel() == 0:
                 raise TimeoutError from None
@@ -231,15 +228,9 @@ class HeadTimeouts:
 def unify_spelling(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Headers of one name in its first spelling: of two spellings, aiohttp would send the later one only."""
     spelling: dict[str, str] = {}
-    unified = []
-    for name, value in headers:
-        unified.append((spelling.setdefault(name.lower(), name), value))
-    return unified
+    return [(spelling.setdefault(name.lower(), name), value) for name, value in headers]
 
 
 def answer_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """An answer's headers as they came, in order, several of a name too."""
-    pairs = []
-    for name, value in answer.raw_headers:
-        pairs.append((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")))
-    return pairs
+    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in answer.raw_headers]
