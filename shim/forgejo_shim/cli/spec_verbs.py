@@ -9,8 +9,6 @@ those of the other verbs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +36,7 @@ from .. import __version__
 from ..client_session import Token
 from ..download import write_whole
 from ..environment import Session
-from ..errors import ShimError, Unreadable
+from ..errors import Unreadable
 from ..network import network_errors
 from ..operations import API
 from .settings import CommonOptions, shared
@@ -63,25 +61,11 @@ def load(settings: CommonOptions, source: str | None) -> Document:
     if source is None or settings.names_server():
         server, found = settings.server_and_credentials(os.environ)
         token = found.token
-    web = Web(Token(token, f"{server}{API}/"), settings.timeout, Session, _network_errors)
+    web = Web(Token(token, f"{server}{API}/"), settings.timeout, Session, network_errors)
     try:
         return swagger_breaking.load(source or server, PROFILE, web)
     except swagger_breaking.Unreadable as error:
-        raise _own(error) from None
-
-
-@contextmanager
-def _network_errors(name: str) -> Iterator[None]:
-    try:
-        with network_errors(name):
-            yield
-    except ShimError as error:
-        raise swagger_breaking.Unreadable(error.message) from error
-
-
-def _own(error: swagger_breaking.Unreadable) -> ShimError:
-    """The error that it was made of, or one of the shim's."""
-    return error.__cause__ if isinstance(error.__cause__, ShimError) else Unreadable(error.message)
+        raise Unreadable(error.message) from None
 
 
 def report_options(settings: CommonOptions, given: dict[str, Any]) -> checking.ReportOptions:

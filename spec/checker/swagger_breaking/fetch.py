@@ -43,7 +43,8 @@ class Web:
     """How addresses are asked; a program with certificates, credentials or words of its own puts them here.
 
     `auth` is for the addresses that the user gives and where they redirect to. `timeout` is in seconds. `session` makes
-    the session for an address. `network_errors(name)` turns what the network raises into Unreadable.
+    the session for an address. `network_errors(name)` turns what the network raises into Unreadable, or into
+    an error of that program, which passes through.
     """
 
     auth: AuthBase = field(default_factory=NoCredentials)
