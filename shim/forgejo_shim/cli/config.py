@@ -55,7 +55,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Config:
-    """What the config file says."""
+    """What the config file says; servers by their base URLs."""
 
     server: str | None = None
     ca_file: str | None = None
@@ -102,13 +102,16 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     _only_texts(found, {"server", "ca_file"}, path)
     for entry in servers.values():
         _only_texts(entry, _CREDENTIALS, path)
-    for name in (*servers, *filter(None, [found.get("server")])):
-        try:
-            base_url_of(name)
-        except ShimError as error:
-            raise ShimError(f"{path}: {error.message}") from None
-    credentials = {name: _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
-    return Config(found.get("server") or None, found.get("ca_file") or None, credentials)
+    credentials = {_base(name, path): _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
+    server = found.get("server")
+    return Config(_base(server, path) if server else None, found.get("ca_file") or None, credentials)
+
+
+def _base(address: str, path: Path) -> str:
+    try:
+        return base_url_of(address)
+    except ShimError as error:
+        raise ShimError(f"{path}: {error.message}") from None
 
 
 def _of_entry(entry: Mapping[str, str], source: str) -> Credentials:

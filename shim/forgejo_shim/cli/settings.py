@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 import platformdirs
@@ -100,11 +99,12 @@ class CommonOptions:
             raise click.UsageError("the server's address contains credentials; give them as a token or a web account")
         try:
             base = base_url_of(server)
-            if explicit and not _same(base, base_url_of(explicit)):
-                raise click.UsageError(f"the URL belongs to {base}, but the server given is {base_url_of(explicit)}")
+            explicit = base_url_of(explicit) if explicit else None
         except ShimError as error:
             raise click.UsageError(error.message) from None
-        return base, any(_same(base, name) for name in (explicit, config.server) if name)
+        if explicit and explicit != base:
+            raise click.UsageError(f"the URL belongs to {base}, but the server given is {explicit}")
+        return base, base in (explicit, config.server)
 
     def _credentials(self, server: str, named: bool, config: Config, environment: Mapping[str, str]) -> Credentials:
         found = from_environment(environment)
@@ -113,15 +113,8 @@ class CommonOptions:
                 f"the credentials in the environment are not sent to {server}, since only the URL names it; name it"
                 " with --server or FORGEJO_URL as well"
             )
-        kept = next((entry for name, entry in config.servers.items() if _same(name, server)), Credentials())
-        self.used = found.or_from(kept)
+        self.used = found.or_from(config.servers.get(server, Credentials()))
         return self.used
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two addresses name the same server."""
-    parts = [urlsplit(text.rstrip("/")) for text in (one, other)]
-    return len({(part.scheme.lower(), part.netloc.lower(), part.path) for part in parts}) == 1
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
