@@ -80,9 +80,7 @@ class Proxy:
     def __init__(self, options: Options, log: AccessLog | None = None) -> None:
         self.options = options
         self.log = log
-        self.upstream = Upstream(
-            options.upstream, limit=options.limit, idle=options.idle, network=options.network, say=options.say
-        )
+        self.upstream = Upstream(options)
         self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
         self.session.changes = Changes(f"{self.session.account} is signed in again", options.say)
         store = options.store

@@ -2,7 +2,7 @@
 
 Rules: paths and queries are sent as they came, byte for byte; nothing is decoded, followed, retried or kept in a jar. A
 connection that fails is a ShimError that says so, and one that breaks off later is BrokenBody. At most `limit` requests
-are under way at once; who waits longer than `patience` seconds for a place gets a 503. Each request carries this
+are under way at once; who waits longer than `PATIENCE` seconds for a place gets a 503. Each request carries this
 proxy's name, so that one that comes back here is known.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,15 +18,16 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from ..environment import NetworkSettings
 from ..errors import NotNow, Unreachable, loop
 from ..models import Headers
 from ..transport import CHUNK, BrokenBody
 from .aiohttp_inside import Request, limit_silence
-from .changes import Changes, reason, to_stderr
+from .changes import Changes, reason
+from .options import Options
 
 AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # what aiohttp would add by itself
 CONNECT = 10.0  # seconds
+PATIENCE = 10.0  # seconds for which a request waits for a place
 TURNS = 4  # looks within the time for which a head is waited for
 CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
 PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
@@ -63,34 +64,23 @@ class UpstreamAnswer:
 
 
 class Upstream:
-    """Requests to the server at `base_url`. Used within the running loop; `close` at the end."""
+    """Requests to the server that `options` name. Used within the running loop; `close` at the end."""
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        limit: int = 512,
-        idle: float = 600.0,
-        patience: float = 10.0,
-        network: NetworkSettings | None = None,
-        say: Callable[[str], None] = to_stderr,
-    ) -> None:
-        network = network or NetworkSettings()
-        self.base_url = base_url
+    def __init__(self, options: Options) -> None:
+        self.base_url = options.upstream
         self.name = os.urandom(12).hex()
-        self.changes = Changes(f"{base_url} answers again", say)
-        self.idle = idle
-        parts = urlsplit(base_url)
+        self.changes = Changes(f"{self.base_url} answers again", options.say)
+        self.idle = options.idle
+        parts = urlsplit(self.base_url)
         self._scheme, self._authority, self._prefix = parts.scheme, parts.netloc, parts.path
-        self._places = asyncio.Semaphore(limit)
-        self._patience = patience
-        self._heads = HeadTimeouts(idle)
-        self._timed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=idle)
+        self._places = asyncio.Semaphore(options.limit)
+        self._heads = HeadTimeouts(self.idle)
+        self._timed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=self.idle)
         self._untimed = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT)
         self.sent = 0
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=network.tls()),
-            proxy=network.proxy,
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=options.network.tls()),
+            proxy=options.network.proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             request_class=Request,
@@ -159,7 +149,7 @@ class Upstream:
             await self._places.acquire()
             return
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(PATIENCE):
                 await self._places.acquire()
         except TimeoutError:
             raise NotNow("too many requests are under way; try again later", cause="upstream-busy") from None
