@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -56,8 +56,8 @@ class Swagger:
 
     def __init__(self, *, writes: bool, face: bool = False) -> None:
         self._writes = writes
-        self._face = own_document(FACE_DOCUMENT) if face else None
-        self._made: tuple[bytes, bytes] = b"", b""
+        shown = own_document(FACE_DOCUMENT) if face else None
+        self._extended = lru_cache(1)(partial(extended, ours=own_documents(), writes=writes, face=shown))
 
     async def answer(self, request: web.BaseRequest, ask: AskWith, idle: float) -> CallerResponse:
         """Answer GET or HEAD `/swagger.v1.json`."""
@@ -67,7 +67,7 @@ class Swagger:
         document = await read_all(found, JSON_LIMIT, "the server's swagger document")
         made = self._extended(document)
         head = Headers(end_to_end(found.headers))
-        if made is document:
+        if made == document:
             return await reply(request, Reply(200, head.without("content-length"), document), idle, "")
         tag = f'"{hashlib.sha256(made).hexdigest()[:32]}"'
         headers = [*head.without(*OF_ITS_BYTES), ("ETag", tag)]
@@ -86,11 +86,6 @@ class Swagger:
         }
         paths = {path: methods for path, methods in paths.items() if methods}
         return json.dumps({**document, "paths": paths}, ensure_ascii=False, indent=2).encode() + b"\n"
-
-    def _extended(self, document: bytes) -> bytes:
-        if self._made[0] != document:
-            self._made = document, extended(document, own_documents(), writes=self._writes, face=self._face)
-        return document if self._made[1] == document else self._made[1]
 
 
 @cache
