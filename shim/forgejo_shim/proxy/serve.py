@@ -56,11 +56,6 @@ class Connection(web.RequestHandler):
 
     __slots__ = ()
 
-    def end_if_idle(self) -> None:
-        """Close the connection unless a request is under way, whose body may still be coming in."""
-        if is_idle(self):
-            self.force_close()
-
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -162,8 +157,8 @@ async def _drained(runners: list[web.ServerRunner], signals: asyncio.Queue[None]
         if not connections:
             return
         for connection in connections:
-            if isinstance(connection, Connection):
-                connection.end_if_idle()
+            if is_idle(connection):
+                connection.force_close()
         await asyncio.sleep(0.05)
 
 

@@ -46,7 +46,7 @@ class UpstreamTransport:
         base_url: str = "",
         passing: Passing | None = None,
     ) -> None:
-        self._searching = searching
+        self.searching = searching
         self._passing = passing
         self.base_url = base_url
         self.server_name = THE_SERVER
@@ -70,12 +70,6 @@ class UpstreamTransport:
     def web(self, method: str, path: str, headers: Pairs, body: bytes = b"") -> Coroutine[Any, Any, Answer]:
         """As in `Transport`."""
         return self._upstream.open(method, path, headers, body or None)
-
-    def searching(
-        self, repo: str, job_id: int, is_found: IsFound
-    ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
-        """As in `Transport`."""
-        return self._searching(repo, job_id, is_found)
 
     async def sleep(self, seconds: float) -> None:
         """As in `Transport`."""
