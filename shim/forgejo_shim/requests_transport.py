@@ -61,7 +61,7 @@ class RequestsTransport:
         response = self._wrapped.inner.send(request, **self._how)
         is_text = response.headers.get("Content-Type", "").startswith("text/plain")
         told = _look_at(response) if response.status_code == 404 and is_text else b""
-        return NativeResponse(response.raw, response.status_code, told, response)
+        return NativeResponse(response, told)
 
     async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
         """As in `Transport`."""
@@ -78,7 +78,7 @@ class RequestsTransport:
         try:
             self._wrapped.sent += 1
             response = self._wrapped.inner.send(request, **self._how)
-            return OpenResponse(response.raw, response.status_code)
+            return OpenResponse(response)
         except requests.RequestException as error:
             lost = Lost(for_caller(error, self._request))
         raise lost
@@ -138,8 +138,10 @@ class _Lock(AbstractAsyncContextManager[None]):
 class OpenResponse:
     """An open response of the wrapped adapter, in the form that flows read."""
 
-    raw: Any
-    status: int
+    response: requests.Response
+
+    def __post_init__(self) -> None:
+        self.raw, self.status = self.response.raw, self.response.status_code
 
     @cached_property
     def headers(self) -> Headers:
@@ -162,15 +164,14 @@ class OpenResponse:
 
 @dataclass(eq=False)
 class NativeResponse(OpenResponse):
-    """The server's own answer to the caller's request, `response`."""
+    """The server's own answer to the caller's request."""
 
     told: bytes
-    response: requests.Response
 
 
 def _look_at(response: requests.Response) -> bytes:
     """The beginning of a body, decoded; the body can then be read as if nobody had looked at it. Raises BrokenBody."""
-    answer, headers = OpenResponse(response.raw, response.status_code), response.raw.headers
+    answer, headers = OpenResponse(response), response.raw.headers
     start = run(answer.read(ERROR_LIMIT))
     reply = Reply(response.status_code, list(headers.items()), PeekedAnswer(answer, start))
     response.raw = to_urllib3(reply, response.request.method or "", response.request.path_url)
