@@ -43,7 +43,7 @@ def to_urllib3(reply: Reply, method: str, url: str) -> urllib3.HTTPResponse:
         headers["Transfer-Encoding"] = "chunked"
         frame, read = "Transfer-Encoding: chunked", _chunked(read)
     head = f"HTTP/1.1 {reply.status} \r\n{frame}\r\n\r\n".encode()
-    parsed = http.client.HTTPResponse(cast(Any, _FakeSocket(_BodyFile(head, read, close))), method=method)
+    parsed = http.client.HTTPResponse(cast(Any, _Wire(head, read, close)), method=method)
     parsed.begin()
     for name, value in reply.headers:
         parsed.msg[name] = value
@@ -99,18 +99,8 @@ def _chunked(read: Read) -> Read:
     return lambda size: next(made, b"")
 
 
-class _FakeSocket:
-    """As much of a connection as http.client asks for."""
-
-    def __init__(self, wire: _BodyFile) -> None:
-        self._wire = wire
-
-    def makefile(self, mode: str) -> _BodyFile:
-        return self._wire
-
-
-class _BodyFile(io.BufferedIOBase):
-    """What comes from the server, in the form that http.client reads."""
+class _Wire(io.BufferedIOBase):
+    """What comes from the server: as much of a connection, and of the file made of it, as http.client asks for."""
 
     def __init__(self, head: bytes, read: Read, close: Callable[[], object]) -> None:
         self._piece = head
@@ -119,8 +109,8 @@ class _BodyFile(io.BufferedIOBase):
         self._close = close
         self._broken: Exception | None = None
 
-    def readable(self) -> bool:
-        return True
+    def makefile(self, mode: str) -> _Wire:
+        return self
 
     def read(self, size: int | None = -1, /) -> bytes:
         wanted = sys.maxsize if size is None or size < 0 else size
