@@ -70,11 +70,7 @@ def saying_over(job: Job | None) -> Iterator[None]:
         yield
     except (NotExecuted, NoLog) as error:
         over = explained(error, job.id, job.name, job.status) if job else None
-        if not over:
-            raise
-    else:
-        return
-    raise over
+        raise over or error from None
 
 
 def explained(error: ShimError, job_id: int, name: str, status: str) -> ShimError | None:
