@@ -53,8 +53,6 @@ def network_errors(base_url: str, what: str = "cannot be reached") -> Iterator[N
     """
     try:
         yield
-    except ShimError:
-        raise
     except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:
         known = next((link for link in causes(error) if isinstance(link, ShimError)), None)
         if known is None and not _is_of_network(error):
