@@ -137,10 +137,7 @@ def copy_owner_and_mode(path: Path, descriptor: int, found: os.stat_result) -> N
             with suppress(PermissionError):
                 os.fchown(descriptor, owner, group)
     mode = stat.S_IMODE(found.st_mode) & 0o777
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, mode)
-    else:
-        os.chmod(path, mode)
+    os.chmod(descriptor if os.chmod in os.supports_fd else path, mode)
 
 
 def write_all(file: FileIO | BinaryIO, data: bytes) -> None:
