@@ -103,7 +103,7 @@ def _checks(client: Client, repo: Repo | None, web_is_needed: bool) -> Iterator[
     session, account = client.session, client.adapter.server.session
     token = bool(session.auth.token)  # type: ignore[union-attr]
     if token:
-        yield _check("token", "account", lambda: _account(client))
+        yield _check("token", "account", lambda: _field(client, f"{API}/user", "the token's account", "login", str))
     if repo:
         caller = "token" if token else "anonymous"
         yield _check(caller, f"the Actions of {repo}", lambda: _can_ask(client, repo))
@@ -131,10 +131,6 @@ def _version(client: Client) -> str:
         return _field(client, f"{API}/version", "the version", "version", str)
     except NotPossible:
         raise _no_forgejo(client) from None
-
-
-def _account(client: Client) -> str:
-    return _field(client, f"{API}/user", "the token's account", "login", str)
 
 
 def _can_ask(client: Client, repo: Repo) -> str:
