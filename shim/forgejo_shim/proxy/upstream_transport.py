@@ -24,9 +24,7 @@ T = TypeVar("T")
 class NativeUpstream(UpstreamAnswer):
     """The server's own answer to the caller's request; of a 404 in plain text, all was read."""
 
-    def __init__(self, response: aiohttp.ClientResponse, told: bytes) -> None:
-        super().__init__(response)
-        self.told = told
+    told = b""
 
 
 IsFound = Callable[[], Awaitable[object]]
@@ -58,7 +56,7 @@ class UpstreamTransport:
         """As in `Transport`."""
         assert self._passing
         response = await self._passing(target)
-        native = NativeUpstream(response, b"")
+        native = NativeUpstream(response)
         if native.status == 404 and native.headers.get("Content-Type").startswith("text/plain"):
             native.told = await read_all(native, ERROR_LIMIT, "a 404 in plain text")
         return native
