@@ -23,6 +23,13 @@ from filelock import FileLock, Timeout
 
 from .errors import ShimError
 
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a disk",
+}
 MAX_LINKS = 40  # links in a row that are followed, as in Linux
 
 
@@ -83,18 +90,8 @@ def _refuse_irregular(path: Path, *, follow: bool = True) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         mode = os.stat(path, follow_symlinks=follow).st_mode
         if not stat.S_ISREG(mode):
-            raise ShimError(f"{path} is {_kind(mode)}, not a regular file; choose another place")
-
-
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFDIR: "a folder",
-        stat.S_IFLNK: "a link",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFBLK: "a disk",
-    }
-    return kinds.get(stat.S_IFMT(mode), "a device")
+            kind = KINDS.get(stat.S_IFMT(mode), "a device")
+            raise ShimError(f"{path} is {kind}, not a regular file; choose another place")
 
 
 @contextmanager
