@@ -18,7 +18,8 @@ http {{
   access_log off; gzip on; gzip_proxied any; gzip_types text/plain application/json; gzip_min_length 1;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass {behind}; {more} }} }}
+  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass {behind}; {more}
+  }} }}
 }}
 """
 PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
