@@ -130,20 +130,14 @@ class PeekedAnswer:
 
 async def read_all(answer: Answer, limit: int, what: str) -> bytes:
     """The rest of a body of at most `limit` bytes. Raises PageChanged if it is longer."""
-    parts, size = [], 0
-    try:
-        while part := await answer.read(CHUNK):
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                raise PageChanged(f"{what} is longer than {limit} bytes")
-    finally:
-        await answer.close()
-    return b"".join(parts)
+    body = await read_head(answer, limit + 1)
+    if len(body) > limit:
+        raise PageChanged(f"{what} is longer than {limit} bytes")
+    return body
 
 
 async def read_head(answer: Answer, limit: int = ERROR_LIMIT) -> bytes:
-    """The first bytes of a body, then closed."""
+    """The first `limit` bytes of a body, then closed."""
     parts, size = [], 0
     try:
         while size < limit and (part := await answer.read(min(CHUNK, limit - size))):
