@@ -29,13 +29,14 @@ class SQLiteStore:
         self.path = private_file(Path(path))
         self._lock = threading.Lock()
         try:
-            self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10, isolation_level=None)
+            self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10)
             self._db.execute("pragma synchronous = off")
             self._db.execute(
                 f"create table if not exists {TABLE} (base text, subject text, key text, value text, until real,"
                 " primary key (base, subject, key)) without rowid"
             )
-            self._db.execute(f"delete from {TABLE} where until <= ?", (time.time(),))
+            with self._db:
+                self._db.execute(f"delete from {TABLE} where until <= ?", (time.time(),))
         except sqlite3.OperationalError as error:
             raise ShimError(f"the state file {self.path} is locked or cannot be reached ({error}); try again") from None
         except sqlite3.Error as error:
@@ -64,15 +65,9 @@ class SQLiteStore:
     def _execute(self, statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[str, str]]:
         """Execute a statement for each of `rows`, all of them or none."""
         found: list[tuple[str, str]] = []
-        with self._lock:
-            try:
-                self._db.execute("begin")
-                for values in rows:
-                    found += self._db.execute(statement, values).fetchall()
-                self._db.execute("commit")
-            except sqlite3.Error:
-                with suppress(sqlite3.Error):
-                    self._db.execute("rollback")
+        with self._lock, suppress(sqlite3.Error), self._db:
+            for values in rows:
+                found += self._db.execute(statement, values).fetchall()
         return found
 
     def close(self) -> None:
