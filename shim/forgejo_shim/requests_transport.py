@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -45,11 +45,17 @@ class RequestsTransport:
 
     def __init__(self, wrapped: Wrapped, request: requests.PreparedRequest, how: dict[str, Any]) -> None:
         self.base_url = self.server_name = wrapped.base_url
-        self.signing_in = _Lock(wrapped.signing_in)
         self._wrapped = wrapped
         self._request = request
         self._how = how
         self._caller = identity_headers(headers_of(request))
+
+    @property
+    @asynccontextmanager
+    async def signing_in(self) -> AsyncIterator[None]:
+        """As in `Transport`."""
+        with self._wrapped.signing_in:
+            yield
 
     async def native(self, target: str) -> Native:
         """As in `Transport`."""
@@ -119,19 +125,6 @@ def as_requests(
     told = BrokenBody(f"{base_url}: {broken}")
     told.__cause__ = broken.__cause__
     return broken_body(told, request)
-
-
-class _Lock(AbstractAsyncContextManager[None]):
-    """A thread's lock in the form that flows use."""
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self._lock = lock
-
-    async def __aenter__(self) -> None:
-        self._lock.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 @dataclass(eq=False)
