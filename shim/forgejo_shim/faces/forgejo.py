@@ -50,8 +50,21 @@ class Forgejo:
                 return reply_json([job_json(job, value.run) for job in value.jobs])
             case JobDetails():
                 return reply_json(_details(value))
-            case _:
-                return render_stream(value)
+            case OpenLog():
+                return Reply(value.answer.status, value.answer.headers.only(*OF_DOWNLOAD), value.answer, value.task)
+            case LogPart():
+                size = [("Content-Length", str(value.size))] if value.size is not None else []
+                return Reply(200, [TEXT, *size, *([GROWS] if value.grows else [])], value.lines, begun=value.begun)
+            case Archive():
+                name = f'attachment; filename="run-{value.run.id}-logs.zip"'
+                headers = [("Content-Type", "application/zip"), ("Content-Disposition", name)]
+                return Reply(200, headers, value.chunks)
+            case Relayed():
+                return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
+            case Done():
+                return Reply(204, [], b"")
+            case Native():
+                raise TypeError("the server's own answer is handed on as it is")
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:
         """The error in 16's form."""
@@ -61,26 +74,6 @@ class Forgejo:
             raise error
         more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
         return Reply(error.status, [JSON, *more], error_body(error, base_url), cause=error.cause)
-
-
-def render_stream(value: Value) -> Reply:
-    """A value that has one form for all faces: a log, a zip, nothing."""
-    match value:
-        case OpenLog():
-            return Reply(value.answer.status, value.answer.headers.only(*OF_DOWNLOAD), value.answer, value.task)
-        case LogPart():
-            size = [("Content-Length", str(value.size))] if value.size is not None else []
-            return Reply(200, [TEXT, *size, *([GROWS] if value.grows else [])], value.lines, begun=value.begun)
-        case Archive():
-            name = f'attachment; filename="run-{value.run.id}-logs.zip"'
-            headers = [("Content-Type", "application/zip"), ("Content-Disposition", name)]
-            return Reply(200, headers, value.chunks)
-        case Relayed():
-            return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
-        case Done():
-            return Reply(204, [], b"")
-        case Native() | RunFacts() | RunJobs() | JobDetails():
-            raise TypeError(f"{type(value).__name__} is written by its face")
 
 
 def reply_json(value: object) -> Reply:

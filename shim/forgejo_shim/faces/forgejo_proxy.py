@@ -35,7 +35,7 @@ from ..operations import (
 from ..router import first_values, routed, tidied
 from ..times import seconds
 from .face import Reply
-from .forgejo import Forgejo, Json, known, render_stream, reply_json
+from .forgejo import Forgejo, Json, known, reply_json
 
 ROOT = "/compat/forgejo-proxy"  # in front of `/api/v1`
 RUN = LIST_RUNS + "/{run_number}"
@@ -74,16 +74,14 @@ class ForgejoProxy:
         return None
 
     def render(self, value: Value, call: Call) -> Reply:
-        """The value in this project's own form."""
+        """A run's jobs in this project's own form, any other value in Forgejo's."""
         match value:
             case RunJobs() if call.operation is RUN_SUMMARY:
                 return reply_json(_summary(value.run, value.jobs))
             case RunJobs():
                 return reply_json([_job(job) for job in value.jobs])
-            case RunFacts():
-                return Forgejo().render(value, call)
             case _:
-                return render_stream(value)
+                return Forgejo().render(value, call)
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:
         """The error as Forgejo gives it."""
