@@ -191,16 +191,12 @@ def run_facts(run: Mapping[str, Any]) -> RunFacts:
     )
 
 
-def parse_runs(body: bytes) -> tuple[list[RunFacts], int]:
-    """A page of the API's runs and the count of all. Raises PageChanged, naming the field."""
+def parse_runs(body: bytes, page: int = 1) -> tuple[list[RunFacts], int]:
+    """A page of the API's runs (1-based) and the count of all. Raises PageChanged, naming the field, also if there are
+    runs and none of them is on the first page."""
     answer = parse_valid("runs", body, "the API's list of runs")
-    return [run_facts(run) for run in answer["workflow_runs"]], answer["total_count"]
-
-
-def parse_first_runs(body: bytes) -> tuple[list[RunFacts], int]:
-    """The first page of the API's runs and the count of all. Raises PageChanged, also if none of them is on it."""
-    runs, total = parse_runs(body)
-    if total and not runs:
+    runs, total = [run_facts(run) for run in answer["workflow_runs"]], answer["total_count"]
+    if page == 1 and total and not runs:
         raise PageChanged(f"the API's list of runs was not understood: it counts {total} and shows none; ask again")
     return runs, total
 
@@ -208,7 +204,7 @@ def parse_first_runs(body: bytes) -> tuple[list[RunFacts], int]:
 def parse_run_numbered(body: bytes, number: int) -> RunFacts | None:
     """The run of that number in the API's list for it; None if the list is empty. Raises PageChanged, also if the list
     is of other runs."""
-    runs, total = parse_first_runs(body)
+    runs, _ = parse_runs(body)
     found = next((run for run in runs if run.number == number), None)
     if runs and not found and number > 0:  # 0 and less filter nothing, and no run has them
         raise PageChanged(f"the API was asked for run {number} and answered with others; report this server's version")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .api import error_of, parse_first_runs, parse_run_numbered, parse_runs
+from .api import error_of, parse_run_numbered, parse_runs
 from .client_session import ClientSession
 from .errors import NotPossible, PageChanged, ServerRefusal
 from .flows.rights import Caller, check_may_read
@@ -49,7 +49,7 @@ class ClientRuns:
         async def read(page: int) -> Page:
             path = runs_path(repo, page=page, limit=min(PAGE, max(1, limit)))
             body = self._asking.body(path, f"the runs of {repo}", LIST_RUNS)
-            return parse_first_runs(body) if page == 1 else parse_runs(body)
+            return parse_runs(body, page)
 
         found = run(read_pages(newest(limit), read))
         if not found.is_certain:

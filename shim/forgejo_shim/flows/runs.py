@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 
-from ..api import error_of, is_absent_route, parse_first_runs, parse_run_numbered, parse_runs
+from ..api import error_of, is_absent_route, parse_run_numbered, parse_runs
 from ..errors import NotPossible
 from ..models import RunFacts
 from ..newest import Newest, Page
@@ -38,7 +38,7 @@ async def page_of_runs(reader: Reader, page: int, call: Call | None = None, **fi
     """A page (1-based, 50 runs) of the API's list, and the count of all runs."""
     path = runs_path(reader.repo, **{"page": page, "limit": 50, **filters})
     body = await read_api(reader, path, f"page {page} of the runs of {reader.repo}", call)
-    return parse_first_runs(body) if page == 1 else parse_runs(body)
+    return parse_runs(body, page)
 
 
 async def read_pages(walk: Generator[int, Page, Newest], read: Callable[[int], Awaitable[Page]]) -> Newest:
