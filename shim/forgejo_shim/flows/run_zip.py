@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
-from ..models import RunFacts
+from ..models import RunFacts, WebJob
 from ..rows import drop_partial_rows
 from ..transport import CHUNK, BrokenBody
 from ..webui.reader import Reader
@@ -25,16 +25,7 @@ from .run_jobs import JobRow, read_rows
 HELD_BACK = 128 * 1024  # bytes; a row has up to 64 KiB, the error page after a broken log 10 KiB (recorded)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the entries have no time, as in 16; this is the least that a zip can say
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One job in the zip: its id, the stem of its name, its attempt and task (0: none, or not known) to begin with."""
-
-    job_id: int
-    stem: str
-    attempt: int
-    task: int
-    has_task: bool
+Entry = tuple[JobRow, int]  # a job, and the attempt that it is named by to begin with
 
 
 class _Pipe:
@@ -46,9 +37,6 @@ class _Pipe:
     def write(self, data: bytes) -> int:
         self._parts.append(bytes(data))
         return len(data)
-
-    def tell(self) -> int:
-        raise OSError("a pipe has no place")
 
     def flush(self) -> None:
         """Nothing to do: `zipfile` asks for it."""
@@ -84,7 +72,7 @@ async def _entries(reader: Reader, run: RunFacts) -> list[Entry]:
             if taken is None:
                 taken = await attempts_taken(reader, run.number, state) or {}
             attempt = _counted(row, taken, run)
-        found.append(Entry(row.job.id, _stem(row.job.name, row.job.id), attempt, row.task, row.has_task))
+        found.append((row, attempt))
     return found
 
 
@@ -100,11 +88,6 @@ def _counted(row: JobRow, taken: dict[int, int], run: RunFacts) -> int:
     return count if row.has_task or count == 0 else count + 1  # a waiting rerun is named by its new number
 
 
-def _stem(name: str, job_id: int) -> str:
-    cleaned = "".join(c for c in name if c >= " " and c not in "\x7f/\\").strip() or "job"
-    return f"{cleaned}-{job_id}"
-
-
 async def _write_zip(reader: Reader, found: list[Entry]) -> AsyncIterator[bytes]:
     """The zip's bytes in chunks."""
     pipe = _Pipe()
@@ -117,16 +100,17 @@ async def _write_zip(reader: Reader, found: list[Entry]) -> AsyncIterator[bytes]
 
 
 async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, entry: Entry) -> AsyncIterator[bytes]:
-    opened = await _open(reader, entry)
+    row, attempt = entry
+    opened = await _open(reader, row)
     if isinstance(opened, str):
-        waits = entry.has_task and opened == NotExecuted().message
-        archive.writestr(_info(entry, entry.attempt + waits, "MISSING"), f"{opened}\n")
+        waits = row.has_task and opened == NotExecuted().message
+        archive.writestr(_info(row.job, attempt + waits, "MISSING"), f"{opened}\n")
         yield pipe.take()
         return
-    attempt = opened.attempt or entry.attempt
+    attempt = opened.attempt or attempt
     broken, held = "", b""
     try:
-        with archive.open(_info(entry, attempt, "log"), "w", force_zip64=True) as member:
+        with archive.open(_info(row.job, attempt, "log"), "w", force_zip64=True) as member:
             try:
                 while data := await opened.answer.read(CHUNK):
                     held += data
@@ -141,27 +125,28 @@ async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, en
     finally:
         await opened.answer.close()
     if broken:
-        archive.writestr(_info(entry, attempt, "PARTIAL"), f"log read failed mid-stream: {broken}\n")
+        archive.writestr(_info(row.job, attempt, "PARTIAL"), f"log read failed mid-stream: {broken}\n")
     yield pipe.take()
 
 
-async def _open(reader: Reader, entry: Entry) -> OpenLog | str:
+async def _open(reader: Reader, row: JobRow) -> OpenLog | str:
     """The job's log, or why there is none in 16's words."""
     try:
-        opened = await open_log(reader, entry.job_id, None)
+        opened = await open_log(reader, row.job.id, None)
     except NotExecuted as error:
         return error.message
     except Expired:
         return "logs have been cleaned up"
     except NoLog as error:
         return f"log open failed: {error.message}"
-    if opened.attempt is None and opened.task != entry.task:
+    if opened.attempt is None and opened.task != row.task:
         await opened.answer.close()
-        raise NotNow(f"job {entry.job_id} was rerun while its run's zip was written; try again", cause="rows-moving")
+        raise NotNow(f"job {row.job.id} was rerun while its run's zip was written; try again", cause="rows-moving")
     return opened
 
 
-def _info(entry: Entry, attempt: int, suffix: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(f"{entry.stem}-attempt-{attempt}.{suffix}", EPOCH)
+def _info(job: WebJob, attempt: int, suffix: str) -> zipfile.ZipInfo:
+    name = "".join(c for c in job.name if c >= " " and c not in "\x7f/\\").strip() or "job"
+    info = zipfile.ZipInfo(f"{name}-{job.id}-attempt-{attempt}.{suffix}", EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
