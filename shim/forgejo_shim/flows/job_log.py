@@ -29,8 +29,10 @@ from ..webui.grammar import Page, file_name, is_log_of
 from ..webui.reader import Reader
 from .attempts_taken import attempts_taken
 from .find_job import Place, find_job, look
+from .run_jobs import TRIES, rows_moving
 
-TRIES = 3  # how often a place that moves while it is read is looked for again
+# What a download says where there is no log, and the error that it stands for.
+NO_LOG = {Page.EXPIRED: Expired, Page.NO_LOG_FILE: NoLog, Page.NOT_STARTED: NotExecuted}
 
 
 @dataclass
@@ -57,11 +59,7 @@ async def open_log(reader: Reader, job_id: int, attempt: int | None, ranges: Pai
         place = await find_job(reader, job_id)
         if opened := await prove(reader, place, attempt, ranges):
             return opened
-    raise NotNow(
-        f"the jobs of run {place.at.run_number} in {reader.repo} change too fast to tell job {job_id}'s log for"
-        " certain; try again",
-        cause="rows-moving",
-    )
+    raise rows_moving(reader, place.at.run_number)
 
 
 @dataclass
@@ -160,16 +158,12 @@ async def _read(reader: Reader, place: Place, attempt: int | None, wanted: int |
     job = place.job
     if attempt is not None and _latest_only(place, page) and attempt != place.state.newest:
         raise _not_provable(place, attempt, "its web UI offers the latest attempt's log only")
-    if page.kind is Page.EXPIRED:
-        raise Expired
-    if page.kind is Page.NO_LOG_FILE:
-        raise NoLog
+    if page.kind in NO_LOG:
+        raise NO_LOG[page.kind]
     if page.kind is Page.NOT_A_LOG:
         raise NotNow(f"the log of job {job.id} is just being moved to storage; try again", cause="upstream-busy")
     if page.kind is Page.NO_ATTEMPT:
         raise attempt_not_found(job.id, wanted or 0)
-    if page.kind is Page.NOT_STARTED:
-        raise NotExecuted
     if not is_log_of(page.answer.headers, job):
         raise PageChanged(f"the download of job {job.id} ({job.name!a}) in {reader.repo} names another job; try again")
     number = wanted if page.by_attempt or attempt is not None else None

@@ -14,14 +14,10 @@ from ..models import Headers, Job, Location, RunFacts, RunJobs, WebJob, WebRun
 from ..webui.grammar import Page, is_log_of
 from ..webui.reader import Reader
 
-TRIES = 3
+TRIES = 3  # how often what moves while it is read is read again
 FIRST_BYTE = [("Range", "bytes=0-0")]
-HAS_TASK = (
-    Page.LOG,
-    Page.NOT_A_LOG,
-    Page.EXPIRED,
-    Page.NO_LOG_FILE,
-)  # what a download says of a job that a runner has or had
+# What a download says of a job that a runner has or had.
+HAS_TASK = (Page.LOG, Page.NOT_A_LOG, Page.EXPIRED, Page.NO_LOG_FILE)
 
 
 @dataclass(frozen=True)
