@@ -7,8 +7,6 @@ caller; a file's time or length proves nothing.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
 from ..errors import NoLog, NotExecuted, NotNow, PageChanged
@@ -21,25 +19,7 @@ from .job_log import open_log
 from .runs import page_of_runs, run_numbered
 
 
-class PinnedLog(Protocol):
-    """A log to be read in several pieces, all of one task from `pin` on. `attempt` is its number, None if not known."""
-
-    attempt: int | None
-
-    async def open(self, ranges: str) -> Answer:
-        """The log, or the bytes of it that `Range` names: 200, 206 or 416. Raises ShimError."""
-        ...
-
-    async def pin(self) -> None:
-        """Hold every later `open` to one task."""
-        ...
-
-    async def is_over(self) -> bool:
-        """Whether the pinned attempt has its final status."""
-        ...
-
-
-async def pinned_log(reader: Reader, call: Call) -> WebLog | NativeLog:
+async def pinned_log(reader: Reader, call: Call) -> PinnedLog:
     """The job's log as it can be read here: natively, if what pins it is native too, else from the web UI."""
     known = await reader.server.capabilities(reader.net)
     has = {row: known.of(row.method, row.path) is Capability.PRESENT for row in (JOB_LOG, RUN_JOBS, JOB)}
@@ -49,7 +29,8 @@ async def pinned_log(reader: Reader, call: Call) -> WebLog | NativeLog:
 
 
 class WebLog:
-    """A log of the web UI. It is pinned by its first `open`, whose task every later one must have."""
+    """A log of the web UI. It is pinned by its first `open`, whose task every later one must have. `attempt` is its
+    number, None if not known."""
 
     def __init__(self, reader: Reader, job_id: int, attempt: int | None) -> None:
         self.attempt = attempt
@@ -58,7 +39,7 @@ class WebLog:
         self._task: int | None = None
 
     async def open(self, ranges: str) -> Answer:
-        """As in `PinnedLog`."""
+        """The log, or the bytes of it that `Range` names: 200, 206 or 416. Raises ShimError."""
         opened = await open_log(self._reader, self._job_id, self.attempt, [("Range", ranges)] if ranges else [])
         if self._task not in (None, opened.task):
             await opened.answer.close()
@@ -70,7 +51,7 @@ class WebLog:
         """Nothing to do: see above."""
 
     async def is_over(self) -> bool:
-        """As in `PinnedLog`."""
+        """Whether the pinned attempt has its final status."""
         place = await find_job(self._reader, self._job_id)
         told = dict(place.state.attempts or ()).get(self.attempt or 0)
         if told is None and place.state.has_attempts and place.state.attempts is None:
@@ -93,7 +74,7 @@ class NativeLog:
         self._runs = NativeRuns(reader, call)
 
     async def open(self, ranges: str) -> Answer:
-        """As in `PinnedLog`."""
+        """As in `WebLog`."""
         path = job_log_path(self._reader.repo, self._job_id, self.attempt)
         headers = [("Range", ranges)] if ranges else []
         answer = await self._reader.api(path, headers=headers)
@@ -106,7 +87,7 @@ class NativeLog:
         raise await _refused(answer, f"the log of job {self._job_id}", self._call)
 
     async def pin(self) -> None:
-        """As in `PinnedLog`."""
+        """Hold every later `open` to one task."""
         if self.attempt is None:
             self.pin_to(await self.plan())
 
@@ -117,7 +98,7 @@ class NativeLog:
         self.attempt = plan.attempt if self.attempt is None else self.attempt
 
     async def is_over(self) -> bool:
-        """As in `PinnedLog`."""
+        """As in `WebLog`."""
         plan = await self.plan()
         return plan.attempt != self.attempt or plan.status in FINAL
 
@@ -130,6 +111,10 @@ class NativeLog:
             return parse_job(await read_all(answer, JSON_LIMIT, "the API's job"))
         await find_job(self._reader, self._job_id, self._runs)
         return self._runs.plans[self._job_id]
+
+
+# A log to be read in several pieces, all of one task from `pin` on.
+PinnedLog = WebLog | NativeLog
 
 
 class NativeRuns:
