@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from ..api import parse_tasks
 from ..errors import PageChanged, ShimError
-from ..models import WebRun
+from ..models import RunFacts, WebRun
 from ..operations import tasks_path
 from ..times import seconds
-from ..transport import JSON_LIMIT, read_all
 from ..webui.reader import Reader
-from .runs import run_numbered
+from .runs import read_api, run_numbered
 
 MAX_PAGES = 20  # pages of 50 tasks
 
@@ -22,26 +21,24 @@ async def attempts_taken(reader: Reader, run_number: int, state: WebRun) -> dict
     """The attempts taken so far of each job (by id) whose name is its own in the run; None if that can't be known."""
     try:
         run = await run_numbered(reader, run_number)
+        return await _counted(reader, run, state) if run else None
     except PageChanged:
         raise
     except ShimError:
         return None
-    if run is None:
-        return None
+
+
+async def _counted(reader: Reader, run: RunFacts, state: WebRun) -> dict[int, int] | None:
     created = seconds(run.given["created"])
     names = [job.name for job in state.jobs]
     taken = {job.id: 0 for job in state.jobs if names.count(job.name) == 1}
     by_name = {job.name: job.id for job in state.jobs if job.id in taken}
     read = 0
     for page in range(1, MAX_PAGES + 1):
-        answer = await reader.api(tasks_path(reader.repo, page))
-        if answer.status != 200:
-            await answer.close()
-            return None
-        tasks, total = parse_tasks(await read_all(answer, JSON_LIMIT, "a page of the API's tasks"))
+        tasks, total = parse_tasks(await read_api(reader, tasks_path(reader.repo, page), "a page of the API's tasks"))
         read += len(tasks)
         for task in tasks:
-            if task["run_number"] == run_number and task["name"] in by_name:
+            if task["run_number"] == run.number and task["name"] in by_name:
                 taken[by_name[task["name"]]] += 1
         if read >= total or (tasks and seconds(tasks[-1]["created_at"]) < created):  # older than the run: of others
             return taken

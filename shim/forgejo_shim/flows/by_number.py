@@ -9,6 +9,7 @@ jobs is refused.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +18,12 @@ from ..capabilities import Capability
 from ..errors import Ambiguous, NotPossible, NotThere
 from ..models import Job, Location, RunFacts, RunJobs
 from ..operations import JOB_LOG, RERUN_JOB, RERUN_RUN, RUN_JOBS, Call, number
-from ..transport import JSON_LIMIT, read_all
 from ..webui.reader import Reader
 from .latest import latest_run
 from .native import capability
-from .rights import Grants, check_may_read, refused_unless_absent
+from .rights import Grants, check_may_read
 from .run_jobs import run_jobs
-from .runs import run_numbered
+from .runs import read_api, run_numbered
 
 SHOWN = 20  # jobs that a message names
 
@@ -49,12 +49,10 @@ async def _run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
         return await latest_run(reader, call, caller)
     run_number = call.run or 0
     if run_number > 0:
-        try:
+        with suppress(NotPossible):  # 11
             if run := await run_numbered(reader, run_number, call):
                 return run
             raise _no_run(reader, run_number)
-        except NotPossible:  # 11
-            pass
     await check_may_read(reader.net, call, caller)
     if run_number < 1:  # to the web UI that is some other run
         raise _no_run(reader, run_number)
@@ -66,11 +64,9 @@ async def _jobs(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
     if run.id is not None:
         native = call.of(RUN_JOBS, run.id)
         if await capability(reader.net, reader.server, native) is not Capability.ABSENT:
-            answer = await reader.api(native.path)
-            if answer.status == 200:
-                jobs = parse_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
+            with suppress(NotPossible):  # absent
+                jobs = parse_jobs(await read_api(reader, native.path, "the API's jobs of a run", call))
                 return RunJobs(run, tuple(_native_job(job, index, run) for index, job in enumerate(jobs)))
-            await refused_unless_absent(answer, call)
     state = await reader.web_run(Location(run.number, 0))
     if state is None:
         if run.id is None:
