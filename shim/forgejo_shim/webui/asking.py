@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..errors import NotNow, PageChanged, ShimError, WebAccount
+from ..errors import NotNow, ShimError, WebAccount
 from ..models import Repo
 from ..server import Server
-from ..transport import JSON_LIMIT, Answer, Pairs, Transport, encode, read_all, read_head, retry_after
+from ..transport import JSON_LIMIT, Answer, Pairs, Transport, encode, read_all, read_head
 from .grammar import Page, actions, classify, task_of
+from .session import not_understood
 
 
 @dataclass
@@ -135,11 +136,4 @@ def trouble(who: Asker, page: PageAnswer) -> ShimError:
         return WebAccount(message, cause=cause)
     if page.kind is Page.RENAMED:
         return NotNow(f"{who.repo} has just been renamed; ask for its new name", cause="renamed")
-    if page.kind is Page.BUSY:
-        return NotNow(f"{where} answered {page.answer.status}; try later", cause="upstream-busy",
-                      retry_after=retry_after(page.answer.headers))  # fmt: skip
-    kind = page.answer.headers.get("Content-Type", "no type")
-    return PageChanged(
-        f"{where} answered {page.path} with {page.answer.status} ({kind}), which was not understood; try again,"
-        " and if it stays so report the server's version"
-    )
+    return not_understood(page.answer, f"{where} answered {page.path}")

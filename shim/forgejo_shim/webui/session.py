@@ -135,7 +135,7 @@ class WebSession:
             return True
         if answer.status == 200 and (is_settings(body) or is_suspended(body)):
             return True
-        raise _not_understood(answer, f"{net.server_name} answered whether the shim's {self.account} is signed in")
+        raise not_understood(answer, f"{net.server_name} answered whether the shim's {self.account} is signed in")
 
     async def ensure_signed_in(self, net: Transport) -> None:
         """Sign in unless the server still knows the session. Raises ShimError."""
@@ -179,7 +179,7 @@ class WebSession:
     async def _be_in(self, net: Transport, answer: Answer) -> None:
         """Raise PageChanged unless the redirect is that of a sign-in, or the session is known to the server."""
         if LANGUAGE_COOKIE not in _set_cookies(answer.headers) and not await self.is_signed_in(net):
-            raise _not_understood(answer, f"{net.server_name} answered the sign-in")
+            raise not_understood(answer, f"{net.server_name} answered the sign-in")
 
     async def _refused(self, net: Transport, answer: Answer, body: bytes) -> ShimError:
         """The error that an answer to name and password stands for."""
@@ -203,7 +203,7 @@ class WebSession:
                 f"{net.server_name} has its sign-in by password switched off; give the shim a session cookie instead",
                 cause="web-sign-in-disabled",
             )
-        return _not_understood(answer, f"{net.server_name} answered the sign-in")
+        return not_understood(answer, f"{net.server_name} answered the sign-in")
 
     def _inactive(self, net: Transport) -> WebAccount:
         return WebAccount(
@@ -229,7 +229,7 @@ class WebSession:
                 f"{net.server_name} no longer knows the given web cookie; sign in with a browser and give a new one",
                 cause="web-sign-in-refused",
             )
-        raise _not_understood(answer, f"{net.server_name} answered the web cookie")
+        raise not_understood(answer, f"{net.server_name} answered the web cookie")
 
     async def _second_factor(self, net: Transport, login: WebLogin) -> None:
         if not login.totp_secret:
@@ -241,7 +241,7 @@ class WebSession:
             if answer.status == 303 and not target.endswith((LOGIN, TWO_FACTOR)):
                 return await self._be_in(net, answer)
             if answer.status != 200 or classify_sign_in(body) is not SignIn.CODE_REFUSED:
-                raise _not_understood(answer, f"{net.server_name} answered the two-factor code")
+                raise not_understood(answer, f"{net.server_name} answered the two-factor code")
             if try_again:
                 await net.sleep(PERIOD - net.now() % PERIOD + 0.5)
         raise WebAccount(
@@ -257,7 +257,7 @@ class WebSession:
                 f"the shim's {self.account} has two-factor sign-in; give its TOTP secret, or a session cookie",
                 cause="web-two-factor-needed",
             )
-        return _not_understood(answer, f"{net.server_name} answered the two-factor sign-in")
+        return not_understood(answer, f"{net.server_name} answered the two-factor sign-in")
 
     async def _post_form(self, net: Transport, path: str, form: dict[str, str]) -> tuple[Answer, bytes]:
         headers = [("Content-Type", "application/x-www-form-urlencoded")]
@@ -265,15 +265,16 @@ class WebSession:
         return answer, await read_head(answer)
 
 
-def _not_understood(answer: Answer, what: str) -> ShimError:
-    """The error for an answer that is neither a yes nor a no of Forgejo's. It is tried again."""
+def not_understood(answer: Answer, what: str) -> ShimError:
+    """The error for an answer of the web UI that says nothing of what was asked: it is busy, or not understood."""
     if answer.status in (429, 503):
         return NotNow(
             f"{what} with {answer.status}; try later", cause="upstream-busy", retry_after=retry_after(answer.headers)
         )
     kind = answer.headers.get("Content-Type") or "no type"
     return PageChanged(
-        f"{what} with {answer.status} ({kind}), which is no answer of a Forgejo's; is something in front of it?"
+        f"{what} with {answer.status} ({kind}), which was not understood; try again, and if it stays so look for what"
+        " is in front of the server, or report its version"
     )
 
 
