@@ -12,13 +12,13 @@ from collections.abc import Callable
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from .errors import ShimError
-from .models import Repo, WebCookie, WebCredentials, WebLogin
+from .models import Repo
 from .operations import parse_repo
-from .store.session_file import SessionFile
 
+T = TypeVar("T")
 Timeout = float | tuple[float, float]
 DIGITS = 18  # more than any id or number of Forgejo has
 
@@ -64,11 +64,16 @@ def file(value: str | PathLike[str]) -> Path:
     return Path(value)
 
 
-def text(value: object, name: str) -> str:
-    """A text."""
-    if not isinstance(value, str):
-        raise _wrong(name, "a text")
+def of_type(value: T, name: str, wanted: str, *kinds: type) -> T:
+    """A value of one of these types, which `wanted` describes. It may be a secret, so it is never repeated."""
+    if not isinstance(value, kinds):
+        raise _wrong(name, wanted)
     return value
+
+
+def text(value: str, name: str) -> str:
+    """A text."""
+    return of_type(value, name, "a text", str)
 
 
 def timeout(value: object) -> Timeout:
@@ -80,27 +85,6 @@ def timeout(value: object) -> Timeout:
         if not 0 < seconds < math.inf:
             raise ValueError(f"timeout must be above 0 and finite, not {seconds}")
     return value  # type: ignore[return-value]
-
-
-def web_account(value: object) -> WebCredentials | None:
-    """A WebLogin, a WebCookie, or None."""
-    if value is not None and not isinstance(value, WebLogin | WebCookie):
-        raise _wrong("web", "a WebLogin, a WebCookie or None")
-    return value
-
-
-def session_file(value: object) -> SessionFile | None:
-    """A SessionFile, or None."""
-    if value is not None and not isinstance(value, SessionFile):
-        raise _wrong("session_file", "a SessionFile or None", value)
-    return value
-
-
-def flag(value: object, name: str) -> bool:
-    """True or False."""
-    if not isinstance(value, bool):
-        raise _wrong(name, "True or False", value)
-    return value
 
 
 def face(value: object) -> Literal["forgejo-proxy"] | None:

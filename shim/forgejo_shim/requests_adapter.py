@@ -16,6 +16,7 @@ import threading
 import time
 from functools import partial
 from math import inf
+from types import NoneType
 from typing import Any, Literal, NoReturn, SupportsIndex, cast
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ from .faces.all import all_faces
 from .faces.face import Face, recognise
 from .flows.dispatch import Native, Request, dispatch
 from .flows.rights import Rights
-from .models import WebCredentials, WebLogin
+from .models import WebCookie, WebCredentials, WebLogin
 from .operations import Call
 from .requests_transport import NativeResponse, RequestsTransport, as_requests, headers_of
 from .server import Server
@@ -62,8 +63,10 @@ def mount(
     Raises ShimError if `base_url` is no http(s) address or holds credentials, TypeError for arguments of a wrong type.
     """
     arguments.methods(store, "store", "get", "put")
-    web, session_file = arguments.web_account(web), arguments.session_file(session_file)
-    writes, face = arguments.flag(writes, "writes"), arguments.face(face)
+    arguments.of_type(web, "web", "a WebLogin, a WebCookie or None", WebLogin, WebCookie, NoneType)
+    arguments.of_type(session_file, "session_file", "a SessionFile or None", SessionFile, NoneType)
+    arguments.of_type(writes, "writes", "True or False", bool)
+    face = arguments.face(face)
     base_url = base_url_of(arguments.text(base_url, "base_url"))
     inner = session.get_adapter(base_url + "/")
     if isinstance(inner, ShimAdapter) and inner.base_url == base_url:
