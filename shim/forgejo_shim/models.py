@@ -27,10 +27,6 @@ class Headers(tuple[tuple[str, str], ...]):
                 return value
         return default
 
-    def all(self, name: str) -> list[str]:
-        """Every value of `name`, in order."""
-        return [value for key, value in self if key.lower() == name.lower()]
-
     def only(self, *names: str) -> list[tuple[str, str]]:
         """The pairs whose name is one of `names`."""
         wanted = {name.lower() for name in names}

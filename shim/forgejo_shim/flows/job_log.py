@@ -82,7 +82,7 @@ async def _known(reader: Reader, job_id: int, attempt: int | None) -> Known | No
     wanted = await reader.facts.latest(job_id) if asks_latest else attempt
     if asks_latest and wanted is None:
         return None
-    proved = await reader.file_of(job_id, wanted)
+    proved = await reader.facts.file(job_id, wanted, reader.net.now())
     return None if proved is None else Known(at, wanted, proved, asks_latest)
 
 

@@ -37,9 +37,9 @@ class Facts:
         if new:
             await self._store.put(*self._where, new)
 
-    async def file(self, job_id: int, attempt: int, now: float) -> str | None:
-        """The file name that the download of an attempt was proved to have, within the last hour."""
-        (value,) = await self._store.get(*self._where, [f"file {job_id} {attempt}"])
+    async def file(self, job_id: int, attempt: int | None, now: float) -> str | None:
+        """The file name that an attempt's download (None: the latest one read) was proved to have in the last hour."""
+        (value,) = await self._store.get(*self._where, [f"file {job_id} {attempt or LATEST_ATTEMPT}"])
         return value[0] if value and 0 <= now - value[1] < CACHE_SECONDS else None
 
     async def put_file(self, job_id: int, attempt: int | None, name: str, now: float, *, is_latest: bool) -> None:

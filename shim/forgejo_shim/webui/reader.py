@@ -15,7 +15,7 @@ from ..models import Headers, Location, Repo, View, WebRun
 from ..operations import with_identity
 from ..rows import ROW, can_start_log
 from ..server import Server
-from ..store.facts import LATEST_ATTEMPT, Facts
+from ..store.facts import Facts
 from ..transport import Answer, BrokenBody, Pairs, PeekedAnswer, Transport
 from .asking import PageAnswer, ask, post, trouble
 from .grammar import (
@@ -52,10 +52,6 @@ class Reader:
     async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
         """Ask a path of the API as the caller: its headers, and what its query says of who it is."""
         return await self.net.api(with_identity(path, self._query), method, headers, body)
-
-    async def file_of(self, job_id: int, attempt: int | None) -> str | None:
-        """The file name that was proved to be this attempt's; None for the job's latest one read."""
-        return await self.facts.file(job_id, LATEST_ATTEMPT if attempt is None else attempt, self.net.now())
 
     async def proved(self, job_id: int, attempt: int | None, headers: Headers, *, is_latest: bool) -> None:
         """Keep a download's file name as that of `attempt` (None: not known), now that its place was proved."""
