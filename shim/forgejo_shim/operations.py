@@ -9,7 +9,7 @@ operation's own path is the plain one, however it was spelled. How a client asks
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote, unquote, urlencode
 
@@ -80,7 +80,7 @@ class Call:
     `method` and the names of the repository are as sent, `id` is that of the job or the run, `tail` what stands behind
     the repository in the path. Where a client names a run by its number or as the latest one, `run` says so, and `job`
     is a job's name or index in it ("": the first); `by_number` finds their ids. `route` is what it is called in logs
-    and figures, `root` what stands in front of `/api/v1`. `ranges` are the headers that ask for a part of an answer.
+    and figures, `root` what stands in front of `/api/v1`.
     """
 
     operation: Operation
@@ -95,7 +95,6 @@ class Call:
     root: str = ""
     run: RunName | None = None
     job: str = ""
-    ranges: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
     def is_by_method(self) -> bool:
