@@ -139,7 +139,7 @@ class ShimAdapter(BaseAdapter):
         lost: requests.RequestException | None = None
         try:
             if not (found := self._recognised(request, proxies)):
-                return _marked(self._pass_on(request, {**how, "stream": stream}), "native")
+                return _marked(self.pass_on(request, {**how, "stream": stream}), "native")
             face, call = found
             headers = headers_of(request)
             asked = Request(headers, self.rights.of(headers, call.query), self.writes)
@@ -157,7 +157,8 @@ class ShimAdapter(BaseAdapter):
         made = HTTPAdapter.build_response(cast(HTTPAdapter, self), request, raw)
         return _marked(made, "web", reply.task)
 
-    def _pass_on(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
+    def pass_on(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
+        """Send a request through the wrapped adapter; `how` are the other arguments of its `send`."""
         self.sent += 1
         return self.inner.send(request, **how)
 

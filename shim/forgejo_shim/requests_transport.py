@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeVar
 
 import requests
 import urllib3
-from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from .answer_body import to_urllib3
@@ -32,12 +31,13 @@ T = TypeVar("T")
 
 
 class Wrapped(Protocol):
-    """The adapter that requests go through, `inner`, and how many did; `signing_in` is held by whoever signs in."""
+    """The adapter that requests go through; `signing_in` is held by whoever signs in."""
 
     base_url: str
-    inner: BaseAdapter
     signing_in: threading.Lock
-    sent: int
+
+    def pass_on(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
+        """Send a request through that adapter, with `how` as the other arguments of its `send`."""
 
 
 class RequestsTransport:
@@ -63,8 +63,7 @@ class RequestsTransport:
         if target:
             request = request.copy()
             request.url = self.base_url + target
-        self._wrapped.sent += 1
-        response = self._wrapped.inner.send(request, **self._how)
+        response = self._wrapped.pass_on(request, self._how)
         is_text = response.headers.get("Content-Type", "").startswith("text/plain")
         told = _look_at(response) if response.status_code == 404 and is_text else b""
         return NativeResponse(response, told)
@@ -82,9 +81,7 @@ class RequestsTransport:
         request.headers["Cache-Control"] = "no-cache, no-store"  # a cache below: a right is asked for, never kept
         request.prepare_body(body or None, None)
         try:
-            self._wrapped.sent += 1
-            response = self._wrapped.inner.send(request, **self._how)
-            return OpenResponse(response)
+            return OpenResponse(self._wrapped.pass_on(request, self._how))
         except requests.RequestException as error:
             lost = Lost(for_caller(error, self._request))
         raise lost
