@@ -29,6 +29,7 @@ _NO_CERTIFICATES = {"NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB"}
 
 # The first row that fits any error of the chain is the reason.
 _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (ssl.SSLCertVerificationError, NOT_TRUSTED),
     ((requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown), "the proxy's address is not valid"),
     (requests.exceptions.InvalidSchema, "this kind of proxy needs a further package: pip install PySocks"),
     (requests.exceptions.ProxyError, "the proxy does not answer"),
@@ -68,8 +69,6 @@ def reason(error: BaseException) -> str:
     chain = list(causes(error))
     if any(_is_ca_file(link) for link in chain):
         return CA_FILE
-    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
-        return NOT_TRUSTED
     if any(isinstance(link, ssl.SSLError) and getattr(link, "reason", None) in _PLAIN for link in chain):
         return NO_TLS
     if any(isinstance(link, OSError) and str(link).startswith("Tunnel connection failed") for link in chain):
