@@ -60,9 +60,8 @@ class WebSession:
                 )
             self.cookies.update(_cookies_in(credentials.cookie))
             self.generation = 1
-        self.cookies.pop(
-            CSRF_COOKIE, None
-        )  # a browser's, or of before an upgrade: it would say what this server is not
+        # A browser's, or of before an upgrade: it would say what this server is not.
+        self.cookies.pop(CSRF_COOKIE, None)
 
     @property
     def account(self) -> str:
@@ -144,8 +143,7 @@ class WebSession:
 
     async def shows_sign_in(self, net: Transport) -> bool:
         """Whether the server's sign-in page is Forgejo's own."""
-        answer = await self.send(net, "GET", LOGIN, signs_in=False)
-        return classify_sign_in(await read_head(answer)) in (SignIn.FORM, SignIn.OFF)
+        return (await self._sign_in_page(net))[1] in (SignIn.FORM, SignIn.OFF)
 
     async def renew_token(self, net: Transport, path: str) -> None:
         """Have the server set a new CSRF token cookie (up to 13, every page does)."""
