@@ -51,8 +51,8 @@ class SQLiteStore:
             f"select key, value from {TABLE} where base = ? and subject = ? and until > ? and key in ({places})",
             [(base, subject, time.time(), *keys)],
         )
-        found = dict(rows)
-        return [_value(found.get(key)) for key in keys]
+        found = {key: json.loads(text) for key, text in rows}
+        return [found.get(key) for key in keys]
 
     async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
         """As in `Store`."""
@@ -73,10 +73,3 @@ class SQLiteStore:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-
-
-def _value(text: str | None) -> Any:
-    try:
-        return None if text is None else json.loads(text)
-    except (ValueError, RecursionError):
-        return None
