@@ -159,11 +159,7 @@ class WebSession:
     async def _sign_in(self, net: Transport) -> None:
         if isinstance(self.credentials, WebCookie):
             return await self._follow_remember_cookie(net)
-        if self.credentials is None:
-            raise WebAccount(
-                f"the web UI of {net.server_name} wants a sign-in to show this; give the shim a web account",
-                cause="web-credentials-needed",
-            )
+        assert self.credentials, "an anonymous session is never signed in"
         self.cookies = {}  # a jar that is signed in already would not look at the password
         form = {"user_name": self.credentials.user, "password": self.credentials.password}
         answer, body = await self._post_form(net, LOGIN, form)
