@@ -58,11 +58,6 @@ def is_settings(body: bytes) -> bool:
     return _has_class(_text(body), "page-content", "user", "settings")
 
 
-def is_run_page(body: bytes) -> bool:
-    """Whether it is the page of a run or job (repo/actions/view.tmpl)."""
-    return re.search(r'<div\s+id="repo-action-view"', _text(body)) is not None
-
-
 def parse_run_list(body: bytes, actions: str, what: str) -> list[tuple[int, str]]:
     """Run numbers and titles in the list of runs, newest first; `actions` is the path of the repository's Actions.
 

@@ -29,7 +29,7 @@ from .grammar import (
     run_number_of,
     view_path,
 )
-from .html import is_run_page, parse_run_list
+from .html import parse_run_list
 from .view import parse_view, parse_web_run
 
 HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)
@@ -102,14 +102,14 @@ class Reader:
         return state
 
     async def redirected_attempt(self, at: Location) -> int | None:
-        """The attempt that the job's page redirects to: the row's attempt, 0 shown as 1. None up to 12, or if the
-        redirect is to another job than the one at `at` (trap 1)."""
+        """The attempt that the job's page redirects to (from 13 on): the row's attempt, 0 shown as 1. None if the run
+        is not there, or the redirect is to another job than the one at `at` (trap 1)."""
         path = job_page(self.repo, at)
         page = await ask(self, "GET", [path])
         if page.kind is Page.REDIRECT:
             location = page.answer.headers.get("Location")
             return attempt_of(location) if path.lower() + "/attempt/" in location.lower() else None
-        if page.kind in (Page.NO_RUN, Page.NO_JOBS) or (page.answer.status == 200 and is_run_page(page.text)):
+        if page.kind in (Page.NO_RUN, Page.NO_JOBS):
             return None
         raise trouble(self, page)
 
