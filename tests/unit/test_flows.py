@@ -274,7 +274,7 @@ TABLE = [
     Row(
         "S26",
         "a field that is missing",
-        script(state=answer_json({"state": {"run": {}, "currentJob": {}}})),
+        script(state=answer_json({"state": {"run": {}, "currentJob": {}}, "logs": {"stepsLog": []}})),
         502,
         "state.run",
     ),
