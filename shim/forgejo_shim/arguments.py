@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, SupportsIndex, TypeVar
 
 from .errors import ShimError
 from .models import Repo
@@ -23,16 +23,13 @@ Timeout = float | tuple[float, float]
 DIGITS = 18  # more than any id or number of Forgejo has
 
 
-def number(value: object, name: str) -> int:
-    """A whole number, or the digits of one."""
+def number(value: object, name: str, wanted: str = "a whole number") -> int:
+    """A whole number, or the digits of one; `wanted` describes what may be given."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= DIGITS:
         return int(value)
-    if not isinstance(value, bool | str):
-        try:
-            return index(value)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-    raise _wrong(name, "a whole number", value)
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        return index(value)
+    raise _wrong(name, wanted, value)
 
 
 def optional(value: object, name: str) -> int | None:
@@ -42,12 +39,7 @@ def optional(value: object, name: str) -> int | None:
 
 def run_number(value: object) -> int | Literal["latest"]:
     """A run's number, or `latest`."""
-    if value == "latest":
-        return "latest"
-    try:
-        return number(value, "run")
-    except TypeError:
-        raise _wrong("run", "a run's number or 'latest'", value) from None
+    return "latest" if value == "latest" else number(value, "run", "a run's number or 'latest'")
 
 
 def repository(value: object) -> Repo:
