@@ -7,10 +7,8 @@ cannot be read says nothing, so every operation is unknown.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 ADDED = "x-forgejo-shim"  # marks what a shim added to the document
 _METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
@@ -57,13 +55,6 @@ class Capabilities:
 UNKNOWN = Capabilities(None)
 
 
-def _added(name: str, operation: dict[str, Any]) -> Iterator[str]:
-    """The query parameters that a shim in front of the server added to an operation."""
-    for parameter in operation.get("parameters", []):
-        if parameter.get(ADDED):
-            yield f"{name}?{parameter['name']}"
-
-
 def parse_swagger(document: bytes) -> Capabilities:
     """The capabilities in a swagger 2.0 document of a Forgejo; `UNKNOWN` if it is none.
 
@@ -72,18 +63,17 @@ def parse_swagger(document: bytes) -> Capabilities:
     """
     try:
         swagger = json.loads(document)
-        paths = swagger["paths"]
-        operations = frozenset(
-            name
-            for path, methods in paths.items()
-            if path.startswith("/repos/{owner}/{repo}/actions/")
-            for method, operation in methods.items()
-            if method in _METHODS
-            for name in (f"{method.upper()} {path}", *_added(f"{method.upper()} {path}", operation))
-        )
+        operations = set()
+        for path, methods in swagger["paths"].items():
+            if not path.startswith("/repos/{owner}/{repo}/actions/"):
+                continue
+            for method in _METHODS & methods.keys():
+                name = f"{method.upper()} {path}"
+                added = [one["name"] for one in methods[method].get("parameters", []) if one.get(ADDED)]
+                operations |= {name, *(f"{name}?{parameter}" for parameter in added)}
         version = swagger.get("info", {}).get("version", "")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return UNKNOWN
     if swagger.get("swagger") != "2.0" or not operations:
         return UNKNOWN
-    return Capabilities(operations, version if isinstance(version, str) else "")
+    return Capabilities(frozenset(operations), version if isinstance(version, str) else "")
