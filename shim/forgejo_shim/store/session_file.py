@@ -21,9 +21,7 @@ class SessionFile:
         if not self.path.exists():
             return {}
         with locked(self.path):
-            cookies = self._read().get(f"{account} {base}")
-        if not isinstance(cookies, dict):
-            return {}
+            cookies = self._read().get(f"{account} {base}", {})
         return {name: value for name, value in cookies.items() if re.fullmatch(r"[\x20-\x7e]+", f"{name}{value}")}
 
     def save(self, base: str, account: str, cookies: dict[str, str]) -> None:
