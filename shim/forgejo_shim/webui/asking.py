@@ -126,14 +126,12 @@ def trouble(who: Asker, page: PageAnswer) -> ShimError:
             "web-two-factor-needed",
             f"{account} must set up two-factor sign-in; do so in a browser",
         ),
-        Page.INACTIVE: (
-            "web-account-inactive",
-            f"{account} is suspended or not activated; let an administrator activate it",
-        ),
     }
     if page.kind in causes:
         cause, message = causes[page.kind]
         return WebAccount(message, cause=cause)
+    if page.kind is Page.INACTIVE:
+        return session.inactive(who.net)
     if page.kind is Page.RENAMED:
         return NotNow(f"{who.repo} has just been renamed; ask for its new name", cause="renamed")
     return not_understood(page.answer, f"{where} answered {page.path}")

@@ -191,7 +191,7 @@ class WebSession:
                 cause="web-captcha-needed",
             )
         if page is SignIn.SUSPENDED:
-            return self._inactive(net)
+            return self.inactive(net)
         if answer.status == 403 and (await self._sign_in_page(net))[1] is SignIn.OFF:
             return WebAccount(
                 f"{net.server_name} has its sign-in by password switched off; give the shim a session cookie instead",
@@ -199,7 +199,8 @@ class WebSession:
             )
         return not_understood(answer, f"{net.server_name} answered the sign-in")
 
-    def _inactive(self, net: Transport) -> WebAccount:
+    def inactive(self, net: Transport) -> WebAccount:
+        """The error for an account that may not sign in any more, or not yet."""
         return WebAccount(
             f"the shim's {self.account} at {net.server_name} is suspended or not activated;"
             " let an administrator activate it",
@@ -217,7 +218,7 @@ class WebSession:
         if answer.status == 303:
             return await self._be_in(net, answer)
         if page is SignIn.SUSPENDED:
-            raise self._inactive(net)
+            raise self.inactive(net)
         if page in (SignIn.FORM, SignIn.OFF):
             raise WebAccount(
                 f"{net.server_name} no longer knows the given web cookie; sign in with a browser and give a new one",
