@@ -31,13 +31,13 @@ BEYOND = 2**31 - 1  # a cursor behind every line: the view then gives no lines, 
 
 @dataclass(frozen=True)
 class AttemptRead:
-    """One attempt as the web tells of it: its number (None where none is told), status, download and view. `size` is
-    that of its log in bytes, None if its lines are not counted."""
+    """One attempt as the web tells of it: its number (None where none is told), status, download and view, and whether
+    its lines are counted."""
 
     number: int | None
     status: str
     page: PageAnswer
-    size: int | None
+    is_counted: bool
     view: View
 
     @property
@@ -94,7 +94,7 @@ async def _attempt(reader: Reader, place: Place, number: int | None, status: str
         return None
     if page.kind is Page.LOG and not is_log_of(page.answer.headers, place.job):
         raise PageChanged(f"the download of job {place.job.id} in {reader.repo} names another job; try again")
-    return AttemptRead(number, status, page, part[2] if counted and part else None, view)
+    return AttemptRead(number, status, page, counted, view)
 
 
 def _was_taken(told: AttemptRead, place: Place) -> bool:
@@ -129,7 +129,7 @@ async def _never_taken(reader: Reader, place: Place, redirected: int | None) -> 
 
 def _as_attempt(told: AttemptRead) -> Attempt:
     lengths = [told.view.lines[n].count for n in range(len(told.view.steps)) if n in told.view.lines]
-    counted = told.size is not None and len(lengths) == len(told.view.steps)
+    counted = told.is_counted and len(lengths) == len(told.view.steps)
     return Attempt(
         number=told.number,
         status=told.status,
