@@ -50,16 +50,16 @@ async def log_step(
         answer = answer or await log.open("")
         if answer.status != 200:
             raise another_part()
-        row, rest = await _skip(answer, found.first) if found.count else (b"", b"")
-        if found.count and found.before and not row_matches(row, found.before):
+        if not found.count:
+            await answer.close()
+            return b"", None
+        row, rest = await _skip(answer, found.first) if found.first else (b"", b"")
+        if found.before and not row_matches(row, found.before):
             raise PageChanged(f"the log of job {job_id} is not divided as its steps are counted")
     except BaseException:
         if answer:
             await answer.close()
         raise
-    if not found.count:
-        await answer.close()
-        return b"", None
     return _lines(answer, rest, found), answer
 
 
@@ -148,9 +148,7 @@ async def _view(reader: Reader, job_id: int, at: Location, attempt: int | None, 
 async def _skip(answer: Answer, count: int) -> tuple[bytes, bytes]:
     """Read past `count` lines: the last of them, and what was read behind it."""
     data = b""
-    while (inside := data.count(b"\n")) < count or not count:
-        if not count:
-            return b"", data
+    while (inside := data.count(b"\n")) < count:
         kept = data.rfind(b"\n") + 1
         count, data = count - inside, data[kept:]
         more = await answer.read(CHUNK)
