@@ -12,6 +12,8 @@ from .models import Headers
 from .times import seconds
 
 ROW = b"dddd-dd-ddTdd:dd:dd.dddddddZ "  # how each line of a stored log begins (modules/actions/log.go, 11.0.15 to 16)
+ROW_HEAD = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")  # ROW as a pattern, for many rows at once
+ROWS = re.compile(rb"(?:" + ROW_HEAD.pattern + rb"[^\n]*\n)*")
 
 
 def can_start_log(body: bytes, headers: Headers) -> bool:
@@ -29,7 +31,7 @@ def drop_partial_rows(end: bytes) -> bytes:
     Kept are the rows before the last line that still begins like one; the beginning may be in the middle of a row.
     """
     last, at = 0, end.find(b"\n") + 1
-    while at and is_row(line := end[at : at + len(ROW)]) and len(line) == len(ROW):
+    while at and ROW_HEAD.match(end, at):
         last, at = at, end.find(b"\n", at) + 1
     return end[:last]
 
@@ -47,10 +49,6 @@ def row_matches(row: bytes, line: tuple[float, str]) -> bool:
     stamp, _, text = row.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
     same_text = text.replace("\ufffd", "") == line[1].replace("\n", "\\n").rstrip("\r").replace("\ufffd", "")
     return is_row(row) and same_text and abs(seconds(stamp[:26] + "+00:00") - line[0]) < 0.001
-
-
-ROW_HEAD = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")  # ROW as a pattern, for many rows at once
-ROWS = re.compile(rb"(?:" + ROW_HEAD.pattern + rb"[^\n]*\n)*")
 
 
 def sound(data: bytes) -> tuple[int, bool]:
