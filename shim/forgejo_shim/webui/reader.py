@@ -168,16 +168,14 @@ async def _begun(page: PageAnswer, *, last: bool) -> PageAnswer:
     when BrokenBody is raised) if there are none."""
     if page.kind is not Page.LOG or page.answer.status == 416:
         return page
+    is_log = False
     try:
         start = await page.answer.read(len(ROW))
-        if can_start_log(start, page.answer.headers):
-            return replace(page, answer=PeekedAnswer(page.answer, start))
+        is_log = can_start_log(start, page.answer.headers)
     except BrokenBody:
         if last:
-            await page.answer.close()
             raise
-    except BaseException:
-        await page.answer.close()
-        raise
-    await page.answer.close()
-    return replace(page, kind=Page.NOT_A_LOG)
+    finally:
+        if not is_log:
+            await page.answer.close()
+    return replace(page, answer=PeekedAnswer(page.answer, start)) if is_log else replace(page, kind=Page.NOT_A_LOG)
