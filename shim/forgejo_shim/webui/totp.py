@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import struct
 
@@ -17,7 +16,7 @@ def totp(secret: str, now: float) -> str:
     text = secret.replace(" ", "").upper()
     try:
         key = base64.b32decode(text + "=" * (-len(text) % 8))
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise WebAccount(
             "the TOTP secret of the shim's web account is no base32 text", cause="web-two-factor-refused"
         ) from None
