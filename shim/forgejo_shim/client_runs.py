@@ -6,7 +6,6 @@ from .api import error_of, parse_run_numbered, parse_runs
 from .client_session import ClientSession
 from .errors import NotPossible, PageChanged, ServerRefusal
 from .flows.rights import Caller, check_may_read
-from .flows.runs import read_pages
 from .models import Repo, Run, RunFacts
 from .newest import Page, newest
 from .operations import LIST_RUNS, job_log_path, recognise, runs_path
@@ -51,7 +50,7 @@ class ClientRuns:
             body = self._asking.body(path, f"the runs of {repo}", LIST_RUNS)
             return parse_runs(body, page)
 
-        found = run(read_pages(newest(limit), read))
+        found = run(newest(limit, read))
         if not found.is_certain:
             wanted = min(limit, found.total)
             raise PageChanged(f"the list of the runs of {repo} is not complete: {found.seen} of {wanted}; ask again")

@@ -1,6 +1,6 @@
-"""Which pages of the API's list of runs to read, until the newest runs that fit are certain: a pure value machine.
+"""Which pages of the API's list of runs to read, until the newest runs that fit are certain.
 
-Rules: no I/O. The generator asks for a page by its number (1-based) and is sent what the page holds.
+Rules: no I/O of its own; `read` gives what a page (1-based) holds.
 
 From 15 on the list is in order, the newest first. From 12 to 14 it is in no promised order (FindAndCount without an
 order, routers/api/v1/repo/action.go, 14.0.5), but there run numbers have no gaps: so the newest are certain once every
@@ -10,7 +10,7 @@ page than are asked for (MAX_RESPONSE_ITEMS).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
@@ -30,9 +30,11 @@ class Newest:
     is_certain: bool
 
 
-def newest(limit: int, fits: Callable[[RunFacts], bool] = lambda run: True) -> Generator[int, Page, Newest]:
-    """Ask for pages until the `limit` newest runs that fit are certain, or no page has anything new."""
-    runs, total = yield 1
+async def newest(
+    limit: int, read: Callable[[int], Awaitable[Page]], fits: Callable[[RunFacts], bool] = lambda run: True
+) -> Newest:
+    """Read pages until the `limit` newest runs that fit are certain, or no page has anything new."""
+    runs, total = await read(1)
     numbers = [run.number for run in runs]
     in_order = numbers == sorted(numbers, reverse=True)
     found = {run.number: run for run in runs}
@@ -42,7 +44,7 @@ def newest(limit: int, fits: Callable[[RunFacts], bool] = lambda run: True) -> G
     for page in later:
         if _are_certain(found, fits, limit, total, in_order):
             break
-        more, now = yield page
+        more, now = await read(page)
         total = min(total, now)
         lowest, known = min(found, default=0), len(found)
         in_order = in_order and all(run.number <= lowest for run in more)

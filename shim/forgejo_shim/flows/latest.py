@@ -22,7 +22,7 @@ from ..webui.grammar import Page as WebPage
 from ..webui.grammar import latest_path, list_path, run_number_of
 from ..webui.reader import Reader
 from .rights import Grants, check_may_read
-from .runs import page_of_runs, read_pages
+from .runs import page_of_runs
 
 MAX_PAGES = 40  # of 50 runs
 # Came with the order and the filters of the list of runs (15; routers/api/v1/repo/action.go, 14.0.5 and 15.0.2).
@@ -104,7 +104,7 @@ async def latest_of_api(reader: Reader, call: Call) -> RunFacts:
         pages.append(await page_of_runs(reader, page, None if pages else call))
         return pages[-1]
 
-    found = await read_pages(newest(1, wanted.fits), read)
+    found = await newest(1, read, wanted.fits)
     if not found.is_certain:
         raise SearchLimit(f"the list of the runs of {reader.repo} is not complete; ask again")
     if not found.runs:

@@ -6,12 +6,12 @@ for a call the API's own refusal, else the error that it stands for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator
 
 from ..api import error_of, is_absent_route, parse_run_numbered, parse_runs
 from ..errors import NotPossible
 from ..models import RunFacts
-from ..newest import Newest, Page
+from ..newest import Page
 from ..operations import Call, runs_path
 from ..transport import JSON_LIMIT, read_all, read_head
 from ..webui.reader import Reader
@@ -39,17 +39,6 @@ async def page_of_runs(reader: Reader, page: int, call: Call | None = None, **fi
     path = runs_path(reader.repo, **{"page": page, "limit": 50, **filters})
     body = await read_api(reader, path, f"page {page} of the runs of {reader.repo}", call)
     return parse_runs(body, page)
-
-
-async def read_pages(walk: Generator[int, Page, Newest], read: Callable[[int], Awaitable[Page]]) -> Newest:
-    """Read the pages that a walk asks for."""
-    try:
-        page = next(walk)
-        while True:
-            page = walk.send(await read(page))
-    except StopIteration as end:
-        found: Newest = end.value
-        return found
 
 
 async def pages_towards_older(reader: Reader, last: int, latest: int) -> AsyncIterator[list[RunFacts]]:
