@@ -51,6 +51,5 @@ class Facts:
 
     async def latest(self, job_id: int) -> int | None:
         """The attempt that was the job's latest when it was last read."""
-        value: int | None
         (value,) = await self._store.get(*self._where, [f"latest {job_id}"])
-        return value
+        return None if value is None else int(value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from math import ceil, inf
 from urllib.parse import urlencode
@@ -276,14 +277,10 @@ def not_understood(answer: Answer, what: str) -> ShimError:
 def _set_cookies(headers: Headers) -> dict[str, str]:
     """The cookies that an answer sets; "" for one that it removes."""
     found: dict[str, str] = {}
-    for key, line in headers:
-        if key.lower() != "set-cookie":
-            continue
+    for _, line in headers.only("Set-Cookie"):
         jar: SimpleCookie = SimpleCookie()
-        try:
+        with suppress(CookieError):
             jar.load(line)
-        except CookieError:
-            continue
         for name, morsel in jar.items():
             age = morsel["max-age"].strip()
             found[name] = "" if age.startswith("-") or age == "0" else morsel.coded_value
