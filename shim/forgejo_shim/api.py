@@ -138,9 +138,9 @@ def _forbidden(what: str, message: str) -> ShimError:
 
 # The errors that the shim itself answers with: by their cause, else by their status.
 _BY_CAUSE: dict[str, type[ShimError]] = {
-    kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo)
+    "write-unknown": Unreachable,
+    **{kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo)},
 }
-_BY_CAUSE["write-unknown"] = Unreachable
 _BY_STATUS: dict[int, type[ShimError]] = {
     400: Ambiguous, 404: NotThere, 429: TooMany, 501: NotPossible, 503: NotNow, 504: SearchLimit,
 }  # fmt: skip
@@ -162,11 +162,10 @@ def _message(body: bytes) -> tuple[str | None, str]:
     """`message` and `cause` of an error's JSON; None if it is no error of Forgejo's API."""
     try:
         answer = json.loads(body)
-    except ValueError:
+        message, cause = answer["message"], str(answer.get("cause") or "")
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None, ""
-    if not isinstance(answer, dict) or not isinstance(answer.get("message"), str):
-        return None, ""
-    return answer["message"], str(answer.get("cause") or "")
+    return (message, cause) if isinstance(message, str) else (None, "")
 
 
 def parse_run(body: bytes) -> RunFacts:

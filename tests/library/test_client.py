@@ -246,6 +246,7 @@ class _Stranger(BaseHTTPRequestHandler):
             "empty": (200, {}, b""),
             "no-address": (302, {"Location": "http://[::1/api/v1/"}, b""),
             "nested": (200, {"Content-Type": "application/json"}, b"[" * 200_000),
+            "nested-404": (404, {"Content-Type": "application/json"}, b"[" * 50_000),
             "digits": (200, {"Content-Type": "application/json"}, b"9" * 5000),
             "endless": (200, {"Content-Type": "application/json"}, b" " * 300_000),
         }[how]
@@ -273,7 +274,21 @@ def stranger() -> Iterator[str]:
 
 @pytest.mark.clause("C6")
 @pytest.mark.parametrize(
-    "how", ["html", "html-404", "go-404", "json", "no-json", "list", "away", "sign-in", "circle", "https", "empty"]
+    "how",
+    [
+        "html",
+        "html-404",
+        "go-404",
+        "json",
+        "no-json",
+        "list",
+        "away",
+        "sign-in",
+        "circle",
+        "https",
+        "empty",
+        "nested-404",
+    ],
 )
 def test_a_server_that_is_no_forgejo(stranger: str, how: str) -> None:
     with Client(f"{stranger}/{how}", "secret-token", web=WebLogin("u", "secret-password"), timeout=5) as client:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from .help import Verb
-from .output import show_json, show_table
+from .output import show_list
 from .settings import CommonOptions, common
 from .target import Target, parse_target, with_run
 
@@ -26,8 +24,5 @@ def jobs(settings: CommonOptions, target: Target, run: str | None) -> None:
     target = with_run(target, run, "RUN")
     with settings.client(target.server) as client:
         found = client.jobs(target.repo, "latest" if target.run is None else target.run)
-    if settings.json:
-        show_json([asdict(job) for job in found])
-        return
-    rows = [(job.id, job.index, job.status, job.attempt, job.name) for job in found]
-    show_table(("job", "index", "status", "attempt", "name"), rows)
+    columns = {"job": "id", "index": "index", "status": "status", "attempt": "attempt", "name": "name"}
+    show_list(found, columns, settings.json)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -28,6 +29,13 @@ from .terminal import RESET, safe_chunks, safe_text
 def show_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(value, indent=2))
+
+
+def show_list(values: Iterable[Any], columns: Mapping[str, str], as_json: bool) -> None:
+    """Objects of a dataclass as one JSON document, or as a table of `columns`: each heading with its field's name."""
+    if as_json:
+        return show_json([asdict(value) for value in values])
+    show_table(list(columns), ([getattr(value, field) for field in columns.values()] for value in values))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

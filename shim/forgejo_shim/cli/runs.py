@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from .help import Verb, option_of
-from .output import show_json, show_table
+from .output import show_list
 from .settings import CommonOptions, common
 from .target import Target, parse_target
 
@@ -33,8 +31,5 @@ def runs(settings: CommonOptions, target: Target, limit: int) -> None:
     """
     with settings.client(target.server) as client:
         found = client.runs(target.repo, limit)
-    if settings.json:
-        show_json([asdict(run) for run in found])
-        return
-    rows = [(run.number, run.status, run.event, run.workflow, run.title) for run in found]
-    show_table(("run", "status", "event", "workflow", "title"), rows)
+    columns = {"run": "number", "status": "status", "event": "event", "workflow": "workflow", "title": "title"}
+    show_list(found, columns, settings.json)

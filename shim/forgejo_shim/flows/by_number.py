@@ -80,8 +80,8 @@ async def _jobs(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
 
 
 def _native_job(job: dict[str, Any], index: int, run: RunFacts) -> Job:
-    attempt = job.get("attempt")  # a shim behind leaves out what its server does not tell
-    return Job(job["id"], index, job["name"], job["status"], attempt, job["task_id"], run.id, run.number)
+    # A shim behind leaves out what its server does not tell.
+    return Job(job["id"], index, job["name"], job["status"], job.get("attempt"), job["task_id"], run.id, run.number)
 
 
 def _no_run(reader: Reader, run_number: int) -> NotThere:

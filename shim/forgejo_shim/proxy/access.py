@@ -91,9 +91,5 @@ class AccessLog:
             try:
                 self._write("".join(batch).encode())
             except (OSError, ValueError):  # a pipe without a reader, or closed: nobody to tell
-                self._write = _nowhere
+                self._write = lambda data: None
             self._written += len(batch)
-
-
-def _nowhere(data: bytes) -> None:
-    pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,7 +38,7 @@ class Metrics(Collector):
         for kind in ("log", "follow"):
             self.streams.labels(kind)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._read: list[tuple[type[CounterMetricFamily | GaugeMetricFamily], str, str, Callable[[], float]]] = []
+        self._read: list[tuple[str, str, Callable[[], float]]] = []
         self.counter("sent_bytes", "Bytes sent to clients, heads too.", lambda: self.sent)
         self.registry.register(self)
 
@@ -57,16 +57,15 @@ class Metrics(Collector):
 
     def counter(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Show a figure that only grows, as `read` gives it then."""
-        self._read.append((CounterMetricFamily, f"forgejo_shim_{name}", what, read))
+        self._read.append((f"forgejo_shim_{name}", what, read))
 
     def gauge(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Show a figure as `read` gives it then."""
-        self._read.append((GaugeMetricFamily, f"forgejo_shim_{name}", what, read))
+        Gauge(f"forgejo_shim_{name}", what, registry=self.registry).set_function(read)
 
     def collect(self) -> Iterator[Metric]:
-        """What `counter` and `gauge` named."""
-        for family, name, what, read in self._read:
-            yield family(name, what, value=read())
+        """What `counter` named."""
+        return (CounterMetricFamily(name, what, value=read()) for name, what, read in self._read)
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""

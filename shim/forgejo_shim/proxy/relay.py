@@ -175,6 +175,7 @@ def request_headers(request: web.BaseRequest) -> Pairs:
 
 
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+CARRIED = {WSMsgType.TEXT: "send_str", WSMsgType.BINARY: "send_bytes", WSMsgType.PING: "ping", WSMsgType.PONG: "pong"}
 
 
 def wants_websocket(request: web.BaseRequest) -> bool:
@@ -219,13 +220,6 @@ async def _both_ways(front: Socket, behind: Socket) -> aiohttp.WSMessage | None:
 async def _carry(source: Socket, to: Socket) -> aiohttp.WSMessage | None:
     while True:
         message = await source.receive()
-        if message.type is WSMsgType.TEXT:
-            await to.send_str(message.data)
-        elif message.type is WSMsgType.BINARY:
-            await to.send_bytes(message.data)
-        elif message.type is WSMsgType.PING:
-            await to.ping(message.data)
-        elif message.type is WSMsgType.PONG:
-            await to.pong(message.data)
-        else:
+        if message.type not in CARRIED:
             return message if message.type is WSMsgType.CLOSE else None
+        await getattr(to, CARRIED[message.type])(message.data)

@@ -130,9 +130,7 @@ def _operations(document: Json) -> Iterator[tuple[str, str]]:
 
 def _offered(paths: Json, path: str, method: str, writes: bool) -> bool:
     """Whether the proxy does this in front of a server with these paths."""
-    if path in BY_RUN_ID and "get" not in paths.get(RUN, {}):
-        return False
-    return _may(path, method, writes)
+    return _may(path, method, writes) and (path not in BY_RUN_ID or "get" in paths.get(RUN, {}))
 
 
 def _may(path: str, method: str, writes: bool) -> bool:

@@ -117,7 +117,7 @@ class Upstream:
                 limit_silence(answer, self.idle)
             return UpstreamAnswer(self._looked_at(answer))
         except (aiohttp.ClientError, OSError) as error:
-            raise self._lost(error) from None
+            raise self._said(reason(error)) from None
         finally:
             self._places.release()
 
@@ -135,9 +135,6 @@ class Upstream:
         if self.changes.trouble:
             self.changes.works()
         return answer
-
-    def _lost(self, error: BaseException) -> Unreachable:
-        return self._said(reason(error))
 
     def _said(self, why: str) -> Unreachable:
         self.changes.fails(why, f"{self.base_url} cannot be reached: {why}")
@@ -171,7 +168,7 @@ class Upstream:
         except aiohttp.WSServerHandshakeError:
             return None
         except (aiohttp.ClientError, OSError) as error:
-            raise self._lost(error) from None
+            raise self._said(reason(error)) from None
 
     async def close(self) -> None:
         """Close the connections."""
