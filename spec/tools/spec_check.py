@@ -5,8 +5,9 @@
 
 Rules: reads the project's files only, so it needs no Forgejo; with SERVER, that one too has to declare what the facts
 of its version say. A line a check, its faults below it; exit code 1 if there are any. What is known to differ stands in
-data, with its reason: spec/differences.toml between the contract and 16, spec/undeclared.json what servers answer and
-do not declare. An entry that is not needed any more is a fault.
+data, with its reason: spec/differences.toml between the contract and 16, spec/left-out.toml between the contract and
+the patch series, spec/undeclared.json what servers answer and do not declare. An entry that is not needed any more is a
+fault.
 """
 
 from __future__ import annotations
@@ -78,11 +79,12 @@ def valid() -> Iterator[str]:
             yield f"{path.name}: {error.message} at /{'/'.join(map(str, error.path))}"
 
 
-def breaks(base: Document, head: Document) -> Iterator[str]:
-    """What breaks clients of `base` on `head`, of the operations that `base` has."""
-    for finding in judge(compare(base, head, of_document(base))):
-        if finding.level is Level.ERR:
-            yield f"{head.name}: {told(finding)}"
+def breaks(head: Document) -> Iterator[str]:
+    """What breaks the contract's clients on `head`, but for what left-out.toml names, and what that names in vain."""
+    base, known = contract(), read_rules_file(SPEC / "left-out.toml")
+    found = [one for one in judge(compare(base, head, of_document(base))) if one.level is Level.ERR]
+    kept, _ = known.sift(found, date.today())
+    yield from (f"{head.name}: {told(finding)}" for finding in kept)
 
 
 def told(finding: Finding) -> str:
@@ -91,15 +93,18 @@ def told(finding: Finding) -> str:
 
 
 def equal_to_16() -> Iterator[str]:
-    """Every change counts, whatever its level; differences.toml names those that are meant."""
+    """Every change counts, whatever its level; differences.toml names those that are meant. All that 16 added to
+    15.0.2 is in the contract."""
     known = read_rules_file(SPEC / "differences.toml")
     base, head = contract(), all_facts()["16"]
     kept, _ = known.sift(judge(compare(base, head, of_document(base))), date.today())
     yield from map(told, kept)
+    old = {plain(key) for document in (base, all_facts()["15.0.2"]) for key in operations(document)}
+    yield from (f"the contract lacks {key}, which 16 added" for key in operations(head) if plain(key) not in old)
 
 
 def patched() -> Iterator[str]:
-    """The facts are those of the tree that each series ends in now, and have the contract in them."""
+    """The facts are those of the tree that each series ends in now, and have the contract but for what is left out."""
     for series in all_series(PATCHES):
         facts = all_facts().get(series.release)
         if not facts:
@@ -107,7 +112,7 @@ def patched() -> Iterator[str]:
         elif facts.content["info"].get("x-tree") != series.patched_tree:
             yield f"spec/facts/{series.release}.json is of another tree than {series.folder.name}; run facts.py"
         else:
-            yield from breaks(contract(), facts)
+            yield from breaks(facts)
 
 
 def absent_below_16() -> Iterator[str]:
@@ -225,14 +230,11 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-def not_offered() -> Iterator[str]:
-    """For people: what 16 has beside the contract that 15.0.2 lacks, and what no Forgejo has."""
-    facts, ours = all_facts(), [plain(key) for key in operations(contract())]
-    new, old = ({plain(key): key for key in operations(facts[version])} for version in ("16", "15.0.2"))
-    yield "not offered below 16:"
-    yield from (f"  {key}" for name, key in new.items() if name not in old and name not in ours)
+def of_no_forgejo() -> Iterator[str]:
+    """For people: the operations that only the proxy has."""
+    there = {plain(key) for key in operations(all_facts()["16"])}
     yield "in no Forgejo, only behind the proxy:"
-    yield from (f"  {key}" for key in operations(read(SPEC / "additions.swagger.json")) if plain(key) not in new)
+    yield from (f"  {key}" for key in operations(read(SPEC / "additions.swagger.json")) if plain(key) not in there)
 
 
 def main(arguments: list[str]) -> int:
@@ -252,7 +254,7 @@ def main(arguments: list[str]) -> int:
         print(f"{name}: {'FAILED' if faults else 'ok'}", *(f"  {fault}" for fault in faults), sep="\n", flush=True)
         failed = failed or bool(faults)
     if not failed:
-        print(*not_offered(), sep="\n")
+        print(*of_no_forgejo(), sep="\n")
     return 1 if failed else 0
 
 

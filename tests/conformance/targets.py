@@ -25,6 +25,7 @@ from world import Seeded, seed
 RUNS = frozenset({"run-jobs", "run-zip"})
 ATTEMPTS = RUNS | {"attempts"}
 NATIVE = ATTEMPTS | {"conditional", "attempt-while-rerun-waits", "native"}
+OF_16 = NATIVE | {"artifacts", "cancel", "delete-run", "own-run"}
 PATCHED = NATIVE | {"missing-log", "job-details"}
 
 
@@ -57,10 +58,10 @@ def _faces() -> list[Target]:
                 Target(f"{mark}{v}-proxy", v, features | shim | proxy, "proxy", double=double),
             ]
         found += [
-            Target(f"{mark}16", "16", NATIVE, front=None, double=double),
-            Target(f"{mark}16-adapter", "16", NATIVE | adapter, double=double),
-            Target(f"{mark}16-proxy", "16", NATIVE | proxy, "proxy", double=double),
-            Target(f"{mark}15-plain", "15", PATCHED - {"native"}, front=None, double=double, control=True),
+            Target(f"{mark}16", "16", OF_16, front=None, double=double),
+            Target(f"{mark}16-adapter", "16", OF_16 | adapter, double=double),
+            Target(f"{mark}16-proxy", "16", OF_16 | proxy, "proxy", double=double),
+            Target(f"{mark}15-plain", "15", (OF_16 | PATCHED) - {"native"}, front=None, double=double, control=True),
         ]
     for v in servers.PATCHED:
         found += [
@@ -95,10 +96,10 @@ def chosen(text: str) -> list[str]:
 
 
 class DoubleServer(Server):
-    """The double with one version's face."""
+    """The double with one version's face; its addresses begin with `root_url`, if that is not its own."""
 
-    def __init__(self, face: str) -> None:
-        self.double = Double(face)
+    def __init__(self, face: str, root_url: str | None = None) -> None:
+        self.double = Double(face, root_url=root_url)
         self.double.start()
         self.base_url = self.double.url
         self.admin, self.password = self.double.admin.name, self.double.admin.password
@@ -117,15 +118,14 @@ class DoubleServer(Server):
 def start(target: Target, port: int) -> Server | str:
     """The running server of a target, or why there is none. Behind a proxy it knows the address in front, with that
     port, as its own, and offers git and LFS."""
+    root_url = f"http://127.0.0.1:{port}/" if target.front == "proxy" else None
     if target.double:
-        return DoubleServer(target.version)
+        return DoubleServer(target.version, root_url)
     way = available(target.version)
-    if isinstance(way, str):
-        return way
-    if target.front != "proxy":
-        return way()
+    if isinstance(way, str) or root_url is None:
+        return way if isinstance(way, str) else way()
     try:
-        return way({"server.ROOT_URL": f"http://127.0.0.1:{port}/", **GIT})
+        return way({"server.ROOT_URL": root_url, **GIT})
     except NotOurs:  # somebody else runs it
         return way()
 
@@ -193,12 +193,15 @@ class Live:
         """A request below the API's root. Raises AbsentOperation if the route does not exist."""
         if by is None:
             by = self._sessions.setdefault(token, self.session(token))
-        response = by.request(method, f"{self.base_url}/api/v1{path}", **more)
-        kind = response.headers.get("Content-Type", "")
-        if response.status_code == 404 and kind.startswith("text/plain"):
-            if method == "HEAD" or response.text.strip() == "404 page not found":
-                raise AbsentOperation(f"{method} {path}")
-        return response
+        return _there(by.request(method, f"{self.base_url}/api/v1{path}", **more), method)
+
+    def change(self, method: str, path: str, token: str | None = "owner") -> requests.Response:
+        """A request that changes something, through a front that may write. Raises AbsentOperation."""
+        base_url = self.base_url
+        if self.proxy:
+            base_url = self.further(self.server.base_url, "--allow-writes").base_url
+        with self.session(token, writes=True) as session:
+            return _there(session.request(method, f"{base_url}/api/v1{path}"), method)
 
     def log(self, job: Job | int, attempt: object = None, token: str | None = "read", **more: Any) -> requests.Response:
         """The log of a job of the world, or of a job id in the private repository."""
@@ -209,6 +212,16 @@ class Live:
     def run(self, run: Run, what: str, token: str | None = "read", **more: Any) -> requests.Response:
         """`what` of a run: "jobs" or "logs"."""
         return self.get(f"/repos/{run.repo.full}/actions/runs/{run.id}/{what}", token, **more)
+
+
+def _there(response: requests.Response, method: str) -> requests.Response:
+    """The answer. Raises AbsentOperation if it says that there is no such path, or no such method of it."""
+    is_text = response.headers.get("Content-Type", "").startswith("text/plain")
+    no_path = response.status_code == 404 and is_text
+    no_path = no_path and (method == "HEAD" or response.text.strip() == "404 page not found")
+    if no_path or response.status_code == 405 and method != "HEAD":
+        raise AbsentOperation(f"{method} {response.url}")
+    return response
 
 
 def log_path(repo: Repo | str, job_id: object, attempt: object = None) -> str:

@@ -17,14 +17,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from forgejo_shim.cli import main
-from forgejo_shim.operations import JOB_LOG, RUN_JOBS, RUN_LOGS
 from hand import plain_session
 from servers import available
 from targets import Live, Target
 
 # Operations more than 15.0.2 has, and how many are Actions'.
 GAINED = {"16": (15, 11), "15-patched": (4, 4), "15.0.4-patched": (4, 4)}
-LOG, OF_RUNS = {f"GET {JOB_LOG.path}"}, {f"GET {RUN_JOBS.path}", f"GET {RUN_LOGS.path}"}
+CONTRACT = json.loads((Path(__file__).parents[2] / "spec/contract.swagger.json").read_text())
+OPERATIONS = {f"{method.upper()} {path}" for path, item in CONTRACT["paths"].items() for method in item}
+BY_RUN_ID = {key for key in OPERATIONS if "{run_id}" in key}
+WRITES = {key for key in OPERATIONS if not key.startswith("GET ")}
+# What a target must claim to have an operation whose path ends so.
+FEATURES = {"/actions/run": "own-run", "/runs/{run_id}": "delete-run", "/cancel": "cancel"}
 
 
 def run(home: Path, *words: str) -> tuple[int, dict[str, Any]]:
@@ -42,12 +46,19 @@ def is_native(target: Target) -> bool:
 
 
 def lacking(target: Target) -> set[str]:
-    """The operations of the contract that are not there."""
-    if is_native(target):
-        return set()
-    if target.front == "proxy":
-        return set() if "run-jobs" in target.features else OF_RUNS
-    return LOG | OF_RUNS
+    """The operations of the contract that are not there: a proxy that only reads declares no writes of its own."""
+    if not is_native(target) and target.front != "proxy":
+        return OPERATIONS
+    absent = {key for key in OPERATIONS if not is_claimed(key, target)}
+    return absent if is_native(target) else absent | WRITES
+
+
+def is_claimed(key: str, target: Target) -> bool:
+    """Whether the target claims an operation."""
+    wanted = next((feature for end, feature in FEATURES.items() if key.endswith(end)), "core")
+    if "artifact" in key and "artifacts" not in target.features:
+        return False
+    return wanted in {"core", *target.features} and (key not in BY_RUN_ID or "run-jobs" in target.features)
 
 
 @pytest.mark.clause("K1", "K2")
@@ -58,6 +69,15 @@ def test_the_check_names_what_is_missing(live: Live, tmp_path: Path) -> None:
     if not (live.target.double and is_native(live.target)):
         worse = [finding for finding in found["findings"] if finding["level"] == "ERR"]
         assert len(worse) == len(missing), worse
+        assert code == (1 if missing else 0)
+
+
+@pytest.mark.clause("K19")
+def test_a_part_of_the_contract_is_checked_by_its_paths(live: Live, tmp_path: Path) -> None:
+    code, found = run(tmp_path, "check", live.base_url, "--path", "**/logs")
+    missing = {finding["operation"] for finding in found["findings"] if finding["rule"] == "operation-removed"}
+    assert missing == {key for key in lacking(live.target) if key.endswith("/logs")}
+    if not (live.target.double and is_native(live.target)):
         assert code == (1 if missing else 0)
 
 
