@@ -19,6 +19,7 @@ clause = pytest.mark.clause
 native = pytest.mark.feature("native")
 job_details = pytest.mark.feature("job-details")
 
+NOBODYS = 999_999_999  # the id of no artifact and of no run
 CALLERS = ("owner", "read", "reader", "member", "outsider", "no-scope", "0" * 40, None)
 PLACES = {"private": "failing", "public": "public", "of an organisation": "of-org", "switched off": "switched-off"}
 
@@ -27,7 +28,15 @@ def operations(live: Live, run: Run) -> list[str]:
     """The paths below the repository of every operation that the target claims, for a job of this run."""
     job = next(iter(run.jobs.values()))
     paths = [f"runs/{run.id}/jobs", f"runs/{run.id}/logs", f"jobs/{job.id}/logs", f"jobs/{job.id}/logs?attempt=1"]
-    return paths + ([f"jobs/{job.id}"] if "job-details" in live.target.features else [])
+    paths += [f"jobs/{job.id}"] if "job-details" in live.target.features else []
+    return paths + (["artifacts", f"runs/{run.id}/artifacts"] if "artifacts" in live.target.features else [])
+
+
+def of_nothing(live: Live) -> list[tuple[str, str]]:
+    """Method and path of operations on what is not there, so that a yes changes nothing: those that write come last."""
+    found = [("GET", f"artifacts/{NOBODYS}"), ("GET", f"artifacts/{NOBODYS}/zip"), ("DELETE", f"artifacts/{NOBODYS}")]
+    found = found if "artifacts" in live.target.features else []
+    return found + ([("POST", f"runs/{NOBODYS}/cancel")] if "cancel" in live.target.features else [])
 
 
 @native
@@ -43,6 +52,25 @@ def test_each_operation_is_as_open_as_the_list_of_runs(live: Live, caller: str |
         assert answer.status_code == runs.status_code, (path, answer.text)
         if runs.status_code != 200:
             assert answer.json() == runs.json(), path
+
+
+@native
+@clause("P6", "P7")
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: "wrong" if caller == "0" * 40 else str(caller))
+def test_who_may_not_is_told_so_whatever_the_id(live: Live, caller: str | None, place: str) -> None:
+    """To read is as open as the list of runs; to delete or cancel, as to start a workflow."""
+    root = f"/repos/{live.world.runs[PLACES[place]].repo.full}/actions"
+    runs = live.get(f"{root}/runs?limit=1&page=1", caller)
+    start = live.ask("POST", f"{root}/workflows/none.yml/dispatches", caller, json={"ref": ""})
+    for method, path in of_nothing(live):
+        answer = live.ask(method, f"{root}/{path}", caller)
+        asked = runs if method == "GET" else start
+        if asked.status_code == 200 or asked.status_code == 400 and asked.json()["message"] == "ref is empty":
+            message = answer.json()["message"]
+            assert answer.status_code == 404 and message.endswith("resource does not exist"), (path, answer.text)
+        else:
+            assert (answer.status_code, answer.json()) == (asked.status_code, asked.json()), (method, path)
 
 
 @native

@@ -18,6 +18,7 @@ from proxied import Proxied
 from seeded import Job
 from targets import Live
 
+NONE = (999_999_999, 2**52 + (5 << 24) + 77, 3 * 2**51 + (5 << 30) + 77)
 clause = pytest.mark.clause
 proxy = pytest.mark.feature("proxy")
 
@@ -31,10 +32,19 @@ def operations(live: Live, job: Job, *, additions: bool = True) -> list[str]:
     """The paths of what can be read below a repository: the contract's operations, and what is added to them."""
     paths = [f"jobs/{job.id}/logs", f"jobs/{job.id}/logs?attempt=1"]
     paths += [f"runs/{job.run.id}/{what}" for what in ("jobs", "logs") if live.major >= 12]
+    if "artifacts" in live.target.features:
+        paths += ["artifacts", *([f"runs/{job.run.id}/artifacts"] if live.major >= 12 else [])]
     if additions:
         paths += [f"jobs/{job.id}{what}" for what in ("", "/logs?tail=2", "/logs?step=0")]
         paths += [f"jobs/{job.id}/logs?follow=true", "runs/latest", "runs/latest/jobs", "runs/latest/logs"]
     return paths
+
+
+def of_nothing(live: Live) -> list[str]:
+    """What can be asked about an artifact that is not there, by ids that a server and the shim could have made."""
+    if "artifacts" not in live.target.features:
+        return []
+    return [f"artifacts/{number}{what}" for number in NONE for what in ("", "/zip")]
 
 
 @proxy
@@ -46,9 +56,9 @@ def test_the_verdict_is_the_servers_own_for_this_caller(live: Live, people: Peop
         root = f"/repos/{full}/actions"
         caller = people.caller(name)  # anew each time: a one-time code is good for a minute
         direct = ask(live.server.base_url, f"{root}/{question}?limit=1&page=1", caller)
-        for path in operations(
-            live, job, additions=place in ("private", "public", "of an organisation", "switched off")
-        ):
+        nothing = of_nothing(live)
+        additions = place in ("private", "public", "of an organisation", "switched off")
+        for path in [*operations(live, job, additions=additions), *nothing]:
             with ask(live.base_url, f"{root}/{path}", caller, stream=True) as told:
                 if "follow" in path and told.ok:
                     assert next(told.iter_content(None)), "its rows come, and it goes on for seconds"
@@ -58,7 +68,8 @@ def test_the_verdict_is_the_servers_own_for_this_caller(live: Live, people: Peop
             what = f"{place}, {path}: {told.status_code} {told.text[:200]}; directly {direct.status_code}"
             if direct.status_code == 200:
                 cause = told.json().get("cause") if told.status_code != 200 else None
-                assert told.status_code in (200, 501) and cause in causes(live, place, path), what
+                wanted = causes(live, place, path) | ({None} if path in nothing else set())
+                assert told.status_code in (404 if path in nothing else 200, 501) and cause in wanted, what
                 continue
             assert told.status_code == direct.status_code, what
             if told.is_redirect:

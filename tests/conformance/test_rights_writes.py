@@ -51,6 +51,20 @@ def writing(live: Live) -> Proxied:
     return live.further(live.server.base_url, "--allow-writes")
 
 
+def is_native(live: Live, path: str) -> bool:
+    """Whether the target's server itself has the operation of a path."""
+    has = {"native", "artifacts" if "artifacts" in path else "cancel"}
+    return path.endswith(("cancel", f"artifacts/{NOBODYS}")) and has <= live.target.features
+
+
+def method_of(path: str) -> str:
+    return "DELETE" if "artifacts" in path else "POST"
+
+
+def of_artifacts(live: Live) -> list[str]:
+    return [f"artifacts/{NOBODYS}"] if "artifacts" in live.target.features else []
+
+
 def is_yes(direct: requests.Response) -> bool:
     return direct.status_code == 400 and direct.json().get("message") == "ref is empty"
 
@@ -71,12 +85,13 @@ def test_the_verdict_on_writes_is_that_of_a_dispatch(live: Live, writing: Proxie
         if place == "private":
             assert is_yes(direct) == (name in MAY_WRITE), f"{direct.status_code} {direct.text}"
         not_over = [f"jobs/{running.id}/rerun", *([f"runs/{running.run.id}/rerun"] if live.major >= 12 else [])]
-        nothing = [f"jobs/{NOBODYS}/rerun", f"runs/{NOBODYS}/rerun", f"runs/{NOBODYS}/cancel"]
+        nothing = [f"jobs/{NOBODYS}/rerun", f"runs/{NOBODYS}/rerun", f"runs/{NOBODYS}/cancel", *of_artifacts(live)]
         for path in [*nothing, *(not_over if full == running.run.repo.full else [])]:
-            told = ask(writing.base_url, f"{root}/{path}", caller, "POST")
+            method = method_of(path)
+            told = ask(writing.base_url, f"{root}/{path}", caller, method)
             what = f"{place}, {path}: {told.status_code} {told.text[:200]}; directly {direct.status_code}"
-            if live.major >= 16 and "cancel" in path:
-                native = ask(live.server.base_url, f"{root}/{path}", caller, "POST")
+            if is_native(live, path):
+                native = ask(live.server.base_url, f"{root}/{path}", caller, method)
                 assert (told.status_code, told.content) == (native.status_code, native.content), what
             elif is_yes(direct):
                 cause = told.json().get("cause")
@@ -103,10 +118,12 @@ def test_where_writes_are_off_who_may_read_is_told_so_and_nobody_else(live: Live
     for name in CALLERS:
         caller = people.caller(name)
         may_read = ask(live.server.base_url, f"{root}/tasks?limit=1", caller)
-        for path in (f"jobs/{job.id}/rerun", f"runs/{job.run.id or 1}/rerun", f"runs/{NOBODYS}/cancel"):
-            told = ask(live.base_url, f"{root}/{path}", caller, "POST")
-            if live.major >= 16 and "cancel" in path:
-                assert told.status_code == ask(live.server.base_url, f"{root}/{path}", caller, "POST").status_code
+        runs = [f"runs/{job.run.id or 1}/rerun", f"runs/{NOBODYS}/cancel"]
+        for path in (f"jobs/{job.id}/rerun", *runs, *of_artifacts(live)):
+            method = method_of(path)
+            told = ask(live.base_url, f"{root}/{path}", caller, method)
+            if is_native(live, path):
+                assert told.status_code == ask(live.server.base_url, f"{root}/{path}", caller, method).status_code
             elif may_read.status_code == 200:
                 assert (told.status_code, told.json()["cause"]) == (501, "writes-off"), f"{name}, {path}: {told.text}"
             else:
