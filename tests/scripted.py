@@ -278,6 +278,6 @@ async def answered(
         value = await dispatch(net, server, call, request)  # type: ignore[arg-type]
         if isinstance(value, Native):
             return Reply(value.answer.status, [*value.answer.headers], value.answer)
-        return face.render(value, call)
+        return face.render(value, call, net.base_url)
     except ShimError as error:
         return face.render_error(error, net.base_url)

@@ -58,14 +58,14 @@ UNKNOWN = Capabilities(None)
 def parse_swagger(document: bytes) -> Capabilities:
     """The capabilities in a swagger 2.0 document of a Forgejo; `UNKNOWN` if it is none.
 
-    Only operations on repositories' Actions are kept: they are all that is ever asked for, and the document has
+    Only operations of Actions that may be ours are kept: they are all that is ever asked for, and the document has
     hundreds.
     """
     try:
         swagger = json.loads(document)
         operations = set()
         for path, methods in swagger["paths"].items():
-            if not path.startswith("/repos/{owner}/{repo}/actions/"):
+            if not path.startswith("/repos/{owner}/{repo}/actions/") and path != "/actions/run":
                 continue
             for method in _METHODS & methods.keys():
                 name = f"{method.upper()} {path}"

@@ -42,7 +42,8 @@ from .errors import (
 from .faces.forgejo_proxy import ROOT
 from .flows.try_account import try_account
 from .models import Job, Repo, Run, WebCredentials
-from .operations import JOB, JOB_LOG, RUN_JOBS, job_log_path, job_path, run_jobs_path
+from .operations import JOB, JOB_LOG, RUN_JOBS
+from .paths import job_log_path, job_path, run_jobs_path
 from .requests_adapter import mount
 from .store.protocol import Store
 from .store.session_file import SessionFile

@@ -8,7 +8,8 @@ from .errors import NotPossible, PageChanged, ServerRefusal
 from .flows.rights import Caller, check_may_read
 from .models import Repo, Run, RunFacts
 from .newest import Page, newest
-from .operations import LIST_RUNS, job_log_path, recognise, runs_path
+from .operations import LIST_RUNS, recognise
+from .paths import job_log_path, runs_path
 from .transport import Transport, run
 from .webui.grammar import actions
 from .webui.reader import Reader

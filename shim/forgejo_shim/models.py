@@ -270,5 +270,25 @@ class JobDetails:
 
 
 @dataclass(frozen=True)
+class WebArtifact:
+    """One row of the web UI's list of a run's artifacts; `size` is in bytes, and no proof of the download's."""
+
+    name: str
+    size: int
+    is_expired: bool
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact of a run. `id` is the server's own or made from its place (artifact_ids.py), `run_id` None on 11."""
+
+    id: int
+    name: str
+    size: int
+    is_expired: bool
+    run_id: int | None
+
+
+@dataclass(frozen=True)
 class Done:
-    """A rerun or a cancel that the server took."""
+    """A rerun, a cancel or a deletion that the server took."""

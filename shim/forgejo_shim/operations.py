@@ -1,8 +1,8 @@
 """The operations of the shim, one row each, and a call of one: which operation, for whose repository, with what.
 
-Rules: pure; the only place that knows the paths below `/api/v1` that are ours. No version numbers: what a server has,
-its swagger says. Numbers are read as Forgejo reads them (a text that is no number is 0, Go's `strconv.ParseInt` with
-its error dropped), because 16's answers depend on it. A path is read as Forgejo's router reads it (router.py); an
+Rules: pure; the only place that knows the operations' paths (paths.py fills them in). No version numbers: what a server
+has, its swagger says. Numbers are read as Forgejo reads them (a text that is no number is 0, Go's `strconv.ParseInt`
+with its error dropped), because 16's answers depend on it. A path is read as Forgejo's router reads it (router.py); an
 operation's own path is the plain one, however it was spelled. How a client asks for an operation is a face's to know.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import unquote, urlencode
 
 from .errors import ServerRefusal, ShimError
 from .models import Headers, Repo
@@ -27,8 +27,9 @@ LIST_RUNS = REPO + "/actions/runs"
 class Operation:
     """One row: how it is asked for, and what of it is the shim's own.
 
-    `path` is that of the swagger document, below `/api/v1`. `is_added`: no Forgejo has it. `writes`: it changes
-    something. `parts` are parameters of its query that the shim adds; `by_run_id`: the API must know run ids.
+    `path` is that of the swagger document, below `/api/v1`. `is_added`: no Forgejo has it. `writes`: the shim changes
+    something for it. `parts` are parameters of its query that the shim adds; `by_run_id`: the API must know run ids.
+    `native_only`: the web UI has nothing like it, and other methods of its path are the server's own.
     """
 
     method: str
@@ -36,26 +37,38 @@ class Operation:
     is_added: bool = True
     writes: bool = False
     by_run_id: bool = False
+    native_only: bool = False
     parts: tuple[str, ...] = ()
 
 
 JOB_LOG = Operation("GET", REPO + "/actions/jobs/{job_id}/logs", is_added=False, parts=("step", "tail", "follow"))
 RUN_JOBS = Operation("GET", RUN + "/jobs", is_added=False, by_run_id=True)
 RUN_LOGS = Operation("GET", RUN + "/logs", is_added=False, by_run_id=True)
+RUN_ARTIFACTS = Operation("GET", RUN + "/artifacts", is_added=False, by_run_id=True)
+ARTIFACTS = Operation("GET", REPO + "/actions/artifacts", is_added=False)
+ARTIFACT = Operation("GET", ARTIFACTS.path + "/{artifact_id}", is_added=False)
+DELETE_ARTIFACT = Operation("DELETE", ARTIFACT.path, is_added=False, writes=True)
+ARTIFACT_ZIP = Operation("GET", ARTIFACT.path + "/zip", is_added=False)
+CANCEL_RUN = Operation("POST", RUN + "/cancel", is_added=False, writes=True, by_run_id=True)
+DELETE_RUN = Operation("DELETE", RUN, is_added=False, native_only=True)
+RUN_OF_TOKEN = Operation("GET", "/actions/run", is_added=False, native_only=True)
 LATEST_RUN = Operation("GET", REPO + "/actions/runs/latest")
 LATEST_JOBS = Operation("GET", LATEST_RUN.path + "/jobs", by_run_id=True)
 LATEST_LOGS = Operation("GET", LATEST_RUN.path + "/logs", by_run_id=True)
 JOB = Operation("GET", REPO + "/actions/jobs/{job_id}")
 RERUN_JOB = Operation("POST", JOB.path + "/rerun", writes=True)
 RERUN_RUN = Operation("POST", RUN + "/rerun", writes=True, by_run_id=True)
-CANCEL_RUN = Operation("POST", RUN + "/cancel", writes=True, by_run_id=True)  # 16 has it
 RUN_SUMMARY = Operation("GET", RUN)  # told by faces only
 
 OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS)
 # In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.
-OPERATIONS = (*OF_LATEST, JOB, RERUN_JOB, RERUN_RUN, CANCEL_RUN, JOB_LOG, RUN_JOBS, RUN_LOGS)
+OPERATIONS = (
+    *OF_LATEST, JOB, RERUN_JOB, RERUN_RUN, JOB_LOG, RUN_JOBS, RUN_LOGS, RUN_ARTIFACTS, ARTIFACTS, ARTIFACT,
+    DELETE_ARTIFACT, ARTIFACT_ZIP, CANCEL_RUN, DELETE_RUN, RUN_OF_TOKEN,
+)  # fmt: skip
 CONTRACT = tuple(row for row in OPERATIONS if not row.is_added)
 
+_IDS = ("job_id", "run_id", "artifact_id")
 _NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 _FALSE = ("0", "f", "F", "false", "False", "FALSE")  # Go's strconv.ParseBool
@@ -77,10 +90,10 @@ RunName = int | Literal["latest"]
 class Call:
     """A call of an operation.
 
-    `method` and the names of the repository are as sent, `id` is that of the job or the run, `tail` what stands behind
-    the repository in the path. Where a client names a run by its number or as the latest one, `run` says so, and `job`
-    is a job's name or index in it ("": the first); `by_number` finds their ids. `route` is what it is called in logs
-    and figures, `root` what stands in front of `/api/v1`.
+    `method` and the names of the repository are as sent ("" in a path without them), `id` is that of the job, the run
+    or the artifact, `tail` what stands behind the repository in the path. Where a client names a run by its number or
+    as the latest one, `run` says so, and `job` is a job's name or index in it ("": the first); `by_number` finds their
+    ids. `route` is what it is called in logs and figures, `root` what stands in front of `/api/v1`.
     """
 
     operation: Operation
@@ -190,7 +203,9 @@ def recognise(method: str, path: str, query: str) -> Call | None:
     for row, pattern in ROWS:
         if found := pattern.match(path):
             same = (other for other in OPERATIONS if other.path == row.path and other.method == method)
-            return called(next(same, row), method, found, query)
+            operation = next(same, row)
+            is_ours = operation.method == method or not operation.native_only
+            return called(operation, method, found, query) if is_ours else None
     return None
 
 
@@ -200,12 +215,12 @@ def called(operation: Operation, method: str, found: re.Match[str], query: str) 
     return Call(
         operation=operation,
         method=method,
-        owner_segment=parts["owner"],
-        repo_segment=parts["repo"],
-        id=number(unquote(parts.get("job_id") or parts.get("run_id") or "")),
+        owner_segment=parts.get("owner", ""),
+        repo_segment=parts.get("repo", ""),
+        id=number(unquote(next((parts[name] for name in _IDS if name in parts), ""))),
         attempt=_attempt(query),
         query=query,
-        tail=found.string[found.end("repo") :],
+        tail=found.string[found.end("repo") if "repo" in parts else len(API) :],
         route=operation.path,
     )
 
@@ -247,42 +262,3 @@ def parse_repo(text: str) -> Repo:
         shown = "that" if "@" in text else ascii(text)  # it may be an address with a password
         raise ShimError(f"{shown} is no name of a repository; give OWNER/REPO", cause="usage")
     return Repo(owner, name)
-
-
-def job_log_path(
-    repo: Repo, job_id: int, attempt: int | None = None, *, step: int | None = None, tail: int | None = None
-) -> str:
-    """Path and query of a job's log, or of its lines of one step, or of its last lines."""
-    given = {"attempt": attempt, "step": step, "tail": tail}
-    query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
-    return f"{job_path(repo, job_id)}/logs" + (f"?{query}" if query else "")
-
-
-def job_path(repo: Repo, job_id: int) -> str:
-    """Path of one job in full, an addition of the shim."""
-    return f"{_actions(repo)}/jobs/{job_id}"
-
-
-def run_path(repo: Repo, run_id: int) -> str:
-    """Path of one run (Forgejo 12 and later)."""
-    return f"{_actions(repo)}/runs/{run_id}"
-
-
-def run_jobs_path(repo: Repo, run_id: int) -> str:
-    """Path of a run's jobs."""
-    return run_path(repo, run_id) + "/jobs"
-
-
-def runs_path(repo: Repo, **query: object) -> str:
-    """Path and query of the API's list of runs (Forgejo 12 and later)."""
-    text = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in query.items())
-    return f"{_actions(repo)}/runs" + (f"?{text}" if text else "")
-
-
-def tasks_path(repo: Repo, page: int) -> str:
-    """Path and query of a page of the API's tasks, newest first (Forgejo 8 and later)."""
-    return f"{_actions(repo)}/tasks?limit=50&page={page}"
-
-
-def _actions(repo: Repo) -> str:
-    return f"{API}/repos/{quote(repo.owner, safe='')}/{quote(repo.name, safe='')}/actions"

@@ -146,7 +146,7 @@ class ShimAdapter(BaseAdapter):
             value = run(dispatch(RequestsTransport(self, request, how), self.server, call, asked))
             if isinstance(value, Native):
                 return _marked(cast(NativeResponse, value.answer).response, "native")
-            reply = face.render(value, call)
+            reply = face.render(value, call, self.base_url)
         except ShimError as error:
             reply = face.render_error(error, self.base_url)  # raises it, where the fault is not the server's
         except BrokenBody as broken:

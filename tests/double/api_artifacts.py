@@ -62,6 +62,8 @@ class ArtifactsApi:
         return answer
 
     def _links(self, request: Request, page: int, last: int) -> str:
+        """A page behind the last one counts as that."""
+        page = min(page, max(last, 1))
         pages: dict[str, int] = {"next": page + 1, "last": last} if page < last else {}
         if page > 1 and last > 1:
             pages |= {"first": 1, "prev": page - 1}

@@ -189,12 +189,27 @@ def test_an_error_as_forgejo_writes_it() -> None:
     assert json.loads(error_body(NotNow("m", cause="rows-moving"), BASE))["cause"] == "rows-moving"
 
 
+def artifact(disposition: str, status: int = 200) -> Said:
+    return Said(status, (("Content-Type", "text/plain; charset=utf-8"), ("Content-Disposition", disposition)))
+
+
 ANSWERS: list[tuple[Said, Page]] = [
     (state(), Page.VIEW),
     (log(), Page.LOG),
     (log(status=206), Page.LOG),
     (log(status=416), Page.LOG),
     (log(status=404), Page.UNKNOWN),
+    (artifact("inline; filename=\"one\"; filename*=UTF-8''one"), Page.ARTIFACT),
+    (artifact("inline; filename=\"x-5.log\"; filename*=UTF-8''x-5.log"), Page.ARTIFACT),
+    (artifact("inline; filename=\"one.zip\"; filename*=UTF-8''one.zip", 206), Page.ARTIFACT),
+    (artifact("inline; filename=\"one.zip\"; filename*=UTF-8''one.zip", 416), Page.ARTIFACT),
+    (artifact("inline; filename=\"one.zip\"; filename*=UTF-8''one.zip", 404), Page.UNKNOWN),
+    (artifact("attachment; filename=%C3%BC%20%253.zip; filename*=UTF-8''ü %3.zip"), Page.ARTIFACT),
+    (text(404, "artifact not found"), Page.NO_ARTIFACT),
+    (text(404, "runID 13: artifact name not found: no-such"), Page.NO_ARTIFACT),
+    (text(404, "runID 13: artifact ID not found: 999999"), Page.NO_ARTIFACT),
+    (text(404, "no such run 9"), Page.NO_RUN),
+    (text(404, "no such run"), Page.NO_RUN),
     (to(f"https://root.example{RUN}/7/jobs/0/attempt/1", 307), Page.REDIRECT),
     (to("/O/R/actions/runs/7", 303), Page.REDIRECT),
     (to("/o/new/actions/runs/7/jobs/0", 301), Page.RENAMED),

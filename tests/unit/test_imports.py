@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 LAYERS = (
     ("models", "errors"),
     ("artifact_ids", "capabilities", "router", "search", "times", "newest"),
-    ("operations", "rows", "schema"),
+    ("operations", "paths", "rows", "schema"),
     ("api", "transport", "store.protocol", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
     ("store.facts", "webui.session"),
     ("server",),

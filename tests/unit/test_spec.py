@@ -76,7 +76,9 @@ def schema_of(answer: dict[str, Any], body: Any) -> str | None:
     if answer["response"]["status"] != 200 or not isinstance(body, dict):
         return None
     if not path.startswith("/api/v1/"):
-        return "state" if answer["request"]["method"] == "POST" and "state" in body else None
+        if answer["request"]["method"] == "POST" and "state" in body:
+            return "state"
+        return "artifacts" if re.search("/runs/[^/]+/artifacts/?$", path) else None
     for name, tail in (("tasks", r"/actions/tasks"), ("runs", r"/actions/runs"), ("run", r"/actions/runs/[0-9]+")):
         if re.search(tail + "$", path):
             return name

@@ -16,7 +16,8 @@ from ..capabilities import Capabilities, Capability
 from ..client import Client
 from ..errors import NotForgejo, NotPossible, ShimError, Unreachable
 from ..models import Repo
-from ..operations import API, JOB_LOG, LIST_RUNS, RUN_JOBS, RUN_LOGS, tasks_path
+from ..operations import API, JOB_LOG, LIST_RUNS, RUN_JOBS, RUN_LOGS
+from ..paths import tasks_path
 from .help import Verb
 from .hints import with_hint
 from .output import show_json, show_table

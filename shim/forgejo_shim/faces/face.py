@@ -35,7 +35,7 @@ class Face(Protocol):
         """The call that a request is, or None. `path` is below the base URL, as it was sent."""
         ...
 
-    def render(self, value: Value, call: Call) -> Reply:
+    def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The answer that a value is; never asked for a `Native`, which is an answer already."""
         ...
 

@@ -7,16 +7,23 @@ Beyond the contract, an error's `cause` says why.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
+from urllib.parse import urlencode
 
 from ..errors import ServerRefusal, ShimError
+from ..flows.artifact_zip import OpenArtifact
+from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Native, Relayed, Value
 from ..flows.job_log import OpenLog
 from ..flows.log_parts import TEXT, LogPart
 from ..flows.run_zip import Archive
-from ..models import Attempt, Done, Job, JobDetails, RunFacts, RunJobs, Step, Times
+from ..models import Artifact, Attempt, Done, Job, JobDetails, RunFacts, RunJobs, Step, Times
 from ..operations import Call, recognise
+from ..paths import artifact_path
+from ..router import parameters
 from ..times import moment
 from ..transport import encode
 from .face import Reply
@@ -32,7 +39,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Forgejo:
-    """The face; `writes`: whether rerun and cancel are its, too."""
+    """The face; `writes`: whether operations that write are its, too."""
 
     writes: bool = True
 
@@ -41,7 +48,7 @@ class Forgejo:
         call = recognise(method, path, query)
         return None if call and call.operation.writes and not self.writes else call
 
-    def render(self, value: Value, call: Call) -> Reply:
+    def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as 16 gives it."""
         match value:
             case RunFacts():
@@ -50,6 +57,11 @@ class Forgejo:
                 return reply_json([job_json(job, value.run) for job in value.jobs])
             case JobDetails():
                 return reply_json(_details(value))
+            case Artifact():
+                return reply_json(_artifact(value, call, base_url))
+            case ArtifactPage():
+                shown = [_artifact(artifact, call, base_url) for artifact in value.artifacts]
+                return reply_json(shown, _of_page(value, call, base_url))
             case OpenLog():
                 return Reply(value.answer.status, value.answer.headers.only(*OF_DOWNLOAD), value.answer, value.task)
             case LogPart():
@@ -59,6 +71,9 @@ class Forgejo:
                 name = f'attachment; filename="run-{value.run.id}-logs.zip"'
                 headers = [("Content-Type", "application/zip"), ("Content-Disposition", name)]
                 return Reply(200, headers, value.chunks)
+            case OpenArtifact():
+                headers = value.answer.headers.only(*OF_DOWNLOAD)
+                return Reply(value.answer.status, [*headers, ("Content-Disposition", value.disposition)], value.answer)
             case Relayed():
                 return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
             case Done():
@@ -76,9 +91,9 @@ class Forgejo:
         return Reply(error.status, [JSON, *more], error_body(error, base_url), cause=error.cause)
 
 
-def reply_json(value: object) -> Reply:
+def reply_json(value: object, headers: Iterable[tuple[str, str]] = ()) -> Reply:
     """A 200 of JSON."""
-    return Reply(200, [JSON], encode(value))
+    return Reply(200, [JSON, *headers], encode(value))
 
 
 def error_body(error: ShimError, base_url: str) -> bytes:
@@ -110,6 +125,35 @@ def job_json(job: Job, run: RunFacts) -> Json:
 def known(told: Json) -> Json:
     """What is told of something without what is not known."""
     return {key: value for key, value in told.items() if value is not None}
+
+
+def _artifact(artifact: Artifact, call: Call, base_url: str) -> Json:
+    path = artifact_path(call.repo, artifact.id) if call.repo else ""
+    told: Json = {
+        "id": artifact.id,
+        "name": artifact.name,
+        "size_in_bytes": artifact.size,
+        "archive_download_url": f"{base_url}{path}/zip",
+        "expired": artifact.is_expired,
+        "run_id": artifact.run_id,
+    }
+    return known(told)
+
+
+def _of_page(page: ArtifactPage, call: Call, base_url: str) -> list[tuple[str, str]]:
+    """The headers of a page of a list: how many there are in all, and where the other pages are, in 16's order; a page
+    behind the last one counts as that (services/context/api.go, genAPILinks, 16)."""
+    last = max(1, -(-page.total // page.limit))
+    at = min(page.page, last)
+    pages = {"next": at + 1, "last": last} if at < last else {}
+    pages |= {"first": 1, "prev": at - 1} if at > 1 else {}
+    asked = [pair for pair in parameters(call.query) if pair[0] != "page"]
+    links = [
+        f'<{base_url}{call.path}?{urlencode(sorted([*asked, ("page", number)], key=itemgetter(0)))}>; rel="{name}"'
+        for name, number in pages.items()
+    ]
+    told = [("X-Total-Count", str(page.total)), *([("Link", ",".join(links))] if links else [])]
+    return [*told, ("Access-Control-Expose-Headers", ", ".join(name for name, _ in told))]
 
 
 def _run_of_web(run: RunFacts) -> Json:

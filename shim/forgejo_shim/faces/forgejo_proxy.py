@@ -73,7 +73,7 @@ class ForgejoProxy:
             raise ServerRefusal(404, [("Content-Type", "text/plain")], b"404 page not found\n")
         return None
 
-    def render(self, value: Value, call: Call) -> Reply:
+    def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """A run's jobs in this project's own form, any other value in Forgejo's."""
         match value:
             case RunJobs() if call.operation is RUN_SUMMARY:
@@ -81,7 +81,7 @@ class ForgejoProxy:
             case RunJobs():
                 return reply_json([_job(job) for job in value.jobs])
             case _:
-                return Forgejo().render(value, call)
+                return Forgejo().render(value, call, base_url)
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:
         """The error as Forgejo gives it."""

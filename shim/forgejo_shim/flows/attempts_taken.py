@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..api import parse_tasks
 from ..errors import PageChanged, ShimError
 from ..models import RunFacts, WebRun
-from ..operations import tasks_path
+from ..paths import tasks_path
 from ..times import seconds
 from ..webui.reader import Reader
 from .runs import read_api, run_numbered

@@ -16,9 +16,14 @@ from dataclasses import dataclass
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
-from ..models import Done, Headers, JobDetails, Repo, RunFacts, RunJobs
+from ..models import Artifact, Done, Headers, JobDetails, Repo, RunFacts, RunJobs
 from ..operations import (
+    ARTIFACT,
+    ARTIFACT_ZIP,
+    ARTIFACTS,
     CANCEL_RUN,
+    DELETE_ARTIFACT,
+    DELETE_RUN,
     JOB,
     JOB_LOG,
     LATEST_JOBS,
@@ -27,14 +32,18 @@ from ..operations import (
     OPERATIONS,
     RERUN_JOB,
     RERUN_RUN,
+    RUN_ARTIFACTS,
     RUN_JOBS,
     RUN_LOGS,
+    RUN_OF_TOKEN,
     Call,
 )
 from ..server import Server
 from ..transport import Answer, Transport
 from ..transport import Native as NativeAnswer
 from ..webui.reader import Reader
+from .artifact_zip import OpenArtifact, open_artifact
+from .artifacts import ArtifactPage, artifacts_of_repository, artifacts_of_run, find_artifact
 from .by_number import by_number
 from .job_details import job_details
 from .job_log import OpenLog, open_log
@@ -44,9 +53,13 @@ from .native import capability, learn_from
 from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
 from .run_jobs import run_jobs
 from .run_zip import Archive, run_zip
-from .writes import change_run, rerun_job
+from .writes import change_run, delete_artifact, rerun_job
 
 VERBS = {RERUN_RUN: "rerun", CANCEL_RUN: "cancel"}  # of a run, as the web UI calls them
+NATIVE_ONLY = {
+    DELETE_RUN: "runs can be deleted from Forgejo 16 on only, and its web UI has nothing for that",
+    RUN_OF_TOKEN: "the API tells the run of a job's token from Forgejo 16 on only; in the job, GITHUB_RUN_NUMBER is it",
+}
 
 
 @dataclass
@@ -63,13 +76,16 @@ class Relayed:
     answer: Answer
 
 
-Value = Native | Relayed | RunFacts | RunJobs | JobDetails | OpenLog | LogPart | Archive | Done
+Value = (
+    Native | Relayed | RunFacts | RunJobs | JobDetails | OpenLog | LogPart | Archive | Artifact | ArtifactPage
+    | OpenArtifact | Done
+)  # fmt: skip
 
 
 @dataclass
 class Request:
-    """Who calls, with what, and how far it may go: `headers` are the caller's, `writes` whether rerun and cancel are
-    offered at all; `from_web` is called before anything is made from the web UI, and may raise."""
+    """Who calls, with what, and how far it may go: `headers` are the caller's, `writes` whether operations that write
+    are offered at all; `from_web` is called before anything is made from the web UI, and may raise."""
 
     headers: Headers
     caller: Grants
@@ -97,6 +113,8 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
             await native.close()
             raise
         await native.close()
+    if call.operation is RUN_OF_TOKEN:  # below no repository, so there is no right to ask for
+        raise _native_only(call)
     if call is asked:
         request.from_web()
     reader = Reader(net, server, await _repository(net, call, request), call.query)
@@ -106,16 +124,36 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         return await log_part(reader, call, request.caller)
     if call.operation.writes:
         return await _write(reader, call, request)
-    if call.operation in (RUN_JOBS, RUN_LOGS):
-        run = await run_of(reader, call, request.caller)
-        return await (run_jobs(reader, run) if call.operation is RUN_JOBS else run_zip(reader, run))
-    await check_may_read(net, call, request.caller)
-    if call.operation is JOB:
+    return await _read(reader, call, request)
+
+
+async def _read(reader: Reader, call: Call, request: Request) -> Value:
+    """What an operation that changes nothing gives from the web UI."""
+    row, caller = call.operation, request.caller
+    ranges = [] if request.headers.get("If-Range") else request.headers.only("Range")
+    if row in (RUN_JOBS, RUN_LOGS):
+        run = await run_of(reader, call, caller)
+        return await (run_jobs(reader, run) if row is RUN_JOBS else run_zip(reader, run))
+    if row is RUN_ARTIFACTS:
+        return await artifacts_of_run(reader, call, caller)
+    if row is ARTIFACTS:
+        return await artifacts_of_repository(reader, call, caller)
+    if row is ARTIFACT:
+        return (await find_artifact(reader, call, caller)).artifact
+    if row is ARTIFACT_ZIP:
+        return await open_artifact(reader, call, caller, ranges)
+    await check_may_read(reader.net, call, caller)
+    if row in NATIVE_ONLY:
+        raise _native_only(call)
+    if row is JOB:
         return await job_details(reader, call)
-    if call.operation is JOB_LOG:
-        ranges = [] if request.headers.get("If-Range") else request.headers.only("Range")
+    if row is JOB_LOG:
         return await open_log(reader, call.id, call.attempt, ranges)
-    raise LookupError(f"no flow answers {call.operation.method} {call.operation.path}")
+    raise LookupError(f"no flow answers {row.method} {row.path}")
+
+
+def _native_only(call: Call) -> NotPossible:
+    return NotPossible(f"this server cannot do that: {NATIVE_ONLY[call.operation]}", cause="native-only")
 
 
 async def _repository(net: Transport, call: Call, request: Request) -> Repo:
@@ -169,6 +207,8 @@ async def _write(reader: Reader, call: Call, request: Request) -> Done:
     await check_may_write(reader.net, call)
     if call.operation is RERUN_JOB:
         return await rerun_job(reader, call.id)
+    if call.operation is DELETE_ARTIFACT:
+        return await delete_artifact(reader, call, request.caller)
     verb = VERBS[call.operation]
     number = call.run if isinstance(call.run, int) else (await run_of(reader, call, request.caller)).number
     return await change_run(reader, number, verb, str(call.id))

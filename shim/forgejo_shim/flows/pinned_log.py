@@ -11,7 +11,8 @@ from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
 from ..errors import NoLog, NotExecuted, NotNow, PageChanged
 from ..models import FINAL, JobPlan, Location, WebJob, WebRun
-from ..operations import JOB, JOB_LOG, RUN_JOBS, Call, job_log_path, job_path, run_jobs_path
+from ..operations import JOB, JOB_LOG, RUN_JOBS, Call
+from ..paths import job_log_path, job_path, run_jobs_path
 from ..transport import JSON_LIMIT, Answer, read_all, read_head
 from ..webui.reader import Reader
 from .find_job import find_job

@@ -18,7 +18,8 @@ from ..api import is_absent_route, parse_run, parse_tasks
 from ..capabilities import Capability
 from ..errors import NotForgejo, NotPossible, PageChanged
 from ..models import Headers, RunFacts
-from ..operations import RUN, Call, identity_headers, run_path, with_identity
+from ..operations import RUN, Call, identity_headers, with_identity
+from ..paths import run_path
 from ..transport import JSON_LIMIT, Answer, Transport, encode, is_json, read_all, read_head
 from ..webui.reader import Reader
 from .runs import read_api

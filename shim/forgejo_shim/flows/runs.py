@@ -12,7 +12,8 @@ from ..api import error_of, is_absent_route, parse_run_numbered, parse_runs
 from ..errors import NotPossible
 from ..models import RunFacts
 from ..newest import Page
-from ..operations import Call, runs_path
+from ..operations import Call
+from ..paths import runs_path
 from ..transport import JSON_LIMIT, read_all, read_head
 from ..webui.reader import Reader
 

@@ -1,4 +1,4 @@
-"""Rerun and cancel, in the web account's name but by the caller's right.
+"""Rerun, cancel and the deletion of an artifact, in the web account's name but by the caller's right.
 
 Rules: whoever asks must be let dispatch a workflow by the API, asked as the caller each time and never kept
 (rights.py). Then the place is proved, and one POST is sent, never a second one unless the first was turned away at the
@@ -7,19 +7,30 @@ door (a lost session, an old CSRF token).
 Never the wrong job: a job is rerun only while every job of its run is over, since rows move only while one is not, and
 afterwards its id must still be at its index. That also keeps a rerun whole: of the jobs that need it, which run again
 too, Forgejo would skip (up to 14), stop at (15.0.2) or cancel (16) those that are not over (services/actions/rerun.go).
+
+Nor another artifact: it is deleted by the name that its run's list had under its id. The web UI says yes to any name
+(routers/web/repo/actions/view.go, 11.0.15 to 15.0.2), so only the list, read again, tells that it is gone. An expired
+one cannot be deleted and stays, and to 16 too that is done.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount
 from ..models import FINAL, Done, Location, WebRun
+from ..operations import Call
 from ..transport import BrokenBody
-from ..webui.asking import PageAnswer, post, trouble
-from ..webui.grammar import Page, rerun_path, run_path
+from ..webui.asking import PageAnswer, delete, post, trouble
+from ..webui.grammar import Page, artifact_path, rerun_path, run_path
 from ..webui.reader import Reader
+from .artifacts import find_artifact
 from .find_job import find_job
+from .rights import Grants
+
+T = TypeVar("T")
 
 AT_THE_DOOR = (Page.BAD_CSRF_TOKEN, Page.NOT_FOUND, Page.SIGN_IN)
 
@@ -32,7 +43,7 @@ async def change_run(reader: Reader, number: int, verb: str, name: str) -> Done:
             raise NotThere(f"run with id {name}: resource does not exist")
         if verb == "rerun":
             _all_over(state, f"run {name}")
-        page = await _post(reader, run_path(reader.repo, number, verb))
+        page = await _once(reader, post(reader, run_path(reader.repo, number, verb), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
     return _done(reader, page)
@@ -43,7 +54,7 @@ async def rerun_job(reader: Reader, job_id: int) -> Done:
     for last in (False, True):
         place = await find_job(reader, job_id)
         _all_over(place.state, f"job {job_id}")
-        page = await _post(reader, rerun_path(reader.repo, place.at))
+        page = await _once(reader, post(reader, rerun_path(reader.repo, place.at), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
     done = _done(reader, page)
@@ -64,10 +75,29 @@ def _all_over(state: WebRun, what: str) -> None:
             )
 
 
-async def _post(reader: Reader, path: str) -> PageAnswer:
-    """Send it once. Where no answer comes, nobody knows whether it was done."""
+async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
+    """Delete the artifact whose id the call names. Raises ShimError."""
+    for last in (False, True):
+        place = await find_artifact(reader, call, caller)
+        if place.artifact.is_expired:
+            return Done()
+        path = artifact_path(reader.repo, place.run.number, place.artifact.name)
+        page = await _once(reader, delete(reader, path))
+        if last or page.kind not in AT_THE_DOOR:
+            break
+    await reader.facts.put_artifacts(place.run.number, None)
+    done = _done(reader, page)
+    left = await _once(reader, reader.artifacts(place.run.number)) or ()
+    if any(row.name == place.artifact.name for row in left):
+        raise PageChanged(f"artifact {place.artifact.name!a} of run {place.run.number} in {reader.repo} is still listed"
+                          " after its deletion; look at the run before asking again")  # fmt: skip
+    return done
+
+
+async def _once(reader: Reader, sent: Awaitable[T]) -> T:
+    """What is answered to something that is sent once. Where no answer comes, nobody knows whether it was done."""
     try:
-        return await post(reader, path, {})
+        return await sent
     except (BrokenBody, OSError, Unreachable):
         raise Unreachable(
             f"{reader.net.server_name} was asked and did not answer to the end, so it may have been done; look at the"

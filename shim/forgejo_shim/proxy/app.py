@@ -217,7 +217,7 @@ class Proxy:
             if isinstance(value, Native):
                 until_sent.close()
                 return await self._native(request, cast(NativeUpstream, value.answer))
-            made = asked.face.render(value, call)
+            made = asked.face.render(value, call, peer.base_url)
             made.headers.append(("X-Request-Id", asked.name))
             if isinstance(made.body, bytes):
                 return await reply(request, made, self.options.idle)

@@ -30,14 +30,13 @@ from .upstream import UpstreamAnswer
 
 SWAGGER = "/swagger.v1.json"
 MARK = "x-forgejo-shim"
-NATIVE_ONLY = "x-native-only"  # of an operation that is made from no web page
 ACTIONS = "/repos/{owner}/{repo}/actions/"
 DOCUMENTS = ("contract.swagger.json", "additions.swagger.json")
 FACE_DOCUMENT = "forgejo-proxy.swagger.json"
-OURS = {(row.path, row.method.lower()) for row in OPERATIONS}
 WRITES = {(row.path, row.method.lower()) for row in OPERATIONS if row.writes} | {
     (path, row.method.lower()) for path, row in ROUTES.items() if row.writes
 }
+NATIVE_ONLY = {(row.path, row.method.lower()) for row in OPERATIONS if row.native_only}
 BY_RUN_ID = {row.path for row in OPERATIONS if row.by_run_id}  # absent up to 11, whose API knows no run ids
 # Of the caller's request: what would make the answer another one than the whole document as it is now.
 WITHOUT = (
@@ -127,13 +126,13 @@ def extended(document: bytes, ours: tuple[Json, ...], *, writes: bool, face: Jso
 
 def _operations(document: Json) -> Iterator[tuple[str, str]]:
     for path, methods in document["paths"].items():
-        yield from ((path, method) for method, operation in methods.items() if not operation.get(NATIVE_ONLY))
+        yield from ((path, method) for method in methods)
 
 
 def _offered(paths: Json, path: str, method: str, writes: bool) -> bool:
     """Whether the proxy does this in front of a server with these paths."""
     is_there = path not in BY_RUN_ID or "get" in paths.get(RUN, {})
-    return (path, method) in OURS and is_there and _may(path, method, writes)
+    return (path, method) not in NATIVE_ONLY and is_there and _may(path, method, writes)
 
 
 def _may(path: str, method: str, writes: bool) -> bool:

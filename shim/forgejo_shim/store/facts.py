@@ -2,18 +2,20 @@
 
 Rules: kept facts are hints: whatever is read by them is proved again (a location by the job's id, a download by its
 file name). What a job's location is good for is its run; its index can change. Believed for an hour: a download's file
-name, the capabilities and the dialect of a server.
+name, the capabilities and the dialect of a server; for a minute: which artifacts a run has that is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..models import Location
 from .protocol import Store
 
 SERVER = ""  # the subject of what is kept of the server itself
 LATEST_ATTEMPT = 0  # in place of an attempt: "the job's current one, its number perhaps unknown"
+LIST_SECONDS = 60.0  # seconds for which a run's list of artifacts is believed, where runs are listed
 CACHE_SECONDS = 3600.0  # seconds for which capabilities, dialect and file names are believed
 
 
@@ -48,6 +50,16 @@ class Facts:
         await self._store.put(*self._where, dict.fromkeys(keys, [name, now]), CACHE_SECONDS)
         if is_latest and attempt and await self.latest(job_id) != attempt:
             await self._store.put(*self._where, {f"latest {job_id}": attempt})
+
+    async def artifacts(self, run_numbers: Sequence[int]) -> dict[int, list[list[Any]]]:
+        """The lists of artifacts (name, size, expired) that are kept, by the number of their run."""
+        kept = await self._store.get(*self._where, [f"artifacts {number}" for number in run_numbers])
+        return {number: rows for number, rows in zip(run_numbers, kept, strict=True) if rows is not None}
+
+    async def put_artifacts(self, run_number: int, rows: Sequence[tuple[str, int, bool]] | None) -> None:
+        """Keep the list of a run that is over for a minute; None forgets it."""
+        kept = None if rows is None else [list(row) for row in rows]
+        await self._store.put(*self._where, {f"artifacts {run_number}": kept}, LIST_SECONDS)
 
     async def latest(self, job_id: int) -> int | None:
         """The attempt that was the job's latest when it was last read."""

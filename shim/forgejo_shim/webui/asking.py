@@ -14,13 +14,13 @@ from ..errors import NotNow, ShimError, WebAccount
 from ..models import Repo
 from ..server import Server
 from ..transport import JSON_LIMIT, Answer, Pairs, Transport, encode, read_all, read_head
-from .grammar import Page, actions, classify, task_of
+from .grammar import Page, actions, classify, download_of, task_of
 from .session import not_understood
 
 
 @dataclass
 class PageAnswer:
-    """An answer and what it means. `text` is its body, unless it is a log: then the body is still open.
+    """An answer and what it means. `text` is its body, unless it is a download: then the body is still open.
 
     `by_attempt`: whether a download's own route named the attempt that was asked for; None if none was.
     """
@@ -95,13 +95,18 @@ async def post(who: Asker, path: str, value: object) -> PageAnswer:
     return await _send(who, "POST", path, value)
 
 
-async def _send(who: Asker, method: str, path: str, value: object, headers: Pairs = ()) -> PageAnswer:
-    body = b"" if method == "GET" else encode(value)
+async def delete(who: Asker, path: str) -> PageAnswer:
+    """One DELETE in the web session, never repeated."""
+    return await _send(who, "DELETE", path)
+
+
+async def _send(who: Asker, method: str, path: str, value: object = None, headers: Pairs = ()) -> PageAnswer:
+    body = encode(value) if method == "POST" else b""
     if body:
         headers = [*headers, ("Content-Type", "application/json")]  # another type: no lines, no error (trap 17)
     answer = await who.server.session.send(who.net, method, path, headers, body)
-    if answer.status in (200, 206, 416) and task_of(answer.headers) is not None:
-        return PageAnswer(Page.LOG, answer, b"", path)
+    if answer.status in (200, 206, 416) and (download := download_of(answer.headers)):
+        return PageAnswer(download, answer, b"", path)
     if answer.status == 200:
         text = await read_all(answer, JSON_LIMIT, f"a page of {who.repo}")
     else:

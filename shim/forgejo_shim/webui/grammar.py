@@ -38,6 +38,8 @@ class Page(Enum):
 
     VIEW = auto()  # the view POST's JSON
     LOG = auto()  # a download, or the 416 of one: the file name tells the task
+    ARTIFACT = auto()  # a download of an artifact, or the 416 of one: the file name tells the artifact's
+    NO_ARTIFACT = auto()  # the run has no such artifact, or not all of it is there
     REDIRECT = auto()  # to another page of the same run
     NO_RUN = auto()  # no run has this number
     NO_JOBS = auto()  # the run has no job rows
@@ -79,6 +81,9 @@ _SENT_TO = (
 # What a plain text means: status, pattern of its beginning, page. The first row that fits counts.
 _TEXTS = (
     (404, r"run with index ", Page.NO_RUN),
+    (404, r"no such run( \d+)?\Z", Page.NO_RUN),  # by its id, from 13 on
+    (404, r"artifact not found\Z", Page.NO_ARTIFACT),
+    (404, r"runID \d+: artifact (name|ID) not found: ", Page.NO_ARTIFACT),
     (404, r"Not Found\Z", Page.NO_JOBS),  # http.Error without a text; a missing route says "Not found."
     (404, r"job is not started\Z", Page.NOT_STARTED),
     (404, r"logs have been cleaned up\Z", Page.EXPIRED),
@@ -120,6 +125,17 @@ def run_path(repo: Repo, run_number: int, verb: str) -> str:
     return f"{actions(repo)}/runs/{run_number}/{verb}"
 
 
+def artifacts_path(repo: Repo, run: int) -> str:
+    """Path of a run's list of artifacts, by the run's number."""
+    return f"{actions(repo)}/runs/{run}/artifacts"
+
+
+def artifact_path(repo: Repo, run: int, name: str) -> str:
+    """Path of an artifact. To download it, `run` is the run's number up to 12 and its id from 13 on (trap 24); to
+    delete it, its number."""
+    return f"{artifacts_path(repo, run)}/{quote(name, safe='')}"
+
+
 def latest_path(repo: Repo, workflow: str, branch: str, event: str) -> str:
     """Path that redirects to a workflow's latest run on a branch; event "" for any (404 if there is none)."""
     query = urlencode({"branch": branch, **({"event": event} if event else {})})
@@ -146,8 +162,8 @@ def classify(status: int, headers: Headers, body: bytes, repo: Repo) -> Page:
         return Page.RENAMED if _is_of_another(location, repo) else Page.UNKNOWN
     if status in (429, 503):
         return Page.BUSY
-    if status in (200, 206, 416) and task_of(headers) is not None:
-        return Page.LOG
+    if status in (200, 206, 416) and (download := download_of(headers)):
+        return download
     if status == 200 and kind.startswith("application/json"):
         return Page.VIEW
     if status == 200 and is_suspended(body):
@@ -202,6 +218,36 @@ def file_name(headers: Headers) -> str:
     """The file name of a download, from `filename*`; the plain `filename` holds raw UTF-8 and quotes."""
     found = re.search(r"filename\*=UTF-8''([^;\s]+)", headers.get("Content-Disposition"))
     return unquote(found[1]) if found else ""
+
+
+# A download of an artifact: the zip that v4 uploaded, by the last part of its name as a path; or one that the server
+# makes of v3's files, by the whole name (routers/web/repo/actions/view.go and modules/httplib/serve.go, 11.0.15 to 16).
+_STORED = re.compile(r"""inline; filename="(.*)"; filename\*=UTF-8''([^;\s]*)\Z""", re.DOTALL)
+_MADE = re.compile(r"""attachment; filename=([^;\s"]+)\.zip; filename\*=UTF-8''""")
+
+
+def download_of(headers: Headers) -> Page | None:
+    """What is downloaded, by the file name; None if there is none that says it."""
+    told = headers.get("Content-Disposition")
+    if _STORED.match(told) or _MADE.match(told):
+        return Page.ARTIFACT
+    return Page.LOG if task_of(headers) is not None else None
+
+
+def is_artifact_of(headers: Headers, name: str, *, by_id: bool) -> bool:
+    """Whether a download's file name is that of the artifact `name`; `by_id`: of a server that knows its run by its id,
+    which puts `.zip` behind a stored one's name."""
+    told = headers.get("Content-Disposition")
+    if made := _MADE.match(told):
+        return unquote(made[1]) == name
+    stored = _STORED.match(told)
+    return stored is not None and unquote(stored[2]) == f"{name}{'.zip' * by_id}".rstrip("/").rpartition("/")[2]
+
+
+def zip_disposition(headers: Headers, *, by_id: bool) -> str:
+    """The Content-Disposition of an artifact's download as 16 gives it."""
+    told = headers.get("Content-Disposition")
+    return told if by_id else _STORED.sub(r"""inline; filename="\1.zip"; filename*=UTF-8''\2.zip""", told)
 
 
 def part_of(headers: Headers) -> tuple[int, int, int] | None:

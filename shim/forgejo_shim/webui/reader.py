@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import PageChanged, attempt_not_found
-from ..models import Headers, Location, Repo, View, WebRun
+from ..models import Headers, Location, Repo, View, WebArtifact, WebRun
 from ..operations import with_identity
 from ..rows import ROW, can_start_log
 from ..server import Server
@@ -22,6 +22,8 @@ from .grammar import (
     EMPTY_VIEW,
     Page,
     actions,
+    artifact_path,
+    artifacts_path,
     attempt_of,
     download_path,
     file_name,
@@ -30,7 +32,7 @@ from .grammar import (
     view_path,
 )
 from .html import parse_run_list
-from .view import parse_view, parse_web_run
+from .view import parse_artifacts, parse_view, parse_web_run
 
 HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)
 OF_A_LOG = frozenset({
@@ -101,6 +103,33 @@ class Reader:
         await self.facts.put_jobs(at.run_number, [job.id for job in state.jobs])
         return state
 
+    async def artifacts(self, run_number: int) -> tuple[WebArtifact, ...] | None:
+        """The artifacts of a run that are complete or expired; None if there is no such run. The number has to be
+        positive: for 0 the web UI lists another run's."""
+        page = await ask(self, "GET", [artifacts_path(self.repo, run_number)])
+        if page.kind is Page.NO_RUN:
+            return None
+        if page.kind is not Page.VIEW:
+            raise trouble(self, page)
+        return parse_artifacts(page.text, f"the list of the artifacts of run {run_number} in {self.repo}")
+
+    async def artifact(self, run: int, name: str, headers: Pairs) -> PageAnswer:
+        """Open the download of an artifact, of a run by what this server's download knows it by. The page is ARTIFACT,
+        NO_ARTIFACT or NO_RUN; anything else is raised."""
+        sent = [("Cache-Control", "no-cache"), *headers]
+        page = await ask(self, "GET", [artifact_path(self.repo, run, name)], headers=sent)
+        if page.kind not in (Page.ARTIFACT, Page.NO_ARTIFACT, Page.NO_RUN):
+            raise trouble(self, page)
+        if page.kind is Page.ARTIFACT:
+            await self._check_not_packed(page, "an artifact")
+        return page
+
+    async def _check_not_packed(self, page: PageAnswer, what: str) -> None:
+        """Raise PageChanged for a download that was compressed on its way."""
+        if page.answer.headers.get("Content-Encoding", "identity") != "identity":
+            await page.answer.close()
+            raise PageChanged(f"{self.net.server_name} compressed {what} although identity was asked for")
+
     async def redirected_attempt(self, at: Location) -> int | None:
         """The attempt that the job's page redirects to (from 13 on): the row's attempt, 0 shown as 1. None if the run
         is not there, or the redirect is to another job than the one at `at` (trap 1)."""
@@ -154,9 +183,8 @@ class Reader:
             page = await _begun(await ask(self, "GET", [page.path], headers=sent), last=True)
         if page.kind not in OF_A_LOG and not (peek and page.kind is Page.FAILED):
             raise trouble(self, page)
-        if page.kind is Page.LOG and page.answer.headers.get("Content-Encoding", "identity") != "identity":
-            await page.answer.close()
-            raise PageChanged(f"{self.net.server_name} compressed a log although identity was asked for")
+        if page.kind is Page.LOG:
+            await self._check_not_packed(page, "a log")
         if attempt is None:
             return page
         await self.server.learn_dialect(download_has_attempt=page.path == by_attempt)

@@ -80,7 +80,7 @@ class WebSession:
         sent = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers]
         if self.cookies:
             sent.append(("Cookie", "; ".join([f"{name}={value}" for name, value in list(self.cookies.items())])))
-        if method == "POST" and self.has_token:
+        if method in ("POST", "DELETE") and self.has_token:
             sent.append(("X-Csrf-Token", self.cookies[CSRF_COOKIE]))
         answer = await net.web(method, path, sent, body)
         for name, value in _set_cookies(answer.headers).items():

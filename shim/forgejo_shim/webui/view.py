@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from ..errors import PageChanged
-from ..models import Location, Repo, StepLines, View, WebJob, WebRun, WebStep
+from ..models import Location, Repo, StepLines, View, WebArtifact, WebJob, WebRun, WebStep
 from ..schema import parse_valid
 from ..times import duration
 from .grammar import actions
@@ -45,6 +45,12 @@ def parse_view(body: bytes, repo: Repo, at: Location) -> View:
         started={a["number"]: told for a in current.get("allAttempts") or () if (told := _started(a))},
         duration=duration(row[0].get("duration", "")) if row else None,
     )
+
+
+def parse_artifacts(body: bytes, what: str) -> tuple[WebArtifact, ...]:
+    """The list of a run's artifacts, in no certain order. Raises PageChanged, naming the field."""
+    listed = parse_valid("artifacts", body, what)["artifacts"]
+    return tuple(WebArtifact(row["name"], row["size"], row["status"] == "expired") for row in listed)
 
 
 def _state(answer: Any, repo: Repo, at: Location) -> WebRun:
