@@ -121,6 +121,13 @@ class Double:
         self._server.seen = seen
         self.start()
 
+    def upgrade(self, face: str) -> None:
+        """Go on as another version with the same data, as after a restart; sessions are lost."""
+        self.face = self.model.face = FACES[face]
+        self._web, self._api, self._runners = Web(self), Api(self), RunnerApi(self)
+        self._uploads = ArtifactUploads(self)
+        self.faults.lose_sessions = self.drop_sessions
+
     def __enter__(self) -> Self:
         return self.start()
 

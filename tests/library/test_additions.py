@@ -10,7 +10,7 @@ import ast
 import copy
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,15 @@ class Asker:
         method: str = "GET",
         writes: bool = True,
         moments: tuple[Callable[[], Any], ...] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Got:
-        headers = {"Authorization": f"token {self.token}"} if self.token else {}
-        request = requests.Request(method, self.small.url + path, headers=headers).prepare()
+        headers = {**(headers or {}), **({"Authorization": f"token {self.token}"} if self.token else {})}
+        asked = path + (f"?{query}" if query else "")
+        request = requests.Request(method, self.small.url + asked, headers=headers).prepare()
         net = Caller(self.adapter, request, {"stream": True, "timeout": 5})
         net.moments, net.slept = list(moments), self.slept
         self.slept.clear()
-        target = path.removeprefix("/api/v1") + (f"?{query}" if query else "")
+        target = asked.removeprefix("/api/v1")
         made = answered(
             net, self.adapter.server, target, headers.items(), method=method, allowed=self.allowed, writes=writes
         )

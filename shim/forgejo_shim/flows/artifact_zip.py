@@ -91,9 +91,9 @@ async def _knows_ids(reader: Reader, place: Place) -> bool | None:
 
 
 async def _is_listed(reader: Reader, place: Place) -> bool:
-    """Whether the run still has the artifact, and not expired."""
+    """Whether the run still has the artifact."""
     listed = await reader.artifacts(place.run.number) or ()
-    return any(row.name == place.artifact.name and not row.is_expired for row in listed)
+    return any(row.name == place.artifact.name for row in listed)
 
 
 def _not_confirmed() -> NotThere:
