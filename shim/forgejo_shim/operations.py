@@ -143,7 +143,7 @@ class Call:
 
     @property
     def write_check(self) -> str:
-        """Path of the question whether the caller may rerun and cancel here: a dispatch without a ref.
+        """Path of the question whether the caller may write to Actions here: a dispatch without a ref.
 
         Who may write is told `ref is empty` (400) before any workflow is looked for, so nothing is ever started; with a
         ref, who is no administrator is told an empty text for every failure (seen on 11.0.15, 15.0.2 and 16).

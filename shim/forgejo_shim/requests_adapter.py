@@ -57,8 +57,9 @@ def mount(
 
     `web` is the account that reads the web UI where the server lacks an operation: a `WebLogin`, a `WebCookie`, or None
     for anonymous. `store` keeps facts about the server (memory by default), `session_file` the web session. `writes`:
-    whether rerun and cancel are offered, which the web account does for who may write. `face`: whose routes stand at
-    `/api/v1` too, in the place of the operations by run id; they always stand below `/compat`.
+    whether rerun, cancel and the deletion of artifacts are offered, which the web account does for who may write.
+    `face`: whose routes stand at `/api/v1` too, in the place of the operations by run id; they always stand below
+    `/compat`.
     Mounted again on the same session, it takes the place of what was mounted before.
     Raises ShimError if `base_url` is no http(s) address or holds credentials, TypeError for arguments of a wrong type.
     """

@@ -16,7 +16,21 @@ from ..capabilities import Capabilities, Capability
 from ..client import Client
 from ..errors import NotForgejo, NotPossible, ShimError, Unreachable
 from ..models import Repo
-from ..operations import API, JOB_LOG, LIST_RUNS, RUN_JOBS, RUN_LOGS
+from ..operations import (
+    API,
+    ARTIFACT,
+    ARTIFACT_ZIP,
+    ARTIFACTS,
+    CANCEL_RUN,
+    DELETE_ARTIFACT,
+    DELETE_RUN,
+    JOB_LOG,
+    LIST_RUNS,
+    RUN_ARTIFACTS,
+    RUN_JOBS,
+    RUN_LOGS,
+    RUN_OF_TOKEN,
+)
 from ..paths import tasks_path
 from .help import Verb
 from .hints import with_hint
@@ -25,7 +39,19 @@ from .settings import CommonOptions, common
 from .target import Target, parse_target
 
 T = TypeVar("T")
-OPERATIONS = {JOB_LOG: "a job's log", RUN_JOBS: "a run's jobs", RUN_LOGS: "a run's logs"}
+OPERATIONS = {
+    JOB_LOG: "a job's log",
+    RUN_JOBS: "a run's jobs",
+    RUN_LOGS: "a run's logs",
+    RUN_ARTIFACTS: "a run's artifacts",
+    ARTIFACTS: "all artifacts",
+    ARTIFACT: "an artifact",
+    ARTIFACT_ZIP: "an artifact's zip",
+    DELETE_ARTIFACT: "delete an artifact",
+    CANCEL_RUN: "cancel a run",
+    DELETE_RUN: "delete a run",
+    RUN_OF_TOKEN: "a job token's run",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +90,7 @@ def detect(settings: CommonOptions, target: Target | None) -> int:
         version = _check("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
         known = client.capabilities()
         offers = list(_offers(known))
-        web_is_needed = any(offer.backend != "native" for offer in offers)
+        web_is_needed = any("web" in offer.backend for offer in offers)
         checks = [version, *_checks(client, repo, web_is_needed)]
         spare = {"" if web_is_needed else client.adapter.server.session.account}
         report = {
@@ -95,8 +121,13 @@ def _offers(known: Capabilities) -> Iterator[Offer]:
             Capability.ABSENT: ("web", "the server lacks it"),
             Capability.UNKNOWN: ("native, else web", "the server does not list its operations, so it is asked first"),
         }[capability]
-        if capability is Capability.ABSENT and no_ids and row.by_run_id:
+        if row.native_only and capability is not Capability.PRESENT:
+            backend = "none" if capability is Capability.ABSENT else "native, else none"
+            why = "only the API has it, from Forgejo 16 on"
+        elif capability is Capability.ABSENT and no_ids and row.by_run_id:
             backend, why = "none", "the server lacks it and has no run ids; this command uses run numbers"
+        elif capability is Capability.ABSENT and row.writes:
+            why = "the server lacks it; the shim has to be allowed to write"
         yield Offer(name, capability.value, backend, why)
 
 

@@ -123,7 +123,7 @@ def parse_identity_header(value: str) -> str:
 @rights_option(
     "--allow-writes",
     is_flag=True,
-    help="Allow rerun and cancel. The web account does them and needs write access.",
+    help="Allow rerun, cancel and deleting artifacts. The web account does them and needs write access.",
 )
 @limit_option(
     "--limit",

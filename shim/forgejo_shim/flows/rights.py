@@ -130,7 +130,7 @@ async def run_of(reader: Reader, call: Call, caller: Grants) -> RunFacts:
 
 
 async def check_may_write(net: Transport, call: Call) -> None:
-    """Ask whether the caller may rerun and cancel here. Raises ServerRefusal with the API's own no, PageChanged."""
+    """Ask whether the caller may write to Actions here. Raises ServerRefusal with the API's own no, PageChanged."""
     path = with_identity(call.write_check, call.query)
     answer = await net.api(path, "POST", [("Content-Type", "application/json")], encode({"ref": ""}))
     body = await read_head(answer)
