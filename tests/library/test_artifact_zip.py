@@ -13,6 +13,7 @@ from double.messages import Response, plain
 from forgejo_shim.webui.grammar import Dialect
 from small import Small
 from test_additions import Asker, Got, R, asker
+from test_additions_writes import writer
 from test_artifacts import FILES, LISTED, ODD, every, filled, is_native
 
 FILE = r"^/o/r/actions/runs/\d+/artifacts/[^/]+$"
@@ -126,6 +127,20 @@ def test_ranges(small: Small) -> None:
         assert zip_of(ask, wanted["v3"], Range=asked).status == 200
     assert zip_of(ask, wanted["one"], Range="bytes=0-3", If_Range="Mon, 01 Jan 2001 00:00:00 GMT").body == content
     assert zip_of(ask, wanted["one"], If_Modified_Since="Mon, 01 Jan 2035 00:00:00 GMT").body == content
+
+
+def test_names_that_no_address_can_have(small: Small) -> None:
+    """A server in between would ask for something else."""
+    if is_native(small):
+        return
+    names = ("", ".", "..")
+    filled(small, *names)
+    ask, to_write = asker(small), writer(small)
+    for row in every(ask):
+        for got in (zip_of(ask, row["id"]), to_write(f"{R}/artifacts/{row['id']}", method="DELETE")):
+            assert (got.status, got.json["cause"]) == (501, "artifact-not-reachable"), row
+        assert ask(f"{R}/artifacts/{row['id']}").json == row
+    assert downloads(small) == []
 
 
 def test_what_it_costs() -> None:

@@ -258,6 +258,30 @@ def test_head_is_405(small: Small) -> None:
         assert (got.status, got.body) == (405, b"")
 
 
+def test_a_renamed_repository_redirects(small: Small) -> None:
+    the_run, ask = filled(small, "one"), asker(small)
+    wanted = every(ask)[0]["id"]
+    small.model.rename_repo(small.repo, "new")
+    tails = ["artifacts?limit=5", f"artifacts/{wanted}", f"artifacts/{wanted}/zip"]
+    for tail in [*tails, f"runs/{the_run.id}/artifacts"] if small.double.face.api_runs else tails:
+        path, _, query = tail.partition("?")
+        ask.allowed.clear()
+        got = ask(f"{R}/{path}", query)
+        assert got.status in (301, 307), got.body
+        assert got.headers.get("Location").endswith(f"/api/v1/repos/o/new/actions/{tail}")
+
+
+@pytest.mark.parametrize("face", ["11", "15", "16"])
+def test_where_the_server_does_not_tell_what_it_has(face: str) -> None:
+    """The caller's request goes on first, and its answer tells."""
+    with Small(face, swagger=False) as small:
+        filled(small, "one")
+        ask = asker(small)
+        (row,) = every(ask)
+        assert ask(f"{R}/artifacts/{row['id']}").json == row
+        assert ask(f"{R}/artifacts/{row['id']}/zip").body == b"the zip one of run 1"
+
+
 # --- a web UI that is not understood
 
 

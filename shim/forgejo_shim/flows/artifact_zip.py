@@ -17,7 +17,7 @@ from ..transport import Answer, Pairs
 from ..webui.asking import PageAnswer
 from ..webui.grammar import Page, is_artifact_of, zip_disposition
 from ..webui.reader import Reader
-from .artifacts import Place, find_artifact
+from .artifacts import Place, check_has_address, find_artifact
 from .rights import Grants
 
 TRIES = 3
@@ -40,6 +40,7 @@ async def open_artifact(reader: Reader, call: Call, caller: Grants, ranges: Pair
         place = await find_artifact(reader, call, caller)
         if place.artifact.is_expired:
             raise _not_confirmed()
+        check_has_address(place.artifact)
         if opened := await _open(reader, place, ranges):
             return opened
     raise NotNow(

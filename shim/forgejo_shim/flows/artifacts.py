@@ -86,6 +86,17 @@ async def find_artifact(reader: Reader, call: Call, caller: Grants) -> Place:
     return Place(run, found[0])
 
 
+def check_has_address(artifact: Artifact) -> None:
+    """Raise NotPossible for an artifact whose page in the web UI has no address that every server in between leaves as
+    it is: a path ends before such a name, or goes up by it."""
+    if artifact.name in ("", ".", ".."):
+        raise NotPossible(
+            f"artifact {artifact.id} is called {artifact.name!a}, which no address of the web UI can end with; give it"
+            " another name in its workflow",
+            cause="artifact-not-reachable",
+        )
+
+
 def page_of(found: Sequence[Artifact], query: str) -> ArtifactPage:
     """The page that a query asks for, with Forgejo's own defaults for what is none (utils.GetListOptions, 16)."""
     asked = dict(reversed(parameters(query)))

@@ -26,7 +26,7 @@ from ..transport import BrokenBody
 from ..webui.asking import PageAnswer, delete, post, trouble
 from ..webui.grammar import Page, artifact_path, rerun_path, run_path
 from ..webui.reader import Reader
-from .artifacts import find_artifact
+from .artifacts import check_has_address, find_artifact
 from .find_job import find_job
 from .rights import Grants
 
@@ -81,6 +81,7 @@ async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
         place = await find_artifact(reader, call, caller)
         if place.artifact.is_expired:
             return Done()
+        check_has_address(place.artifact)
         path = artifact_path(reader.repo, place.run.number, place.artifact.name)
         page = await _once(reader, delete(reader, path))
         if last or page.kind not in AT_THE_DOOR:
