@@ -22,11 +22,11 @@ from seeded import Job, Repo, Run
 from servers import GIT, NotOurs, Server, available
 from world import Seeded, seed
 
-RUNS = frozenset({"run-jobs", "run-zip"})
+RUNS = frozenset({"run-jobs", "run-zip", "cancel"})
 ATTEMPTS = RUNS | {"attempts"}
 NATIVE = ATTEMPTS | {"conditional", "attempt-while-rerun-waits", "native"}
-OF_16 = NATIVE | {"artifacts", "cancel", "delete-run", "own-run"}
-PATCHED = NATIVE | {"missing-log", "job-details"}
+OF_16 = NATIVE | {"artifacts", "delete-run", "own-run"}
+PATCHED = (NATIVE - {"cancel"}) | {"missing-log", "job-details"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Target:
 
 def _faces() -> list[Target]:
     older = {"11": frozenset(), "12": RUNS, "13.0.3": RUNS, "13": ATTEMPTS, "14": ATTEMPTS, "15": ATTEMPTS}
-    shim, adapter, proxy = frozenset({"shim", "missing-log"}), {"adapter"}, {"proxy"}
+    shim, adapter, proxy = frozenset({"shim", "missing-log", "artifacts"}), {"adapter"}, {"proxy"}
     found = []
     for double, mark in ((True, "double-"), (False, "")):
         end = "" if double else "-adapter"

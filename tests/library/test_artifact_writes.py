@@ -15,6 +15,8 @@ from test_additions import Asker, Got, R, asker
 from test_additions_writes import writer
 from test_artifacts import LISTED, ODD, every, filled, is_native
 
+clause = pytest.mark.clause
+
 ONE = r"^/o/r/actions/runs/\d+/artifacts/[^/]+$"
 """The web UI's path of one artifact."""
 
@@ -38,6 +40,7 @@ def deletions(small: Small) -> int:
     return sum(seen.method == "DELETE" and "/api/" not in seen.path for seen in small.double.requests)
 
 
+@clause("T18")
 def test_one_is_deleted_and_no_other(small: Small) -> None:
     filled(small, "one", "two")
     filled(small, "one", "2", "1", "-1")
@@ -71,6 +74,7 @@ def test_lists_know_it_at_once(small: Small) -> None:
     assert [row["name"] for row in every(reader)] == ["two"]
 
 
+@clause("T19")
 def test_an_expired_one_stays_and_that_is_done(small: Small) -> None:
     the_run, ask = filled(small), writer(small)
     small.model.artifacts.add(the_run, "old", b"", status="expired")
@@ -79,6 +83,7 @@ def test_an_expired_one_stays_and_that_is_done(small: Small) -> None:
     assert left(small) == [(1, "old")] and deletions(small) == 0
 
 
+@clause("T10")
 def test_ids_of_no_artifact_delete_nothing(small: Small) -> None:
     filled(small, "one")
     ask, wanted = writer(small), ids(small)["one"]
@@ -88,6 +93,7 @@ def test_ids_of_no_artifact_delete_nothing(small: Small) -> None:
     assert left(small) == [(1, "one")] and deletions(small) == 0
 
 
+@clause("W2")
 def test_who_may_not_write_gets_the_apis_own_refusal(small: Small) -> None:
     filled(small, "one")
     wanted = ids(small)["one"]
@@ -106,6 +112,7 @@ def test_who_may_not_write_gets_the_apis_own_refusal(small: Small) -> None:
     assert left(small) == [(1, "one")] and deletions(small) == 0
 
 
+@clause("W3")
 def test_switched_off(small: Small) -> None:
     filled(small, "one")
     got = delete(writer(small), wanted := ids(small)["one"], writes=False)
@@ -116,6 +123,7 @@ def test_switched_off(small: Small) -> None:
     assert deletions(small) == 0 and ids(small)["one"] == wanted
 
 
+@clause("W5", "W8")
 def test_an_answer_that_is_lost_is_said_and_nothing_is_sent_again(small: Small) -> None:
     if is_native(small):
         return
@@ -138,6 +146,7 @@ def test_so_is_the_list_that_would_prove_it(small: Small) -> None:
     assert deletions(small) == 1
 
 
+@clause("S55")
 def test_one_that_is_still_listed_is_said(small: Small) -> None:
     """The web UI says yes to whatever it is asked."""
     if is_native(small):
@@ -160,6 +169,7 @@ def test_one_turned_away_at_the_door_is_sent_again(small: Small) -> None:
     assert deletions(small) == 2 and left(small) == [(1, "two")]
 
 
+@clause("W6")
 def test_a_web_account_that_may_only_read(small: Small) -> None:
     if is_native(small):
         return
@@ -175,6 +185,7 @@ def test_a_web_account_that_may_only_read(small: Small) -> None:
 # --- cancel, as 16 has it
 
 
+@clause("N2")
 def test_a_run_that_is_over_is_cancelled_all_the_same(small: Small) -> None:
     the_run, ask = small.add(), writer(small)
     if small.double.face.api_runs:
@@ -182,6 +193,7 @@ def test_a_run_that_is_over_is_cancelled_all_the_same(small: Small) -> None:
     assert the_run.jobs[0].status == "success"
 
 
+@clause("N3")
 def test_an_unknown_run_is_16s_404(small: Small) -> None:
     small.add()
     if small.double.face.api_runs:
@@ -192,6 +204,7 @@ def test_an_unknown_run_is_16s_404(small: Small) -> None:
 # --- what only 16 can do
 
 
+@clause("S52")
 def test_a_run_is_deleted_by_16_only(small: Small) -> None:
     the_run = small.add()
     token = small.model.add_token(small.repo.owner, ("write:repository",)).sha1
@@ -205,12 +218,14 @@ def test_a_run_is_deleted_by_16_only(small: Small) -> None:
         assert asker(small, None)(f"{R}/runs/{the_run.id}", method="DELETE").status == 404
 
 
+@clause("S52")
 def test_the_other_methods_of_a_run_are_the_servers_own(small: Small) -> None:
     for method in ("GET", "HEAD", "PATCH", "POST"):
         assert recognise(method, f"{R}/runs/7", "") is None
         assert recognise(method, "/api/v1/actions/run", "") is None or method == "GET"
 
 
+@clause("S52")
 def test_the_run_of_a_jobs_token_is_told_by_16_only(small: Small) -> None:
     got = asker(small)("/api/v1/actions/run")
     if is_native(small):

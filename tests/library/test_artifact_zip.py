@@ -16,6 +16,8 @@ from test_additions import Asker, Got, R, asker
 from test_additions_writes import writer
 from test_artifacts import FILES, LISTED, ODD, every, filled, is_native
 
+clause = pytest.mark.clause
+
 FILE = r"^/o/r/actions/runs/\d+/artifacts/[^/]+$"
 """The web UI's download of an artifact."""
 STATE = r"^/o/r/actions/runs/\d+/jobs/0(/attempt/\d+)?$"
@@ -31,6 +33,7 @@ def downloads(small: Small) -> list[str]:
     return [seen.path for seen in small.double.requests if "/artifacts/" in seen.path and "/api/" not in seen.path]
 
 
+@clause("T11", "T13", "S55")
 def test_the_bytes_of_each_and_the_headers_of_16(small: Small) -> None:
     filled(small, *ODD)
     filled(small, *ODD)
@@ -58,6 +61,7 @@ def disposition_on_16(name: str) -> str:
 ON_16: dict[str, str] = {}
 
 
+@clause("T12")
 def test_a_zip_made_of_v3s_files(small: Small) -> None:
     the_run, ask = filled(small), asker(small)
     for name in ("files", "ünï 漢 %3"):
@@ -71,6 +75,7 @@ def test_a_zip_made_of_v3s_files(small: Small) -> None:
         assert ".zip; filename*=UTF-8''" in got.headers.get("Content-Disposition")
 
 
+@clause("S55")
 def test_names_that_look_like_ids_or_logs(small: Small) -> None:
     """From 13 on, a name that is not there is another artifact's id; up to 12 a file of v4 has just its name."""
     names = ("1", "2", "3", "-1", "x-5.log", "ci-build-7.log")
@@ -85,6 +90,7 @@ def test_names_that_look_like_ids_or_logs(small: Small) -> None:
     assert zip_of(ask, wanted["2"]).status == zip_of(ask, wanted["-1"]).status == 404
 
 
+@clause("S55", "T10")
 @pytest.mark.parametrize("name", ["2", "-1", "one"])
 def test_one_that_is_gone_while_it_is_asked_for(small: Small, name: str) -> None:
     """Its name is then taken for an id: of another artifact, or of all of them."""
@@ -98,6 +104,7 @@ def test_one_that_is_gone_while_it_is_asked_for(small: Small, name: str) -> None
     assert (got.status, got.json["message"]) == (404, "resource does not exist")
 
 
+@clause("T16")
 def test_one_that_has_expired_or_is_not_complete(small: Small) -> None:
     the_run, ask = filled(small), asker(small)
     small.model.artifacts.add(the_run, "old", b"", status="expired")
@@ -108,6 +115,7 @@ def test_one_that_has_expired_or_is_not_complete(small: Small) -> None:
         assert (got.status, got.json["message"]) == (404, "artifact not confirmed"), row
 
 
+@clause("T14")
 def test_ranges(small: Small) -> None:
     if is_native(small):
         return
@@ -129,6 +137,7 @@ def test_ranges(small: Small) -> None:
     assert zip_of(ask, wanted["one"], If_Modified_Since="Mon, 01 Jan 2035 00:00:00 GMT").body == content
 
 
+@clause("S56")
 def test_names_that_no_address_can_have(small: Small) -> None:
     """A server in between would ask for something else."""
     if is_native(small):
@@ -161,6 +170,7 @@ def test_what_it_costs() -> None:
 # --- never another one
 
 
+@clause("S55")
 def test_run_numbers_and_ids_are_never_mixed_up(small: Small) -> None:
     """Runs whose numbers are other runs' ids, with artifacts of one name."""
     other = small.model.add_repo(small.repo.owner, "other")
@@ -173,6 +183,7 @@ def test_run_numbers_and_ids_are_never_mixed_up(small: Small) -> None:
     assert got == [f"the zip one of run {number}" for number in (6, 5, 4, 3, 2, 1)]
 
 
+@clause("S55")
 @pytest.mark.parametrize(("before", "after"), [("12", "13"), ("12", "15"), ("13", "12")])
 @pytest.mark.parametrize(("moment", "nth"), [(LISTED, 1), (FILE, 1), (STATE, 1), (LISTED, 2)])
 def test_an_upgrade_while_it_is_asked_for(before: str, after: str, moment: str, nth: int) -> None:
@@ -191,6 +202,7 @@ def test_an_upgrade_while_it_is_asked_for(before: str, after: str, moment: str, 
         assert zip_of(ask, wanted).body == b"the zip one of run 5"
 
 
+@clause("S55")
 @pytest.mark.parametrize("kind", ["inline; filename=\"two.zip\"; filename*=UTF-8''two.zip",
                                   "attachment; filename=two.zip; filename*=UTF-8''two.zip"])  # fmt: skip
 def test_a_download_of_another_name_is_said(small: Small, kind: str) -> None:

@@ -16,6 +16,8 @@ from small import Small
 from test_additions import Asker, Got, R, asker
 from wire import behind
 
+clause = pytest.mark.clause
+
 FILES = {"a.txt": b"alpha\n", "d/b.bin": b"beta\n"}
 ODD = ("with space", "dots.v1.2", "file.zip", "ünï 漢字", "100%", "50%25", "plus+and&", "12", "-1", "a/b", "what?",
        'quo"te', "back\\slash", "semi;colon", "<b>", " spaces ", "new\nline")  # fmt: skip
@@ -46,6 +48,7 @@ def is_native(small: Small) -> bool:
     return small.double.face.native_logs
 
 
+@clause("T1", "T2", "T3", "S53")
 def test_the_artifacts_of_a_run(small: Small) -> None:
     filled(small, "one")
     the_run, ask = filled(small, "two", "one"), asker(small)
@@ -70,6 +73,7 @@ def test_the_artifacts_of_a_run(small: Small) -> None:
         assert found["one"]["archive_download_url"].startswith(small.url)
 
 
+@clause("T1", "T4", "S53")
 def test_those_of_a_repository_newest_run_first(small: Small) -> None:
     first, _, third, ask = filled(small, "b", "a"), filled(small), filled(small, "a"), asker(small)
     found = every(ask)
@@ -84,6 +88,7 @@ def test_those_of_a_repository_newest_run_first(small: Small) -> None:
         assert all(2**52 <= row["id"] < 2**53 for row in found)
 
 
+@clause("T9", "S54")
 def test_one_by_its_id(small: Small) -> None:
     filled(small, *ODD)
     filled(small, "one", "ünï 漢字")
@@ -97,6 +102,7 @@ def test_no_runs_no_artifacts(small: Small) -> None:
     assert (got.status, got.json, got.headers.get("X-Total-Count"), got.headers.get("Link")) == (200, [], "0", "")
 
 
+@clause("T10")
 @pytest.mark.parametrize("tail", ["", "/zip"])
 def test_ids_of_no_artifact(small: Small, tail: str) -> None:
     the_run, ask = filled(small, "one", "gone"), asker(small)
@@ -111,6 +117,7 @@ def test_ids_of_no_artifact(small: Small, tail: str) -> None:
         assert "cause" not in got.json
 
 
+@clause("S54")
 def test_an_id_of_the_web_is_nothing_to_16() -> None:
     with Small("15") as small:
         filled(small, "one")
@@ -129,6 +136,7 @@ def test_nor_is_one_of_11_to_12() -> None:
         assert asker(small)(f"{R}/artifacts/{minted}").status == 404
 
 
+@clause("S58")
 def test_two_names_with_one_id_are_neither(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     if is_native(small):
         return
@@ -144,6 +152,7 @@ def test_two_names_with_one_id_are_neither(small: Small, monkeypatch: pytest.Mon
         assert "'one' and 'two'" in got.json["message"]
 
 
+@clause("S58")
 def test_a_run_beyond_the_ids_is_said() -> None:
     with Small("15") as small:
         filled(small)
@@ -156,6 +165,7 @@ def test_a_run_beyond_the_ids_is_said() -> None:
 # --- pages
 
 
+@clause("T6", "T7", "T8")
 @pytest.mark.parametrize(
     "query",
     ["", "limit=50", "limit=51", "limit=1000", "limit=20&page=2", "limit=20&page=3", "page=2", "page=99", "page=-1",
@@ -189,6 +199,7 @@ def test_the_pages_hold_all_once(total: int, limit: int, page: int) -> None:
 # --- what it costs
 
 
+@clause("S57")
 def test_the_lists_of_runs_that_are_over_are_kept_a_minute() -> None:
     with Small("15") as small:
         the_run, ask = filled(small, "one"), asker(small)
@@ -207,6 +218,7 @@ def test_the_lists_of_runs_that_are_over_are_kept_a_minute() -> None:
         assert ask(f"{R}/artifacts/{wanted}").status == 404, "one is always asked for anew"
 
 
+@clause("S57")
 def test_too_many_runs_are_said_before_any_is_read(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     if is_native(small):
         return
@@ -223,6 +235,7 @@ def test_too_many_runs_are_said_before_any_is_read(small: Small, monkeypatch: py
     assert not [seen for seen in small.double.requests[before:] if "/artifacts" in seen.path]
 
 
+@clause("S57")
 def test_many_runs_are_all_read() -> None:
     for face in ("11", "12", "15"):
         with Small(face) as small:
@@ -234,6 +247,7 @@ def test_many_runs_are_all_read() -> None:
 # --- rights
 
 
+@clause("S5")
 def test_who_may_not_read_gets_the_apis_own_refusal(small: Small) -> None:
     the_run, ask = filled(small, "one"), asker(small)
     wanted = every(ask)[0]["id"]
@@ -249,6 +263,7 @@ def test_who_may_not_read_gets_the_apis_own_refusal(small: Small) -> None:
     assert all(seen.path.startswith("/api/") or "swagger" in seen.path for seen in small.double.requests[before:])
 
 
+@clause("E9")
 def test_head_is_405(small: Small) -> None:
     filled(small, "one")
     ask = asker(small)
@@ -258,6 +273,7 @@ def test_head_is_405(small: Small) -> None:
         assert (got.status, got.body) == (405, b"")
 
 
+@clause("L8")
 def test_a_renamed_repository_redirects(small: Small) -> None:
     the_run, ask = filled(small, "one"), asker(small)
     wanted = every(ask)[0]["id"]
@@ -285,6 +301,7 @@ def test_where_the_server_does_not_tell_what_it_has(face: str) -> None:
 # --- a web UI that is not understood
 
 
+@clause("S26")
 @pytest.mark.parametrize(
     "answer",
     [{}, [], {"artifacts": None}, {"artifacts": {}}, {"artifacts": [{"name": "one"}]},
@@ -302,6 +319,7 @@ def test_a_list_that_is_none_is_said(answer: Any) -> None:
             assert (got.status, got.json["cause"]) == (502, "page-changed"), got.body
 
 
+@clause("S26")
 @pytest.mark.parametrize(
     "what", ["200 page", "403 page", "404 page", "302 to another host", "200 nothing", "half of it"]
 )

@@ -39,14 +39,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Forgejo:
-    """The face; `writes`: whether operations that write are its, too."""
+    """The face; `writes`: whether the additions that write are its, too."""
 
     writes: bool = True
 
     def recognise(self, method: str, path: str, query: str) -> Call | None:
         """The operation of the contract, or the addition, that a request asks for."""
         call = recognise(method, path, query)
-        return None if call and call.operation.writes and not self.writes else call
+        is_off = call and call.operation.is_added and call.operation.writes and not self.writes
+        return None if is_off else call
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as 16 gives it."""

@@ -201,7 +201,7 @@ async def _write(reader: Reader, call: Call, request: Request) -> Done:
     if not request.writes:
         await check_may_read(reader.net, call, request.caller)
         raise NotPossible(
-            "this shim only reads; whoever runs it can switch writing on, with --allow-writes",
+            "this shim only reads; whoever runs it can switch writing on, with --allow-writes or writes=True",
             cause="writes-off",
         )
     await check_may_write(reader.net, call)
