@@ -216,6 +216,7 @@ def test_the_lists_of_runs_that_are_over_are_kept_a_minute() -> None:
         small.model.artifacts.delete(the_run, "one")
         wanted = every(ask)[-1]["id"]
         assert ask(f"{R}/artifacts/{wanted}").status == 404, "one is always asked for anew"
+        assert len(every(ask)) == 1, "and what that told is kept, too"
 
 
 @clause("S57")

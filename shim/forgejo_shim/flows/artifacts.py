@@ -51,7 +51,7 @@ class Place:
 async def artifacts_of_run(reader: Reader, call: Call, caller: Grants) -> ArtifactPage:
     """A page of a run's artifacts. Raises ShimError."""
     run = await run_of(reader, call, caller)
-    rows = await reader.artifacts(run.number)
+    rows = await _listed(reader, run)
     if rows is None:
         raise NotThere(f"run with id {call.id}: resource does not exist")
     return page_of(_artifacts(reader.repo, run, rows), call.query)
@@ -65,14 +65,14 @@ async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) ->
     for run in runs:
         rows = kept.get(run.number)
         listed = await _listed(reader, run) if rows is None else [WebArtifact(*row) for row in rows]
-        found += _artifacts(reader.repo, run, listed)
+        found += _artifacts(reader.repo, run, listed or ())
     return page_of(found, call.query)
 
 
 async def find_artifact(reader: Reader, call: Call, caller: Grants) -> Place:
     """The artifact whose id the call names, in its run. Raises NotThere, NotPossible, ServerRefusal."""
     run = await _run_of_artifact(reader, call, caller)
-    listed = _artifacts(reader.repo, run, await reader.artifacts(run.number) or ())
+    listed = _artifacts(reader.repo, run, await _listed(reader, run) or ())
     found = [artifact for artifact in listed if artifact.id == call.id]
     if not found:
         raise _not_there()
@@ -120,10 +120,10 @@ def _artifacts(repo: Repo, run: RunFacts, rows: Iterable[WebArtifact]) -> list[A
     return [Artifact(origin.artifact_id(row.name), row.name, row.size, row.is_expired, run.id) for row in ordered]
 
 
-async def _listed(reader: Reader, run: RunFacts) -> Sequence[WebArtifact]:
-    """The list of a run, kept for a while if the run is over; none of a run that is gone meanwhile."""
-    listed = await reader.artifacts(run.number) or ()
-    if run.status in FINAL:
+async def _listed(reader: Reader, run: RunFacts) -> Sequence[WebArtifact] | None:
+    """The list of a run as it is now, None if the run is gone. Of a run that is over it is kept for a while."""
+    listed = await reader.artifacts(run.number)
+    if listed is not None and run.status in FINAL:
         await reader.facts.put_artifacts(run.number, [(row.name, row.size, row.is_expired) for row in listed])
     return listed
 
