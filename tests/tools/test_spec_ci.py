@@ -164,8 +164,8 @@ def test_a_server_without_the_contract_fails_and_it_is_said_what_is_missing(work
     (workspace / "api.json").write_text((FACTS / "15.0.2.json").read_text())
     done = compare(workspace, source="api.json")
     assert done.code == 1
-    assert done.printed.count("::error ") == 3 and len(results(workspace)) == 3
-    for operation_id in ("repoGetActionJobLogs", "ListActionRunJobs", "repoGetActionRunLogs"):
+    assert done.printed.count("::error ") == 11 and len(results(workspace)) == 11
+    for operation_id in ("repoGetActionJobLogs", "ListActionRunJobs", "repoGetActionRunLogs", "getActionsRun"):
         assert operation_id in done.printed and operation_id in done.summary
 
 

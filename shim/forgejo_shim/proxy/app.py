@@ -93,7 +93,7 @@ class Proxy:
         self.searches = Searches()
         self.swagger = Swagger(writes=options.writes and options.web is not None, face=options.face)
         self.signing_in = asyncio.Lock()
-        self.health = Health(UpstreamTransport(self.upstream, self.signing_in, ()), self.server)
+        self.health = Health(UpstreamTransport(self.upstream, self.signing_in, ()), self.server, writes=options.writes)
         self.metrics = Metrics()
         self.own_pages = OwnPages(options.version, self.health, self.metrics, options.idle)
         self.under_way = 0

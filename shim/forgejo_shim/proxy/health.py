@@ -54,11 +54,14 @@ UNKNOWN = Part(False, "not checked")
 
 
 class Health:
-    """The checks of one proxy. `net` asks without a caller."""
+    """The checks of one proxy. `net` asks without a caller; `writes`: whether the web session has to write, too."""
 
-    def __init__(self, net: Transport, server: Server, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, net: Transport, server: Server, now: Callable[[], float] = time.monotonic, *, writes: bool = True
+    ) -> None:
         self._net = net
         self._server = server
+        self._from_web = [row for row in CONTRACT if not row.native_only and (writes or not row.writes)]
         self._now = now
         self._checking = asyncio.Lock()
         self._found: tuple[float, Ready] | None = None
@@ -92,8 +95,7 @@ class Health:
     async def _web_session(self) -> Part:
         session = self._server.session
         known = await self._server.capabilities(self._net)
-        from_web = [row for row in CONTRACT if not row.native_only]
-        if all(known.of(row.method, row.path) is Capability.PRESENT for row in from_web):
+        if all(known.of(row.method, row.path) is Capability.PRESENT for row in self._from_web):
             return Part(True, "not needed")
         if session.credentials is None:
             return Part(True, "anonymous")

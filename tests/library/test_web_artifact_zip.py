@@ -1,6 +1,6 @@
 """The zip of an artifact behind each face of the double: the bytes of this one and no other, or an error that says why.
 
-Rules: as in test_artifacts.py.
+Rules: as in test_web_artifacts.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from forgejo_shim.webui.grammar import Dialect
 from small import Small
 from test_additions import Asker, Got, R, asker
 from test_additions_writes import writer
-from test_artifacts import FILES, LISTED, ODD, every, filled, is_native
+from test_web_artifacts import FILES, LISTED, ODD, every, filled, is_native
 
 clause = pytest.mark.clause
 

@@ -13,7 +13,7 @@ from forgejo_shim.operations import recognise
 from small import Small
 from test_additions import Asker, Got, R, asker
 from test_additions_writes import writer
-from test_artifacts import LISTED, ODD, every, filled, is_native
+from test_web_artifacts import LISTED, ODD, every, filled, is_native
 
 clause = pytest.mark.clause
 
