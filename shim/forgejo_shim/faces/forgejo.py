@@ -73,7 +73,7 @@ class Forgejo:
                 headers = [("Content-Type", "application/zip"), ("Content-Disposition", name)]
                 return Reply(200, headers, value.chunks)
             case OpenArtifact():
-                headers = value.answer.headers.only(*OF_DOWNLOAD)
+                headers = value.answer.headers.only(*OF_DOWNLOAD, "Last-Modified")
                 return Reply(value.answer.status, [*headers, ("Content-Disposition", value.disposition)], value.answer)
             case Relayed():
                 return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)

@@ -141,7 +141,8 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
     if row is ARTIFACT:
         return (await find_artifact(reader, call, caller)).artifact
     if row is ARTIFACT_ZIP:
-        return await open_artifact(reader, call, caller, ranges)
+        conditions = request.headers.only("Range", "If-Range")  # of the date that the download has
+        return await open_artifact(reader, call, caller, conditions)
     await check_may_read(reader.net, call, caller)
     if row in NATIVE_ONLY:
         raise _native_only(call)
