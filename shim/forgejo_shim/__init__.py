@@ -1,17 +1,19 @@
 """Read Forgejo 16's job and log endpoints from any Forgejo.
 
-`mount` makes a session of `requests` speak them, `Client` gives typed runs, jobs and logs. Whatever goes wrong in
-`Client` is a `ShimError`; a wrong type of an argument is a TypeError.
+`mount` makes a session of `requests` speak them, `Client` gives typed runs, jobs, logs and artifacts. Whatever goes
+wrong in `Client` is a `ShimError`; a wrong type of an argument is a TypeError.
 """
 
 from . import errors as _errors
 from .arguments import Timeout
 from .capabilities import Capabilities, Capability
 from .client import Client
+from .client_artifacts import SavedArtifact
 from .client_log import Log
 from .download import Progress, Saved
 from .errors import (
     Ambiguous,
+    BadArchive,
     BadRequest,
     Expired,
     Loop,
@@ -32,24 +34,28 @@ from .errors import (
     Unreadable,
     WebAccount,
 )
-from .models import Job, Repo, Run, WebCookie, WebCredentials, WebLogin
+from .models import Artifact, Job, Repo, Run, WebCookie, WebCredentials, WebLogin
 from .requests_adapter import Backend, ShimAdapter, backend_of, mount, task_of
 from .store.memory import MemoryStore
 from .store.protocol import Store
 from .store.session_file import SessionFile
 from .store.sqlite import SQLiteStore
+from .unzip import ExtractedFile
 
 __version__ = "0.1.0"
 __doc__ = f"{__doc__}\n{_errors.__doc__}"
 
 __all__ = [
     "Ambiguous",
+    "Artifact",
     "Backend",
+    "BadArchive",
     "BadRequest",
     "Capabilities",
     "Capability",
     "Client",
     "Expired",
+    "ExtractedFile",
     "Job",
     "Log",
     "Loop",
@@ -68,6 +74,7 @@ __all__ = [
     "Run",
     "SQLiteStore",
     "Saved",
+    "SavedArtifact",
     "SearchLimit",
     "ServerRefusal",
     "SessionFile",

@@ -32,7 +32,7 @@ from .errors import (
     WebAccount,
 )
 from .models import JobPlan, RunFacts
-from .operations import JOB_LOG, RUN_JOBS, RUN_LOGS
+from .operations import ARTIFACT_ZIP, CANCEL_RUN, JOB_LOG, RUN_ARTIFACTS, RUN_JOBS, RUN_LOGS
 from .schema import parse_valid
 
 
@@ -51,13 +51,20 @@ _MEANINGS: tuple[tuple[int, str, type[ShimError], str, str], ...] = (
     (404, "run job with id .*", NotThere, "job-not-found", ""),
     (404, "task with job_id .*", NotThere, "attempt-not-found", ""),
     (404, "run with id .*", NotThere, "run-not-found", ""),
+    (404, "artifact not confirmed", NotThere, "artifact-not-confirmed",
+     "; it has expired, or is still being uploaded"),
     (404, r"The target couldn't be found\.", NotThere, "repository-hidden",
      _HIDDEN),
     (404, ".*", NotThere, "not-found", ""),
     (503, ".+", NotNow, "upstream-busy", ""),
 )  # fmt: skip
-# Which contract operation says only "resource does not exist" for a job or run of another repository (recorded on 16).
-_FOREIGN = {JOB_LOG.path: "job-not-found", RUN_JOBS.path: "run-not-found", RUN_LOGS.path: "run-not-found"}
+# What it is that a contract operation calls a "resource" that "does not exist": one of another repository, or an
+# artifact (recorded on 16).
+_FOREIGN = {
+    JOB_LOG.path: "job-not-found",
+    ARTIFACT_ZIP.path: "artifact-not-found",
+    **{row.path: "run-not-found" for row in (RUN_JOBS, RUN_LOGS, RUN_ARTIFACTS, CANCEL_RUN)},
+}
 
 
 # What servers say of plain HTTP on a port of TLS: Go's net/http (Forgejo itself), nginx and Apache.

@@ -1,4 +1,4 @@
-"""A typed client: runs, jobs and logs of any Forgejo, over a session that `mount` made transparent.
+"""A typed client: runs, jobs, logs and artifacts of any Forgejo, over a session that `mount` made transparent.
 
     with Client("https://forge.example", token="…", web=WebLogin("log-reader", "…")) as client:
         run = client.run("o/r", "latest")
@@ -6,44 +6,34 @@
             client.save_log("o/r", job.id, f"{job.id}.log")
 
 Rules: every operation of the contract is asked as Forgejo 16 has it, so nothing here knows which backend answers; only
-the lists that Forgejo 11's API lacks come from the web. Whatever goes wrong is a ShimError. A redirect is followed to a
+what Forgejo 11's API lacks comes from the web. Whatever goes wrong is a ShimError. A redirect is followed to a
 renamed repository only, and never to another origin. No credential is taken from anywhere but the arguments.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from . import arguments, download
+from . import arguments
 from .address import base_url_of
 from .arguments import Timeout
-from .capabilities import Capabilities, Capability
-from .client_log import Log, explained, saying_over
+from .capabilities import Capabilities
+from .client_artifacts import ClientArtifacts, SavedArtifact
+from .client_changes import ClientChanges
+from .client_log import Log
+from .client_logs import ClientLogs
 from .client_runs import ClientRuns
 from .client_session import ClientSession, Token, refuse_unsendable
 from .download import Progress, Saved
 from .environment import Session
-from .errors import (
-    BadRequest,
-    Expired,
-    NoLog,
-    NotExecuted,
-    NotForgejo,
-    NothingMatched,
-    NotThere,
-    PageChanged,
-    ShimError,
-)
-from .faces.forgejo_proxy import ROOT
+from .errors import BadRequest, NothingMatched, ShimError
+from .files import make_folder
 from .flows.try_account import try_account
-from .models import Job, Repo, Run, WebCredentials
-from .operations import JOB, JOB_LOG, RUN_JOBS
-from .paths import job_log_path, job_path, run_jobs_path
+from .models import Artifact, Job, Repo, Run, WebCredentials
 from .requests_adapter import mount
 from .store.protocol import Store
 from .store.session_file import SessionFile
@@ -74,10 +64,13 @@ class Client:
         base_url = arguments.text(base_url, "base_url")
         self.session = Session(base_url_of(base_url), str(ca_file) if ca_file else None)
         self.session.auth = Token(token)
-        self.adapter = mount(self.session, base_url, web=web, store=store, session_file=session_file)
+        self.adapter = mount(self.session, base_url, web=web, store=store, session_file=session_file, writes=True)
         self.base_url = self.adapter.base_url
         self._asking = ClientSession(self.session, self.adapter, self.timeout)
         self._runs = ClientRuns(self._asking)
+        self._logs = ClientLogs(self._asking)
+        self._artifacts = ClientArtifacts(self._asking)
+        self._changes = ClientChanges(self._asking)
 
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
@@ -98,11 +91,7 @@ class Client:
     def jobs(self, repo: str | Repo, run: Run | int | Literal["latest"]) -> list[Job]:
         """The jobs of a run (or of the run of that number) in the order of their ids. Raises ShimError."""
         repo = arguments.repository(repo)
-        run = run if isinstance(run, Run) else self.run(repo, run)
-        what = f"the jobs of run {run.number} of {repo}"
-        path = ROOT + run_jobs_path(repo, run.number) if run.id is None else run_jobs_path(repo, run.id)
-        answer = self._asking.json(path, what, RUN_JOBS.path)
-        return [_job(job, index, run, what) for index, job in enumerate(answer if isinstance(answer, list) else [None])]
+        return self._runs.jobs(repo, self._run(repo, run))
 
     def log(
         self,
@@ -124,7 +113,7 @@ class Client:
         if part is not None and not re.fullmatch("[\\x20-\\x7e]*", arguments.text(part, "part")):
             raise BadRequest("invalid range; give it as 0-99, 100- or -20", 416, cause="range-not-satisfiable")
         headers = {} if part is None else {"Range": f"bytes={part}"}
-        return self._log(arguments.repository(repo), job_id, attempt, headers, step, tail)
+        return self._logs.open(arguments.repository(repo), job_id, attempt, headers, step, tail)
 
     def save_log(
         self,
@@ -140,11 +129,7 @@ class Client:
         """
         arguments.callback(progress, "progress")
         repo, job_id = arguments.repository(repo), arguments.number(job_id, "job_id")
-        attempt = arguments.optional(attempt, "attempt")
-        subject = f"{self.base_url} {repo.key} job {job_id} attempt {attempt}"
-        return download.save(
-            lambda headers: self._log(repo, job_id, attempt, headers), arguments.file(path), subject, progress
-        )
+        return self._logs.save(repo, job_id, arguments.optional(attempt, "attempt"), arguments.file(path), progress)
 
     def save_run_logs(
         self,
@@ -159,13 +144,69 @@ class Client:
         raised.
         """
         arguments.callback(progress, "progress")
-        folder = Path(folder)
+        repo, folder = arguments.repository(repo), Path(folder)
         jobs = self.jobs(repo, run)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ShimError(f"the folder {folder} cannot be created ({error.strerror}); choose another") from None
-        return [(job, self._saved_in(repo, job, folder, progress)) for job in jobs]
+        make_folder(folder)
+        return [(job, self._logs.save_in(repo, job, folder, progress)) for job in jobs]
+
+    def artifacts(
+        self, repo: str | Repo, run: Run | int | Literal["latest"] | None = None, limit: int | None = None
+    ) -> list[Artifact]:
+        """The artifacts of a run, or without one the newest of all runs; at most `limit`, if that is given.
+
+        Natively newest first; from the web UI (below Forgejo 16) those of the newest run first, in the order of their
+        names. Raises ShimError.
+        """
+        repo = arguments.repository(repo)
+        limit = None if limit is None else max(0, arguments.number(limit, "limit"))
+        return self._artifacts.newest(repo, None if run is None else self._run(repo, run), limit)
+
+    def save_artifact(
+        self,
+        repo: str | Repo,
+        artifact: Artifact,
+        path: str | PathLike[str],
+        *,
+        extract: bool = True,
+        progress: Progress | None = None,
+    ) -> SavedArtifact:
+        """Save an artifact: extracted into the new folder `path`, or with `extract=False` as the zip file `path`.
+
+        Whole or not at all, and only where nothing is yet. A zip is extracted only if each entry stays below the folder
+        and the whole within `Limits` (zip_entries.py). A broken download is gone on with, by this call or the next.
+        `progress` gets the bytes so far and in all (None: not told). Raises ShimError, BadArchive for a bad zip.
+        """
+        arguments.callback(progress, "progress")
+        arguments.of_type(artifact, "artifact", "an Artifact, as artifacts() gives them", Artifact)
+        arguments.of_type(extract, "extract", "True or False", bool)
+        where = Path(path) if extract else arguments.file(path)
+        return self._artifacts.save(arguments.repository(repo), artifact, where, extract=extract, progress=progress)
+
+    def cancel(self, repo: str | Repo, run: Run | int | Literal["latest"]) -> None:
+        """Cancel a run; one that is over stays as it is. Raises ShimError.
+
+        The caller needs the right to write. Below Forgejo 16 the web account does it, which needs that right, too.
+        """
+        repo = arguments.repository(repo)
+        self._changes.cancel(repo, self._run(repo, run))
+
+    def rerun(self, repo: str | Repo, run: Run | int | Literal["latest"], *, failed: bool = False) -> Job | None:
+        """Rerun all jobs of a run that is over (gives None), with `failed` only the one that failed (gives it).
+
+        Several failed jobs are rerun together with all others, if none of those succeeded; else NotPossible is raised.
+        Rights as for `cancel`, on every server. Raises ShimError.
+        """
+        repo = arguments.repository(repo)
+        arguments.of_type(failed, "failed", "True or False", bool)
+        run = self._run(repo, run)
+        if failed:
+            return self._changes.rerun_failed(repo, run, self._runs.jobs(repo, run))
+        self._changes.rerun(repo, run)
+        return None
+
+    def rerun_job(self, repo: str | Repo, job_id: int) -> None:
+        """Rerun a job of a run that is over, and the jobs that need it. Raises ShimError."""
+        self._changes.rerun_job(arguments.repository(repo), arguments.number(job_id, "job_id"))
 
     def get_json(self, path: str, what: str) -> object:
         """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
@@ -181,7 +222,7 @@ class Client:
 
     def capabilities(self) -> Capabilities:
         """What the server offers, as it is kept or read now. Raises ShimError."""
-        return self._asking.run(lambda net, caller: self.adapter.server.capabilities(net))
+        return self._asking.capabilities()
 
     def close(self) -> None:
         """Close the connections."""
@@ -193,74 +234,5 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    # --- logs
-
-    def _log(
-        self,
-        repo: Repo,
-        job_id: int,
-        attempt: int | None,
-        headers: Mapping[str, str],
-        step: int | None = None,
-        tail: int | None = None,
-    ) -> Log:
-        what = f"job {job_id} of {repo}" + ("" if attempt is None else f", attempt {attempt}")
-        path = job_log_path(repo, job_id, attempt, step=step, tail=tail)
-        try:
-            response = self._asking.open(path, what, JOB_LOG.path, {"Accept-Encoding": "identity", **headers})
-        except (NotExecuted, NoLog) as error:
-            over = self._over(error, repo, job_id) if attempt is None else None
-            raise over or error from None
-        kind = response.headers.get("Content-Type", "")
-        if not kind.startswith(("text/plain", "multipart/byteranges")):
-            response.close()
-            raise NotForgejo(f"{what}: the answer is {kind or 'of no type'} and no log; check the address")
-        return Log(response, self.base_url)
-
-    def _over(self, error: ShimError, repo: Repo, job_id: int) -> ShimError | None:
-        """The error that says why there will be no log, if the server's own answers or a page just read tell that."""
-        known = self.capabilities()
-        if error.is_relayed and known.of(JOB.method, JOB.path) is not Capability.PRESENT:
-            return None
-        try:
-            job = self._asking.json(job_path(repo, job_id), f"job {job_id} of {repo}", JOB.path)
-        except ShimError:
-            return None
-        match job:
-            case {"status": str(status), "name": str(name)}:
-                return explained(error, job_id, name, status)
-        return None
-
-    def _saved_in(self, repo: str | Repo, job: Job, folder: Path, progress: Progress | None) -> Saved | ShimError:
-        path = folder / file_name(job)
-        if path.exists() and not path.is_file():
-            raise ShimError(f"{path} is not a regular file; remove it, or choose another folder")
-        try:
-            with saying_over(job):
-                return self.save_log(repo, job.id, path, progress=progress)
-        except (NotThere, NotExecuted, Expired, PageChanged) as error:
-            return error
-
-
-def file_name(job: Job) -> str:
-    """A file name for a job's log that is safe on any system and unique by the job's id."""
-    name = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in job.name)
-    name = re.sub(r"\.\.+", "_", name).lstrip(". ")
-    return f"{name.encode()[:150].decode(errors='ignore').strip() or 'job'}-{job.id}.log"
-
-
-def _job(job: object, index: int, run: Run, what: str) -> Job:
-    match job:
-        case {"id": int(job_id), "name": str(name), "status": str(status), **more}:
-            attempt, task = more.get("attempt"), more.get("task_id")
-            return Job(
-                id=job_id,
-                index=index,
-                name=name,
-                status=status,
-                attempt=attempt if isinstance(attempt, int) else None,
-                task_id=task if isinstance(task, int) else 0,
-                run_id=run.id,
-                run_number=run.number,
-            )
-    raise PageChanged(f"{what} were not understood: a job without id, name or status; report this server's version")
+    def _run(self, repo: Repo, run: Run | int | Literal["latest"]) -> Run:
+        return run if isinstance(run, Run) else self.run(repo, run)

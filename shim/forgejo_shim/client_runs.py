@@ -1,15 +1,16 @@
-"""The runs of a repository for `Client`: from the API, and where that knows none (Forgejo 11) from the web UI."""
+"""The runs of a repository and their jobs for `Client`: from the API, or where that lacks them from the web UI."""
 
 from __future__ import annotations
 
-from .api import error_of, parse_run_numbered, parse_runs
+from .api import parse_run_numbered, parse_runs
 from .client_session import ClientSession
-from .errors import NotPossible, PageChanged, ServerRefusal
+from .errors import NotPossible, PageChanged
+from .faces.forgejo_proxy import ROOT
 from .flows.rights import Caller, check_may_read
-from .models import Repo, Run, RunFacts
+from .models import Job, Repo, Run, RunFacts
 from .newest import Page, newest
-from .operations import LIST_RUNS, recognise
-from .paths import job_log_path, runs_path
+from .operations import LIST_RUNS, RUN_JOBS, recognise
+from .paths import job_log_path, run_jobs_path, runs_path
 from .transport import Transport, run
 from .webui.grammar import actions
 from .webui.reader import Reader
@@ -44,6 +45,13 @@ class ClientRuns:
             return self._numbered_of_web(repo, number)
         found = parse_run_numbered(body, number)
         return _run(found) if found else None
+
+    def jobs(self, repo: Repo, run: Run) -> list[Job]:
+        """The jobs of a run in the order of their ids. Raises ShimError."""
+        what = f"the jobs of run {run.number} of {repo}"
+        path = ROOT + run_jobs_path(repo, run.number) if run.id is None else run_jobs_path(repo, run.id)
+        answer = self._asking.json(path, what, RUN_JOBS.path)
+        return [_job(job, index, run, what) for index, job in enumerate(answer if isinstance(answer, list) else [None])]
 
     def _of_api(self, repo: Repo, limit: int) -> list[Run]:
         async def read(page: int) -> Page:
@@ -84,10 +92,7 @@ class ClientRuns:
             await check_may_read(net, call, caller)
             return await Reader(net, self._asking.adapter.server, repo).run_numbers(page)
 
-        try:
-            return self._asking.run(read)
-        except ServerRefusal as refused:
-            raise error_of(refused.status, "application/json", refused.body, str(repo)) from None
+        return self._asking.run(read, str(repo))
 
     def _run_of_web(self, repo: Repo, number: int, title: str) -> Run:
         url = f"{self._asking.base_url}{actions(repo)}/runs/{number}"
@@ -98,3 +103,20 @@ def _run(run: RunFacts) -> Run:
     text = {key: str(run.given.get(key) or "") for key in ("title", "status", "event", "workflow_id", "html_url")}
     event = text["event"] or str(run.given.get("trigger_event") or "")  # a dispatched run has no other (on 15.0.2)
     return Run(run.number, run.id, text["title"], text["status"], event, text["workflow_id"], text["html_url"])
+
+
+def _job(job: object, index: int, run: Run, what: str) -> Job:
+    match job:
+        case {"id": int(job_id), "name": str(name), "status": str(status), **more}:
+            attempt, task = more.get("attempt"), more.get("task_id")
+            return Job(
+                id=job_id,
+                index=index,
+                name=name,
+                status=status,
+                attempt=attempt if isinstance(attempt, int) else None,
+                task_id=task if isinstance(task, int) else 0,
+                run_id=run.id,
+                run_number=run.number,
+            )
+    raise PageChanged(f"{what} were not understood: a job without id, name or status; report this server's version")

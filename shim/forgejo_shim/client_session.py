@@ -18,8 +18,9 @@ from requests.auth import AuthBase
 
 from .api import error_of
 from .arguments import Timeout
+from .capabilities import Capabilities
 from .environment import Session
-from .errors import NotForgejo, PageChanged, Refused, WebAccount
+from .errors import NotForgejo, PageChanged, Refused, ServerRefusal, Unreachable, WebAccount
 from .flows.rights import Caller
 from .models import WebCookie, WebCredentials, WebLogin
 from .network import network_errors
@@ -45,27 +46,57 @@ class ClientSession:
         self.base_url = adapter.base_url
         self.timeout = timeout
 
-    def run(self, flow: Callable[[Transport, Caller], Coroutine[Any, Any, T]]) -> T:
-        """What a flow gives that is asked beside the operations. Raises ShimError."""
+    def run(self, flow: Callable[[Transport, Caller], Coroutine[Any, Any, T]], what: str = "", template: str = "") -> T:
+        """What a flow gives that is asked beside the operations; `what` names it in the API's no. Raises ShimError."""
         request = self.session.prepare_request(requests.Request("GET", f"{self.base_url}{API}/version"))
         how = self.session.merge_environment_settings(request.url or "", {}, True, None, None)
         net = RequestsTransport(self.adapter, request, {**how, "timeout": self.timeout})
         with network_errors(self.base_url):
             try:
                 return run(flow(net, self.adapter.rights.of(headers_of(request), "")))
+            except ServerRefusal as refused:
+                raise error_of(
+                    refused.status, "application/json", refused.body, what or self.base_url, template
+                ) from None
             except BrokenBody as broken:
                 lost = as_requests(broken, None, self.base_url)
             raise lost
 
+    def capabilities(self) -> Capabilities:
+        """What the server offers, as it is kept or read now. Raises ShimError."""
+        return self.run(lambda net, caller: self.adapter.server.capabilities(net))
+
     def json(self, path: str, what: str, template: str = "") -> object:
         """The JSON that is answered to `path`; `what` names it in errors. Raises ShimError."""
+        return self.page(path, what, template)[0]
+
+    def page(self, path: str, what: str, template: str = "") -> tuple[object, int | None]:
+        """The JSON of a page of a list, and the count of all if the answer tells it. Raises ShimError."""
+        body, headers = self._read(path, what, template)
+        total = headers.get("X-Total-Count", "")
         try:
-            return json.loads(self.body(path, what, template))
+            return json.loads(body), int(total) if total.isdecimal() else None
         except (ValueError, RecursionError):
             raise PageChanged(f"{what}: the answer is no JSON") from None
 
     def body(self, path: str, what: str, template: str = "") -> bytes:
         """The bytes of JSON that is answered to `path`. Raises ShimError."""
+        return self._read(path, what, template)[0]
+
+    def post(self, path: str, what: str, template: str) -> None:
+        """Ask once for something to be done. Raises ShimError: `write-unknown` where it may have been done."""
+        try:
+            self.open(path, what, template, {}, "POST").close()
+        except Unreachable as error:
+            if error.cause != "unreachable" or not error.was_sent:
+                raise
+            raise Unreachable(
+                f"{self.base_url} was asked and did not answer to the end, so it may have been done; look at the run"
+                " before asking again",
+                cause="write-unknown",
+            ) from None
+
+    def _read(self, path: str, what: str, template: str) -> tuple[bytes, Mapping[str, str]]:
         with network_errors(self.base_url), self.open(path, what, template, {"Accept": "application/json"}) as response:
             if not response.headers.get("Content-Type", "").startswith("application/json"):
                 raise NotForgejo(f"{what}: the answer is no JSON, so {self.base_url} is no Forgejo; check the address")
@@ -74,14 +105,17 @@ class ClientSession:
                 body += chunk
                 if len(body) > JSON_LIMIT:
                     raise PageChanged(f"{what}: the answer is longer than {JSON_LIMIT} bytes")
-            return bytes(body)
+            return bytes(body), response.headers
 
-    def open(self, path: str, what: str, template: str, headers: Mapping[str, str]) -> requests.Response:
-        """The open 200 or 206. Raises ShimError for every other answer."""
+    def open(
+        self, path: str, what: str, template: str, headers: Mapping[str, str], method: str = "GET"
+    ) -> requests.Response:
+        """The open 200 or 206, or the 204 of a POST. Raises ShimError for every other answer."""
         for _ in range(REDIRECTS):
             try:
                 with network_errors(self.base_url):
-                    response = self.session.get(
+                    response = self.session.request(
+                        method,
                         self.base_url + path,
                         headers=dict(headers),
                         stream=True,
@@ -90,7 +124,7 @@ class ClientSession:
                     )
             except ValueError:  # `requests` looks at a redirect before it gives it out
                 raise self._no_address() from None
-            if response.status_code in (200, 206):
+            if response.status_code in ((200, 206) if method == "GET" else (204,)):
                 return response
             with network_errors(self.base_url), response:
                 if not response.is_redirect:

@@ -1,13 +1,13 @@
-"""Saving a log to a file: whole or not at all, and resumed where a broken download ended.
+"""Saving a log or an artifact's zip to a file: whole or not at all, and resumed where a broken download ended.
 
 Rules:
 - The bytes go to a hidden `.part` file in the target's folder. It is renamed into place after the last byte.
-- The part file's name is a hash of server, job, attempt and the log's identity as the answer gave it: the task id of a
-  web log, `Last-Modified` and size of a native one.
-- Each try asks for the log first. It resumes only in a part file of that very log, with an answer of the same identity
-  that starts a little before the file's end, since the last bytes of a broken download prove nothing. Otherwise it
-  starts again.
-- The part file is locked: one process at a time. It is removed if it cannot be resumed. A saved log removes the part
+- The part file's name is a hash of what is saved and of the answer's identity: the task id of a web log, else
+  `Last-Modified` and size.
+- Each try asks for all of it first. It resumes only in a part file of that very log or zip, with an answer of the same
+  identity that starts a little before the file's end, since the last bytes of a broken download prove nothing.
+  Otherwise it starts again.
+- The part file is locked: one process at a time. It is removed if it cannot be resumed. A saved file removes the part
   files of earlier downloads to the same target.
 - A replaced file passes on its mode and owner. A special file (files.py) gets the bytes directly, once.
 """
@@ -27,9 +27,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .client_log import Log
+from .client_body import Body
 from .errors import BadRequest, NotNow, ShimError, Unreachable
 from .files import (
+    NAME_LIMIT,
     SAFE_FLAGS,
     copy_owner_and_mode,
     open_special,
@@ -42,16 +43,15 @@ from .files import (
 TRIES = 3  # tries in a row that bring no further byte
 REREAD = 128 * 1024  # bytes at the end of a part file that are read again: a download that breaks while its log is
 # moved to storage ends in an error page of 10 KiB, under the log's own headers (recorded on 11.0.15 to 16)
-NAME_LIMIT = 100  # bytes of the target's name in a part file's name
 PAUSE = 0.5  # seconds before the second try, doubled each time
 
 Progress = Callable[[int, int | None], None]
-Ask = Callable[[Mapping[str, str]], Log]  # opens the log, with these headers of a request
+Ask = Callable[[Mapping[str, str]], Body]  # opens what is saved, with these headers of a request
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A saved log: its file, its size in bytes, and the backend that gave it."""
+    """A saved log or zip: its file, its size in bytes, and the backend that gave it."""
 
     path: Path
     size: int
@@ -59,9 +59,9 @@ class Saved:
 
 
 def save(ask: Ask, path: Path, subject: str, progress: Progress | None = None) -> Saved:
-    """Save the log that `ask(headers)` opens to `path`. `progress` gets the bytes so far and in all (None: unknown).
+    """Save what `ask(headers)` opens to `path`. `progress` gets the bytes so far and in all (None: unknown).
 
-    `subject` names server, job and attempt. Raises ShimError; a file at `path` is then as it was.
+    `subject` names it: for a log its server, job and attempt. Raises ShimError; a file at `path` is then as it was.
     """
     if stream := open_special(path):
         return _write_directly(stream, ask, path, progress)
@@ -70,15 +70,15 @@ def save(ask: Ask, path: Path, subject: str, progress: Progress | None = None) -
     while True:
         part = None
         try:
-            log = ask({})
+            body = ask({})
             try:
-                part = PartFile(path, subject, log.identity)
+                part = PartFile(path, subject, body.identity)
                 with part:
-                    _complete(part, log, ask, progress)
+                    _complete(part, body, ask, progress)
                     part.finish()
-                    return Saved(path, part.size, log.backend)
+                    return Saved(path, part.size, body.backend)
             finally:
-                log.close()
+                body.close()
         except (Unreachable, NotNow) as error:
             if part is None and not furthest:
                 raise
@@ -104,10 +104,10 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _write_directly(stream: FileIO, ask: Ask, path: Path, progress: Progress | None) -> Saved:
-    """Write the log to a special file. Nothing can be written twice, so a broken download is an error."""
+    """Write it to a special file. Nothing can be written twice, so a broken download is an error."""
     size = 0
-    with stream, closing(ask({})) as log:
-        for chunk in log:
+    with stream, closing(ask({})) as body:
+        for chunk in body:
             try:
                 with writing(path):
                     write_all(stream, chunk)
@@ -115,39 +115,39 @@ def _write_directly(stream: FileIO, ask: Ask, path: Path, progress: Progress | N
                 raise ShimError(f"{path} cannot be written: its reader has closed it") from None
             size += len(chunk)
             if progress:
-                progress(size, log.size)
-    return Saved(path, size, log.backend)
+                progress(size, body.size)
+    return Saved(path, size, body.backend)
 
 
-def _complete(part: PartFile, log: Log, ask: Ask, progress: Progress | None) -> None:
-    """Write the rest of the log to the part file."""
-    rest = _resume(part, log, ask) if part.size else None
+def _complete(part: PartFile, body: Body, ask: Ask, progress: Progress | None) -> None:
+    """Write the rest of it to the part file."""
+    rest = _resume(part, body, ask) if part.size else None
     if rest is None:
         part.restart()
     try:
-        for chunk in rest or log:
+        for chunk in rest or body:
             part.write(chunk)
             if progress:
-                progress(part.size, log.size)
+                progress(part.size, body.size)
     finally:
         if rest:
             rest.close()
 
 
-def _resume(part: PartFile, log: Log, ask: Ask) -> Log | None:
-    """The log from the part file's last `REREAD` bytes on, to be written over them. None if the answer does not prove
-    that it is the same log."""
+def _resume(part: PartFile, body: Body, ask: Ask) -> Body | None:
+    """What `body` is from the part file's last `REREAD` bytes on, to be written over them. None if the answer does not
+    prove that it is the same."""
     start = part.size - REREAD
     if start <= 0:
         return None
     headers = {"Range": f"bytes={start}-"}
-    if log.last_modified:
-        headers["If-Range"] = log.last_modified
+    if body.last_modified:
+        headers["If-Range"] = body.last_modified
     try:
         rest = ask(headers)
     except BadRequest:
         return None
-    if rest.start == start and rest.identity == log.identity:
+    if rest.start == start and rest.identity == body.identity:
         part.rewind(start)
         return rest
     rest.close()
@@ -165,7 +165,7 @@ class PartFile:
         self._can_resume = identity is not None
         with ExitStack() as opening, writing(target, f": a new file in {target.parent}"):
             if not opening.enter_context(try_lock(self.path)):
-                raise ShimError(f"another process is saving the same log as {self.path.name}; wait for it")
+                raise ShimError(f"another process is saving the same as {self.path.name}; wait for it")
             self._replaced = target.stat() if target.exists() else None
             mode = 0o666 if self._replaced is None else 0o600
             self._file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | SAFE_FLAGS, mode), "r+b")

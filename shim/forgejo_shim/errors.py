@@ -14,6 +14,7 @@ ShimError
 ├── NotNow              503  1  ask again after `retry_after` seconds
 │   └── TooMany         429  1  this caller, or all of them, have too much under way
 ├── SearchLimit         504  1  the job was searched in vain within the limit
+├── BadArchive           -   1  an artifact's zip is not extracted: it is damaged, unsafe or too large
 ├── ServerRefusal        -   1  the server's own refusal, which the caller gets as it is
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
 ├── Unreachable          -   8  no answer, or it broke off
@@ -135,6 +136,10 @@ class SearchLimit(ShimError):
     status, cause = 504, "search-limit"
 
 
+class BadArchive(ShimError):
+    """An artifact's zip is not extracted: it is damaged, unsafe or too large; `cause` says which."""
+
+
 class ServerRefusal(ShimError):
     """The server's own refusal, or one in its form: the caller gets `status`, `headers` and `body` as they are."""
 
@@ -151,9 +156,10 @@ class NotForgejo(ShimError):
 
 
 class Unreachable(ShimError):
-    """No answer, or it broke off."""
+    """No answer, or it broke off. `was_sent`: whether the request may have reached the server."""
 
     status, exit_code, cause = 502, 8, "unreachable"
+    was_sent = True
 
 
 class Loop(Unreachable):

@@ -9,6 +9,7 @@ unless the pipe is what is written to.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import select
@@ -30,6 +31,7 @@ KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFBLK: "a disk",
 }
+NAME_LIMIT = 100  # bytes of a target's name in the name of a hidden file beside it
 MAX_LINKS = 40  # links in a row that are followed, as in Linux
 
 
@@ -137,6 +139,37 @@ def copy_owner_and_mode(path: Path, descriptor: int, found: os.stat_result) -> N
     os.chmod(descriptor if os.chmod in os.supports_fd else path, mode)
 
 
+def check_folder(path: Path) -> None:
+    """Raise ShimError if the folder of `path` does not exist."""
+    with writing(path):
+        has_folder = path.parent.is_dir()
+    if not has_folder:
+        raise ShimError(f"the folder {path.parent} does not exist; create it, or choose another")
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder `path`, if it is not there. Raises ShimError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ShimError(f"the folder {path} cannot be created ({said}); choose another") from None
+
+
+def safe_name(text: str, fallback: str) -> str:
+    """A name for a file made of an untrusted text: one part of a path, of at most 150 bytes, on any system."""
+    name = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in text)
+    name = re.sub(r"\.\.+", "_", name).lstrip(". ")
+    return name.encode()[:150].decode(errors="ignore").strip() or fallback
+
+
+def hidden_beside(target: Path, kind: str) -> Path:
+    """The path of a hidden file or folder in the folder of `target`, the same each time, and no other target's."""
+    name = os.fsencode(target.name)
+    key = hashlib.blake2b(name, digest_size=8).hexdigest()
+    return target.with_name(f".{os.fsdecode(name[:NAME_LIMIT])}.{key}.{kind}")
+
+
 def write_all(file: FileIO | BinaryIO, data: bytes) -> None:
     """Write all of `data`, and wait if the file is non-blocking and full."""
     view = memoryview(data)
@@ -188,9 +221,7 @@ def resolve_target(path: Path) -> Path:
     """The path that a link leads to, so that the link stays. Raises ShimError if no regular file can be there."""
     with writing(path):
         path = Path(os.path.realpath(path))
-        has_folder = path.parent.is_dir()
-    if not has_folder:
-        raise ShimError(f"the folder {path.parent} does not exist; create it, or choose another")
+    check_folder(path)
     with writing(path):
         _refuse_irregular(path)
     return path

@@ -122,7 +122,6 @@ class StepLines:
 @dataclass(frozen=True)
 class View:
     """A state with the steps of one attempt of the job shown.
-
     `lines` are by step, for those that were asked for and whose log is there; `started` tells when each attempt began,
     in RFC 3339, where the answer says it; `duration` is the job's in its current attempt, in whole seconds.
     """
@@ -280,13 +279,16 @@ class WebArtifact:
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact of a run. `id` is the server's own or made from its place (artifact_ids.py), `run_id` None on 11."""
+    """An artifact of a run. `id` is the server's own or made from its place (artifact_ids.py), `run_id` None on 11.
+    `size` is in bytes, as the server tells it; times are RFC 3339, "" where they are not told."""
 
     id: int
     name: str
     size: int
     is_expired: bool
     run_id: int | None
+    created: str = ""
+    expires: str = ""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,9 @@ _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (urllib3.exceptions.ProtocolError, "the answer breaks off"),
 )
 
+# What ends a request before any of it is sent.
+_BEFORE = (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError, requests.ConnectTimeout)
+
 
 @contextmanager
 def network_errors(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
@@ -58,7 +61,9 @@ def network_errors(base_url: str, what: str = "cannot be reached") -> Iterator[N
         known = next((link for link in causes(error) if isinstance(link, ShimError)), None)
         if known is None and not _is_of_network(error):
             raise
-        found = known or Unreachable(f"{base_url} {what}: {reason(error)}; check the address and the network")
+        lost = Unreachable(f"{base_url} {what}: {reason(error)}; check the address and the network")
+        lost.was_sent = not any(isinstance(link, _BEFORE) for link in causes(error))
+        found = known or lost
     else:
         return
     raise found from None

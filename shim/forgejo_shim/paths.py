@@ -43,6 +43,17 @@ def runs_path(repo: Repo, **query: object) -> str:
     return f"{_actions(repo)}/runs" + (f"?{text}" if text else "")
 
 
+def artifacts_path(repo: Repo, run_id: int | None, *, page: int, limit: int) -> str:
+    """Path and query of a page of the artifacts of a run, or of the repository (None)."""
+    of_run = "" if run_id is None else f"/runs/{run_id}"
+    return f"{_actions(repo)}{of_run}/artifacts?page={page}&limit={limit}"
+
+
+def artifact_zip_path(repo: Repo, artifact_id: int) -> str:
+    """Path of an artifact's zip."""
+    return f"{_actions(repo)}/artifacts/{artifact_id}/zip"
+
+
 def tasks_path(repo: Repo, page: int) -> str:
     """Path and query of a page of the API's tasks, newest first (Forgejo 8 and later)."""
     return f"{_actions(repo)}/tasks?limit=50&page={page}"

@@ -438,7 +438,18 @@ def test_detect_where_the_server_does_not_tell(tmp_path: Path) -> None:
 
 @pytest.mark.clause("C6")
 @pytest.mark.parametrize(
-    "words", [["detect"], ["detect", "o/r"], ["runs", "o/r"], ["jobs", "o/r"], ["logs", "o/r", "1"]]
+    "words",
+    [
+        ["detect"],
+        ["detect", "o/r"],
+        ["runs", "o/r"],
+        ["jobs", "o/r"],
+        ["logs", "o/r", "1"],
+        ["artifacts", "o/r"],
+        ["download", "o/r"],
+        ["cancel", "o/r", "1"],
+        ["rerun", "o/r", "1"],
+    ],
 )
 def test_a_server_that_is_no_forgejo_and_one_that_is_dead(web: Place, words: list[str]) -> None:
     class Stranger(BaseHTTPRequestHandler):
@@ -472,7 +483,7 @@ def test_version_and_help(web: Place) -> None:
     summaries = web.run("--help", COLUMNS="80").stdout.partition("Commands:")[2]
     for name, command in main.commands.items():
         assert command.help and all(option.help for option in command.params if isinstance(option, click.Option))
-        assert f"\n  {name:<6}  {command.help.splitlines()[0]}\n" in summaries, "it does not fit the line"
+        assert f"\n  {name:<9}  {command.help.splitlines()[0]}\n" in summaries, "it does not fit the line"
 
 
 @pytest.mark.clause("C11")
@@ -481,6 +492,10 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
     for _ in range(42):
         run = place.small.add({"build": LOG})
     assert run.number == 42
+    place.small.model.artifacts.add(run, "report", {"a.txt": b"x"})
+    place.environment["FORGEJO_TOKEN"] = place.small.model.add_token(
+        place.small.repo.owner, ("write:repository", "read:user")
+    ).sha1
     for verb in (main, *main.commands.values()):
         if not isinstance(verb, Verb):
             continue
@@ -492,6 +507,10 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
                 main.commands["serve"].make_context("serve", words[1:])
             else:
                 assert place.run(*words).exit_code == 0, line
+            if run.jobs[0].status == "waiting":  # rerun
+                place.small.model.play(run.jobs[0], LOG)
+    assert (tmp_path / "report" / "a.txt").read_bytes() == (tmp_path / "out" / "report" / "a.txt").read_bytes() == b"x"
+    assert (tmp_path / "zips" / "report.zip").exists()
     assert [path.read_bytes() for path in (tmp_path / "logs").iterdir()] == [LOG]
 
 

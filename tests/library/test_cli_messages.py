@@ -10,7 +10,6 @@ import pytest
 from command import Place
 from double.messages import json_answer
 from forgejo_shim import Client, client_log, client_runs
-from forgejo_shim import client as client_module
 from forgejo_shim.api import run_facts
 from forgejo_shim.cli.config import Credentials
 from forgejo_shim.cli.hints import with_hint
@@ -70,11 +69,11 @@ def test_a_job_that_waits_is_not_said_to_be_skipped(place: Place) -> None:
 
 @pytest.mark.clause("C16")
 def test_only_what_a_skip_explains_is_explained_by_it() -> None:
-    job = client_module._job({"id": 1, "name": "x", "status": "skipped"}, 0, _run(), "")
+    job = client_runs._job({"id": 1, "name": "x", "status": "skipped"}, 0, _run(), "")
     for error in (NotExecuted(), NoLog()):
         with pytest.raises(NotExecuted, match="was skipped"), client_log.saying_over(job):
             raise error
-    job = client_module._job({"id": 1, "name": "x", "status": "cancelled"}, 0, _run(), "")
+    job = client_runs._job({"id": 1, "name": "x", "status": "cancelled"}, 0, _run(), "")
     with pytest.raises(NoLog), client_log.saying_over(job):
         raise NoLog
     with pytest.raises(KeyError), client_log.saying_over(job):

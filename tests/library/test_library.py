@@ -13,7 +13,7 @@ from typing import Any
 import forgejo_shim
 import pytest
 import requests
-from forgejo_shim import Client, Repo, Run, ShimError, WebCookie, WebLogin, errors, mount
+from forgejo_shim import Artifact, Client, Repo, Run, ShimError, WebCookie, WebLogin, errors, mount
 from forgejo_shim.requests_adapter import ShimAdapter
 
 PUBLIC = [getattr(forgejo_shim, name) for name in forgejo_shim.__all__]
@@ -65,6 +65,7 @@ NO_NUMBER = [True, 1.0, "", " 12", "-1", "1_0", "٣", "x", "9" * 5000, b"1", Non
 NO_OPTIONAL = [value for value in NO_NUMBER if value is not None]
 NO_TEXT = [1, b"x", None, ["o/r"], True]
 RUN = Run(1, 1, "", "", "", "", "")
+ARTIFACT = Artifact(1, "x", 1, False, 1)
 # Method, its other arguments, the argument, and what it does not take.
 WRONG: list[tuple[str, dict[str, Any], str, list[Any]]] = [
     ("runs", {}, "repo", NO_TEXT),
@@ -83,6 +84,17 @@ WRONG: list[tuple[str, dict[str, Any], str, list[Any]]] = [
     ("save_log", {"repo": "o/r", "job_id": 1, "path": "x"}, "progress", [1, "x"]),
     ("save_run_logs", {"repo": "o/r", "folder": "x"}, "run", NO_NUMBER),
     ("save_run_logs", {"repo": "o/r", "run": 1}, "folder", [1, b"x", None]),
+    ("artifacts", {}, "repo", NO_TEXT),
+    ("artifacts", {"repo": "o/r"}, "run", [value for value in NO_NUMBER if value is not None]),
+    ("artifacts", {"repo": "o/r"}, "limit", NO_OPTIONAL),
+    ("save_artifact", {"repo": "o/r", "path": "x"}, "artifact", [1, "x", None]),
+    ("save_artifact", {"repo": "o/r", "artifact": ARTIFACT}, "path", [1, b"x", None]),
+    ("save_artifact", {"repo": "o/r", "artifact": ARTIFACT, "path": "x"}, "extract", [1, "x", None]),
+    ("save_artifact", {"repo": "o/r", "artifact": ARTIFACT, "path": "x"}, "progress", [1, "x"]),
+    ("cancel", {"repo": "o/r"}, "run", NO_NUMBER),
+    ("rerun", {"repo": "o/r"}, "run", NO_NUMBER),
+    ("rerun", {"repo": "o/r", "run": RUN}, "failed", [1, "x", None]),
+    ("rerun_job", {"repo": "o/r"}, "job_id", NO_NUMBER),
     ("get_json", {"what": "x"}, "path", NO_TEXT),
     ("get_json", {"path": "/x"}, "what", NO_TEXT),
     ("try_web", {}, "repo", [1, b"x", True]),

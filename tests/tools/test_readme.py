@@ -117,6 +117,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     with Small("15") as small:
         job = small.model.add_run(small.repo, ["build"]).jobs[0]
         small.model.play(job, LOG + row("error: it fails"), "failure")
+        small.model.artifacts.add(job.run, "report", {"a.txt": b"x"})
+        small.token = small.model.add_token(small.repo.owner, ("write:repository", "read:user")).sha1
         yield Place(small, tmp_path)
 
 

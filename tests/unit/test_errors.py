@@ -18,7 +18,7 @@ from forgejo_shim import errors
 from forgejo_shim.api import error_of
 from forgejo_shim.errors import Expired, NoLog, NotExecuted, ShimError, attempt_not_found, job_not_found
 from forgejo_shim.faces.forgejo import error_body
-from forgejo_shim.operations import JOB_LOG, RUN_JOBS
+from forgejo_shim.operations import ARTIFACT_ZIP, JOB_LOG, RUN_JOBS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "shim/forgejo_shim"
@@ -125,7 +125,7 @@ def test_what_the_contract_has_a_word_for_is_said_in_its_words(error: ShimError,
 def answers() -> Iterator[Any]:
     """Each cause as Forgejo 16 and as the shim answer it: status, body, operation."""
     for cause, row in ROWS.items():
-        template = RUN_JOBS.path if cause == "run-not-found" else JOB_LOG.path
+        template = {"run-not-found": RUN_JOBS, "artifact-not-found": ARTIFACT_ZIP}.get(cause, JOB_LOG).path
         own = {"cause": cause} if row.get("own") else {}
         if row["status"] is not None:
             body = json.dumps({"message": filled(row["message"]), "url": "http://f/api/swagger", **own}).encode()

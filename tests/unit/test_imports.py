@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
     ("models", "errors"),
-    ("artifact_ids", "capabilities", "router", "search", "times", "newest"),
+    ("artifact_ids", "capabilities", "router", "search", "times", "newest", "zip_entries"),
     ("operations", "paths", "rows", "schema"),
     ("api", "transport", "store.protocol", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
     ("store.facts", "webui.session"),
@@ -24,7 +24,18 @@ LAYERS = (
     ("faces.",),
     ("address", "environment", "files", "network", "store.", "arguments"),
     ("answer_body", "requests_transport", "requests_adapter", "proxy."),
-    ("download", "client", "client_log", "client_runs", "client_session"),
+    (
+        "download",
+        "unzip",
+        "client",
+        "client_artifacts",
+        "client_body",
+        "client_changes",
+        "client_log",
+        "client_logs",
+        "client_runs",
+        "client_session",
+    ),
     ("__init__",),
     ("cli.", "__main__"),
 )

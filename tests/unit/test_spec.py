@@ -57,7 +57,9 @@ FEATURES = {
     "client",
 }
 
-OPERATION = re.compile(r"/api/v1/repos/[^/]+/[^/]+/actions/(?:jobs/[^/]+/logs|runs/[^/]+/(?:jobs|logs))(?:\?|$)")
+OPERATION = re.compile(
+    r"/api/v1/repos/[^/]+/[^/]+/actions/(?:jobs/[^/]+/logs|runs/[^/]+/(?:jobs|logs)|artifacts/[^/]+/zip)(?:\?|$)"
+)
 
 
 def recorded(version: str = "") -> Iterator[tuple[dict[str, Any], Any]]:

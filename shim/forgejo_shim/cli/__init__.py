@@ -24,12 +24,16 @@ import click
 from .. import __version__
 from ..errors import ShimError
 from ..files import writing
+from .artifacts import artifacts
+from .cancel import cancel
 from .detect import detect
+from .download import download
 from .help import Verb
 from .hints import with_hint
 from .jobs import jobs
 from .logs import logs
 from .output import show_error
+from .rerun import rerun
 from .runs import runs
 from .serve import serve
 from .settings import CommonOptions, common
@@ -129,21 +133,22 @@ def _hide_credentials(message: str, words: Sequence[str]) -> str:
 @click.version_option(__version__, prog_name="forgejo-shim", message="%(prog)s %(version)s")
 @common
 def main() -> None:
-    """Read runs, jobs and logs of Forgejo Actions, from Forgejo 11 on.
+    """Read runs, jobs, logs and artifacts of Forgejo Actions, cancel and rerun, from Forgejo 11 on.
 
     Credentials come from these variables or from the config file (~/.config/forgejo-shim/config.toml), never from the
     command line:
 
     \b
-    FORGEJO_TOKEN                 your token, with the scope read:repository
+    FORGEJO_TOKEN                 your token, with the scope read:repository, or
+                                  write:repository to cancel and rerun
     FORGEJO_SHIM_WEB_USER         an account that may read the repository on the
-    FORGEJO_SHIM_WEB_PASSWORD     web, for servers without the log API; your own
-                                  will do
+    FORGEJO_SHIM_WEB_PASSWORD     web, for servers without these operations; your
+                                  own will do
     FORGEJO_SHIM_WEB_TOTP_SECRET  its TOTP secret, if it has two-factor sign-in
     FORGEJO_SHIM_WEB_COOKIE       instead of the account: the Cookie header of a
                                   signed-in browser
     """
 
 
-for _verb in (detect, runs, jobs, logs, serve, spec):
+for _verb in (detect, runs, jobs, logs, artifacts, download, cancel, rerun, serve, spec):
     main.add_command(_verb)

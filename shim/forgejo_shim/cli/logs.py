@@ -7,7 +7,6 @@ their ids are listed instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,15 @@ import click
 from ..client import Client
 from ..client_log import saying_over
 from ..download import Saved
-from ..errors import NothingMatched, PageChanged, ShimError
+from ..errors import PageChanged, ShimError
 from ..files import open_special
 from ..models import Job
 from .help import Verb, option_of
+from .jobs import check_job_name, pick_job
 from .output import note, progress, show_json, show_log
 from .settings import CommonOptions, FileType, common
 from .target import RunRef, Target, parse_target, with_run
 
-JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
 which_option, where_option = map(option_of, ("Which log", "Where it goes"))
 
 
@@ -103,7 +102,7 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chose
         found: Job | None = None
         if job_id is None:
             assert target.run is not None
-            found = _pick_job(client.jobs(target.repo, target.run), target, job)
+            found = pick_job(client.jobs(target.repo, target.run), target, job)
             job_id = found.id
         attempt = target.attempt if attempt is None else attempt
         if output and not special:
@@ -124,35 +123,10 @@ def _check_options(
         raise click.UsageError("a job id is enough; leave out the run and --job")
     if job_id is None and target.run is None:
         raise click.UsageError("no job given; use a job id, or --run and --job")
-    if job is not None and target.job_index is not None:
-        raise click.UsageError("the URL already names a job; leave out --job")
-    if job is not None and len(job.encode(errors="replace")) > JOB_NAME:
-        raise click.UsageError("--job is longer than any job's name; give a name or an index")
+    check_job_name(target, job)
     one_job = job_id is not None or job is not None or target.job_index is not None
     if folder and (one_job or attempt is not None or output):
         raise click.UsageError("--dir saves all current logs of a run; leave out the job, --attempt and --output")
-
-
-def _pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
-    """The job that fits. Raises NothingMatched if there is none, UsageError if there are several."""
-    run = f"run {target.run} of {target.repo}"
-    if target.job_index is not None:
-        found = [job for job in jobs if job.index == target.job_index]
-    elif wanted is None:
-        found = list(jobs)
-    else:
-        found = [job for job in jobs if job.name == wanted]
-        if not found and re.fullmatch("[0-9]+", wanted):
-            found = [job for job in jobs if job.index == int(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise click.UsageError(f"{len(found)} jobs of {run} fit; give a job id: {_names(found)}")
-    raise NothingMatched(f"no job of {run} fits; it has {_names(jobs) or 'none'}")
-
-
-def _names(jobs: Sequence[Job]) -> str:
-    return ", ".join(f"{job.id} ({job.name})" for job in jobs)
 
 
 def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> int:

@@ -70,6 +70,14 @@ def with_run(target: Target, run: str | None, name: str) -> Target:
     return page
 
 
+def named_run(target: Target, run: str | None) -> Target:
+    """`target` with its run, for a verb that has no default. Raises UsageError."""
+    target = with_run(target, run, "RUN")
+    if target.run is None:
+        raise click.UsageError("no run given; give its number, latest, or the URL of its page")
+    return target
+
+
 def run_ref(text: str) -> RunRef:
     """A run's number or `latest`. Raises BadParameter."""
     if text == "latest":

@@ -54,7 +54,15 @@ async def artifacts_of_run(reader: Reader, call: Call, caller: Grants) -> Artifa
     rows = await _listed(reader, run)
     if rows is None:
         raise NotThere(f"run with id {call.id}: resource does not exist")
-    return page_of(_artifacts(reader.repo, run, rows), call.query)
+    return page_of(artifacts_in(reader.repo, run, rows), call.query)
+
+
+async def artifacts_of_number(reader: Reader, number: int) -> list[Artifact]:
+    """The artifacts of a run by its number, where the API knows no ids of runs (11). Raises ShimError."""
+    rows = await reader.artifacts(number)
+    if rows is None:
+        raise NotThere(f"there is no run {number} in {reader.repo}", cause="run-number-not-found")
+    return artifacts_in(reader.repo, RunFacts(number), rows)
 
 
 async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) -> ArtifactPage:
@@ -65,14 +73,14 @@ async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) ->
     for run in runs:
         rows = kept.get(run.number)
         listed = await _listed(reader, run) if rows is None else [WebArtifact(*row) for row in rows]
-        found += _artifacts(reader.repo, run, listed or ())
+        found += artifacts_in(reader.repo, run, listed or ())
     return page_of(found, call.query)
 
 
 async def find_artifact(reader: Reader, call: Call, caller: Grants) -> Place:
     """The artifact whose id the call names, in its run. Raises NotThere, NotPossible, ServerRefusal."""
     run = await _run_of_artifact(reader, call, caller)
-    listed = _artifacts(reader.repo, run, await _listed(reader, run) or ())
+    listed = artifacts_in(reader.repo, run, await _listed(reader, run) or ())
     found = [artifact for artifact in listed if artifact.id == call.id]
     if not found:
         raise _not_there()
@@ -107,7 +115,7 @@ def page_of(found: Sequence[Artifact], query: str) -> ArtifactPage:
     return ArtifactPage(tuple(found[(page - 1) * limit : page * limit]), len(found), page, limit)
 
 
-def _artifacts(repo: Repo, run: RunFacts, rows: Iterable[WebArtifact]) -> list[Artifact]:
+def artifacts_in(repo: Repo, run: RunFacts, rows: Iterable[WebArtifact]) -> list[Artifact]:
     """A run's artifacts in the order of their names. Raises NotPossible if ids have no room for the run."""
     origin = ArtifactRun(run.number, repo.key) if run.id is None else ArtifactRun(run.id)
     if not origin.fits:

@@ -17,7 +17,7 @@ from ..api import parse_jobs
 from ..capabilities import Capability
 from ..errors import Ambiguous, NotPossible, NotThere
 from ..models import Job, Location, RunFacts, RunJobs
-from ..operations import JOB_LOG, RERUN_JOB, RERUN_RUN, RUN_JOBS, Call, number
+from ..operations import CANCEL_RUN, JOB_LOG, RERUN_JOB, RERUN_RUN, RUN_JOBS, Call, number
 from ..webui.reader import Reader
 from .latest import latest_run
 from .native import capability
@@ -33,10 +33,10 @@ async def by_number(reader: Reader, call: Call, caller: Grants) -> Call | RunJob
     run = await _run(reader, call, caller)
     found = await _jobs(reader, call, run)
     operation = call.operation
-    if operation is RERUN_RUN and not call.job:
+    if operation in (CANCEL_RUN, RERUN_RUN) and not call.job:
         if not found.jobs:
             raise _no_run(reader, run.number)
-        return replace(call.of(RERUN_RUN, run.number), run=run.number)
+        return replace(call.of(operation, run.number), run=run.number)
     if operation in (JOB_LOG, RERUN_RUN):
         job = _chosen(found.jobs, call.job, run.number)
         return replace(call.of(JOB_LOG if operation is JOB_LOG else RERUN_JOB, job.id), attempt=call.attempt)
