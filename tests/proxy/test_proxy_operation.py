@@ -72,6 +72,15 @@ def test_ready(face: str, account: str, status: int, says: str) -> None:
             assert small.web.user not in {*found.json()["web_session"].values()}
 
 
+@pytest.mark.parametrize("writes, status, says", [(False, 200, "not needed"), (True, 503, "web-sign-in-refused")])
+def test_ready_in_front_of_a_shim_that_only_reads(writes: bool, status: int, says: str) -> None:
+    """What the one behind offers needs no web session; what it leaves out does."""
+    with Small("15") as small, Running(small.url, small.web) as behind:
+        with Running(behind.base_url, WRONG, writes=writes) as front:
+            found = front.get("/-/shim/readyz")
+        assert (found.status_code, found.json()["web_session"]["says"]) == (status, says)
+
+
 def test_ready_signs_in_again_when_the_session_was_lost() -> None:
     with Small("15") as small, Running(small.url, small.web) as proxy:
         assert proxy.get("/-/shim/readyz").ok
