@@ -24,7 +24,10 @@ COUNT = int(os.environ.get("FORGEJO_SHIM_REQUESTS", "1000"))
 SECRET = b"S3cret-0123456789abcdef"
 METHODS = (b"GET", b"GET", b"GET", b"HEAD", b"DELETE", b"PUT")
 NAMES = (b"Authorization", b"Range", b"Connection", b"Cookie", b"Sudo", b"X-Forwarded-For", b"Upgrade", b"Expect")
-OPERATIONS = (b"jobs/%b", b"jobs/%b/logs", b"jobs/%b/logs", b"jobs/%b/rerun", b"runs/%b/jobs", b"runs/latest/%b")
+OPERATIONS = (
+    *(b"jobs/%b", b"jobs/%b/logs", b"jobs/%b/logs", b"jobs/%b/rerun", b"runs/%b/jobs", b"runs/latest/%b"),
+    *(b"runs/%b/artifacts", b"runs/%b/cancel", b"artifacts/%b", b"artifacts/%b/zip"),
+)
 HEAD = re.compile(rb"HTTP/1\.[01] [2-5][0-9][0-9] [ -~]*\r\n([!-9;-~]+: ?[^\r\n]*\r\n)*\r\n\Z")
 
 
@@ -65,7 +68,7 @@ def random_operation(dice: random.Random, good: bytes, token: bytes) -> bytes:
     if dice.random() < 0.3:
         lines.append(b"Range: " + dice.choice((b"bytes=0-9", b"bytes=-9", some(dice, 12))))
     lines += [name + b": " + some(dice, 12) for name in (b"If-Range", b"Cookie", b"X-Any") if dice.random() < 0.1]
-    return request(path, *lines, method=dice.choice((b"GET",) * 8 + (b"POST", b"HEAD")))
+    return request(path, *lines, method=dice.choice((b"GET",) * 8 + (b"POST", b"HEAD", b"DELETE")))
 
 
 @clause("X11", "X16")
