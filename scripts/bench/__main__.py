@@ -7,9 +7,9 @@ Rules
 -----
 * Nothing is compared with a figure of another day or machine: a plain web download and a read through the adapter take
   turns, and the median of their ratios is the figure. Memory is that of a child process, before and at its peak.
-* adapter.py has the library's figures, counts.py its requests, fronted.py and calls.py those of the proxy, patched.py
-  those of a Forgejo with the patches, judged.py those of the spec checks, which alone are seconds; measuring.py has
-  what they share.
+* adapter.py has the library's figures, counts.py its requests, fronted.py and calls.py those of the proxy, artifacts.py
+  those of both about artifacts, patched.py those of a Forgejo with the patches, judged.py those of the spec checks,
+  which alone are seconds; measuring.py has what they share.
 * The server is another process than the client. It is the double, and a real Forgejo too where there is one
   (`servers.available`); the worlds of 10,000 runs, the log of 1 GB through the adapter, and the followers, who would
   keep a Forgejo busy and whose memory is the proxy's, are the double's alone.
@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import adapter  # noqa: E402
+import artifacts  # noqa: E402
 import calls  # noqa: E402
 import counts  # noqa: E402
 import fronted  # noqa: E402
@@ -56,10 +57,13 @@ def figures() -> Iterator[Figure]:
         yield from adapter.speed(ground)
         yield from adapter.memories(ground)
         yield from fronted.figures(ground, at_least=None)
-        yield from fronted.followers(ground, Hand(ground.base_url, ground.user, ground.password))
+        hand = Hand(ground.base_url, ground.user, ground.password)
+        yield from fronted.followers(ground, hand)
+        yield from artifacts.figures(ground, hand, at_least=None)
     with calls.child("one_answer.py") as fixed:
         yield from calls.figures("one answer", fixed)
     yield from counts.request_counts()
+    yield from counts.artifact_counts()
     yield from judged.made()
     for place, measure in ((PLACE, shimmed), (f"{PLACE}-patched", patched.figures), ("16", judged.figures)):
         way = servers.available(place)
@@ -77,6 +81,7 @@ def shimmed(server: servers.Server) -> Iterator[Figure]:
     ground = prepare(server, {"logs": {"small": SMALL, "large": LARGE}})
     yield from adapter.speed(ground)
     yield from fronted.figures(ground, at_least=0.8)
+    yield from artifacts.figures(ground, server.hand(), at_least=0.85)
     yield from calls.figures(ground.server, ground.base_url)
 
 

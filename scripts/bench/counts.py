@@ -1,11 +1,15 @@
-"""How many requests a read takes, cold and warm, among 10,000 runs: counted on the double, with a budget each."""
+"""How many requests a read takes, cold and warm: of a log among 10,000 runs, and of the list of 3,000 artifacts.
+
+Rules: counted on the double, with a budget each. The list is the first page of the longest that the shim still makes.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import requests
 from adapter import behind_adapter
@@ -18,6 +22,8 @@ from measuring import PLACE, Figure, equal, get, log_url, say
 RUNS, REPLACED_AT, REPLACED_AFTER, EMPTY_FROM, EMPTY = 10_000, 2_000, 5_000, 4_553, 500
 HALVING = math.floor(2 * math.log2(RUNS) + 8)  # requests of a cold read while ids rise with run numbers
 PROBES = 200  # requests more where rows were replaced or runs are empty
+LISTED, OF_A_RUN = 1_000, 3  # runs whose artifacts are listed, and how many each has
+PAGES = LISTED // 50  # requests for the list of these runs, which is the question of rights, too
 
 
 @dataclass(frozen=True)
@@ -93,32 +99,48 @@ class Count:
     others: int
 
 
-def counted(double: Double, session: requests.Session, job: Job, attempt: int | None = None) -> Count:
-    """Read a job's log and count what the double was asked."""
+def counted(double: Double, read: Callable[..., None], *what: object) -> Count:
+    """Read something and count what the double was asked."""
     before = len(double.requests)
-    body = get(session, log_url(double.url, job.run.repo.full_name, job.id, attempt)).content
-    equal(body, log_of(job), f"the log of job {job.id}")
+    read(double, *what)
     paths = [seen.path for seen in double.requests[before:]]
     sign_in = sum(path.startswith("/user/") for path in paths)
     capability = paths.count("/swagger.v1.json")
     return Count(sign_in, capability, len(paths) - sign_in - capability)
 
 
+def mounting(double: Double) -> Callable[[], requests.Session]:
+    """What makes a new session at the double, with the adapter and nothing kept yet."""
+    web = WebLogin(double.admin.name, double.admin.password)
+    hand = Hand(double.url, web.user, web.password)
+    return partial(behind_adapter, double.url, hand.new_token(hand.admin, READ), web)
+
+
+def read_log(double: Double, session: requests.Session, job: Job, attempt: int | None = None) -> None:
+    """Read a job's log."""
+    body = get(session, log_url(double.url, job.run.repo.full_name, job.id, attempt)).content
+    equal(body, log_of(job), f"the log of job {job.id}")
+
+
+def read_list(double: Double, session: requests.Session, repo: Repo) -> None:
+    """Read the first page of the artifacts of a repository."""
+    answer = get(session, f"{double.url}/api/v1/repos/{repo.full_name}/actions/artifacts")
+    equal(answer.headers["X-Total-Count"], str(LISTED * OF_A_RUN), f"how many artifacts {repo.full_name} has")
+
+
 def request_counts() -> Iterator[Figure]:
     """The most requests that a job of each world takes: cold in a new session, then warm in the same."""
     cold_reads: list[Count] = []
     with Double(PLACE) as double:
-        web = WebLogin(double.admin.name, double.admin.password)
-        hand = Hand(double.url, web.user, web.password)
-        token = hand.new_token(hand.admin, READ)
+        mounted = mounting(double)
         for world in Builder(double).worlds():
             cold, latest, given = [], [], []
             for number, job in enumerate(world.asked):
                 say(f"requests, {world.name}: job {number + 1} of {len(world.asked)}")
-                session = behind_adapter(double.url, token, web)
-                cold.append(counted(double, session, job))
-                latest.append(counted(double, session, job).others)
-                given.append(counted(double, session, job, 1).others)
+                session = mounted()
+                cold.append(counted(double, read_log, session, job))
+                latest.append(counted(double, read_log, session, job).others)
+                given.append(counted(double, read_log, session, job, 1).others)
             cold_reads += cold
             at, where = f"{RUNS:,} runs, {world.name}", f"double {PLACE}"
             yield Figure(f"requests, cold, {at}", where, max(count.others for count in cold), at_most=world.cold)
@@ -126,3 +148,19 @@ def request_counts() -> Iterator[Figure]:
             yield Figure(f"requests, warm, {at}, attempt given", where, max(given), at_most=1)
     yield Figure("requests to sign in, once a session", where, max(count.sign_in for count in cold_reads))
     yield Figure("requests for capabilities, once an hour", where, max(count.capability for count in cold_reads))
+
+
+def artifact_counts() -> Iterator[Figure]:
+    """The requests for the list of a repository's artifacts: cold in a new session, then warm in the same."""
+    with Double(PLACE) as double:
+        repo = double.model.add_repo(double.admin, "artifacts")
+        for _ in range(LISTED):
+            run = double.model.add_finished_run(repo, {"build": b""})
+            for number in range(OF_A_RUN):
+                double.model.artifacts.add(run, f"artifact {number}", b"PK")
+        session = mounting(double)()
+        what = f"list of artifacts, {LISTED:,} runs, {LISTED * OF_A_RUN:,} artifacts"
+        for how, budget in (("cold", LISTED + PAGES), ("warm", PAGES)):
+            say(f"requests, {what}: {how}")
+            found = counted(double, read_list, session, repo).others
+            yield Figure(f"requests, {how}, {what}", f"double {PLACE}", found, at_most=budget)

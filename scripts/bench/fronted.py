@@ -22,7 +22,7 @@ from pathlib import Path
 import aiohttp
 from forgejo_shim import WebLogin
 from hand import Hand
-from measuring import LARGE, Figure, Ground, block, equal, get, log_url, memory, say, throughput
+from measuring import LARGE, Figure, Ground, block, equal, get, log_throughput, log_url, memory, say
 from proxied import Proxied
 from runner import Row, Runner, stored
 
@@ -34,7 +34,7 @@ PATIENCE = 120.0  # seconds for everybody to have what there is
 def figures(ground: Ground, at_least: float | None) -> Iterator[Figure]:
     """Throughput, with its budget, and memory with many streams."""
     with proxied(ground) as proxy:
-        yield from throughput(ground, "proxy", ground.api(), at_least, base_url=proxy.base_url)
+        yield from log_throughput(ground, "proxy", ground.api(), at_least, base_url=proxy.base_url)
     if Path("/proc/self/status").exists():
         yield from streams(ground)
 

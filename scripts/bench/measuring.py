@@ -32,6 +32,9 @@ SMALL, LARGE, HUGE = 10_000, 50_000_000, 1_000_000_000  # bytes of a log
 PIECE = 64 * 1024  # bytes that a client takes at once
 PAIRS = 41
 
+Way = tuple[requests.Session, str]
+"""A session, and the address that it reads."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -213,18 +216,24 @@ def in_turns(first: Callable[[], float], second: Callable[[], float], pairs: int
     return statistics.median(ratios)
 
 
-def throughput(
+def throughput(server: str, plain: Way, other: Way, size: int, pairs: int = PAIRS) -> Iterator[tuple[str, float]]:
+    """How fast the other way gives an answer of that size, against the plain one: how it is read, and the ratio."""
+    for how, piece in (("in pieces of 64 KiB", PIECE), ("at once", None)):
+        say(f"{server}: throughput {how}, {other[1]}")
+        found = in_turns(partial(taken, *plain, size, piece), partial(taken, *other, size, piece), pairs)
+        yield how, round(found, 2)
+
+
+def log_throughput(
     ground: Ground, name: str, session: requests.Session, at_least: float | None, base_url: str = ""
 ) -> Iterator[Figure]:
     """How fast the session reads the large log through the API, there or at `base_url`, against the web download."""
     plain, web, size = ground.plain(), ground.web_url("large"), ground.jobs["large"][2]
     api = replace(ground, base_url=base_url or ground.base_url).api_url("large")
     equal(digest(session, api), digest(plain, web), "the large log")
-    for how, piece in (("in pieces of 64 KiB", PIECE), ("at once", None)):
-        say(f"{ground.server}: throughput {how}")
-        found = in_turns(partial(taken, plain, web, size, piece), partial(taken, session, api, size, piece), PAIRS)
+    for how, ratio in throughput(ground.server, (plain, web), (session, api), size):
         what = f"throughput, {LARGE // 10**6} MB log {how}: {name} ÷ web download"
-        yield Figure(what, ground.server, round(found, 2), at_least=at_least)
+        yield Figure(what, ground.server, ratio, at_least=at_least)
 
 
 def digest(session: requests.Session, url: str) -> str:

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import requests
-from measuring import HUGE, LARGE, PIECE, SMALL, Figure, Ground, equal, get, memory, prepare, say, taken, throughput
+from measuring import HUGE, LARGE, PIECE, SMALL, Figure, Ground, equal, get, log_throughput, memory, prepare, say, taken
 from servers import Server
 
 MEMBERS, MEMBER = 50, 2_000_000  # jobs in the zip, bytes of the log of each
@@ -43,7 +43,7 @@ LONG: Mapping[str, Mapping[str, int]] = {
 def figures(server: Server) -> Iterator[Figure]:
     """Throughput, and memory where the server is a process of this machine."""
     ground = prepare(server, SHORT)
-    yield from throughput(ground, "native", ground.api(), at_least=1)
+    yield from log_throughput(ground, "native", ground.api(), at_least=1)
     if server.pid and Path(f"/proc/{server.pid}/status").exists():
         yield from memories(server, prepare(server, LONG))
     else:
