@@ -4,8 +4,8 @@ Rules
 -----
 * The artifact is sent in blocks by a running job as the action does (v4), the same to the double and to a Forgejo. Its
   id comes from the list, as a client finds it. What is read has the digest of what was sent.
-* The web download is the browser's, by the id of the run and the name, as 15 has it. Both drivers prove it first, so
-  that one of theirs is six requests.
+* The web download is the browser's, by the id of the run and the name, as 15 has it. The shim finds and proves it with
+  four requests more, which are part of its time.
 * Throughput through the proxy has a budget in front of a Forgejo only (fronted.py says why).
 """
 
