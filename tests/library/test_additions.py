@@ -329,6 +329,7 @@ def test_the_latest_run_is_the_one_with_the_highest_number(small: Small) -> None
         ("event=push", 5),
         ("event=workflow_dispatch&workflow_id=ci.yml&branch=main", 6),
         ("status=done", None),
+        ("status=unknown", None),
         ("branch=dev", 2),
         ("branch=main&status=failure", 4),
     ],

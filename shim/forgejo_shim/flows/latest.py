@@ -124,7 +124,7 @@ async def _of_web(reader: Reader, wanted: Filters) -> RunFacts:
 async def _number_on_web(reader: Reader, wanted: Filters) -> int | None:
     if wanted == Filters("", "", "", ""):
         return await reader.latest_number()
-    if wanted.status and wanted.status not in STATUSES:
+    if wanted.status and wanted.status not in STATUSES[1:]:  # the first is every status to the web UI, and no run's
         return None
     if not wanted.branch and not wanted.event:
         runs = await reader.run_list(list_path(reader.repo, wanted.workflow, wanted.status))
