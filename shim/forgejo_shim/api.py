@@ -146,6 +146,7 @@ def _forbidden(what: str, message: str) -> ShimError:
 # The errors that the shim itself answers with: by their cause, else by their status.
 _BY_CAUSE: dict[str, type[ShimError]] = {
     "write-unknown": Unreachable,
+    "filter-not-understood": BadRequest,
     **{kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo)},
 }
 _BY_STATUS: dict[int, type[ShimError]] = {
@@ -199,12 +200,26 @@ def run_facts(run: Mapping[str, Any]) -> RunFacts:
 
 def parse_runs(body: bytes, page: int = 1) -> tuple[list[RunFacts], int]:
     """A page of the API's runs (1-based) and the count of all. Raises PageChanged, naming the field, also if there are
-    runs and none of them is on the first page."""
-    answer = parse_valid("runs", body, "the API's list of runs")
+    runs and none of them is on the first page; NotPossible for the list of a shim whose server's API has none (11)."""
+    try:
+        answer = parse_valid("runs", body, "the API's list of runs")
+    except PageChanged:
+        if _is_told_by_web(body):
+            raise NotPossible("this server's API does not offer a list of runs", cause="operation-absent") from None
+        raise
     runs, total = [run_facts(run) for run in answer["workflow_runs"]], answer["total_count"]
     if page == 1 and total and not runs:
         raise PageChanged(f"the API's list of runs was not understood: it counts {total} and shows none; ask again")
     return runs, total
+
+
+def _is_told_by_web(body: bytes) -> bool:
+    """Whether a list of runs has of each its number and no more than a web UI tells."""
+    try:
+        runs = json.loads(body)["workflow_runs"]
+        return bool(runs) and all({"index_in_repo"} <= set(run) <= {"index_in_repo", "title", "status"} for run in runs)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def parse_run_numbered(body: bytes, number: int) -> RunFacts | None:

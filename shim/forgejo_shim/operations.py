@@ -58,7 +58,9 @@ LATEST_LOGS = Operation("GET", LATEST_RUN.path + "/logs", by_run_id=True)
 JOB = Operation("GET", REPO + "/actions/jobs/{job_id}")
 RERUN_JOB = Operation("POST", JOB.path + "/rerun", writes=True)
 RERUN_RUN = Operation("POST", RUN + "/rerun", writes=True, by_run_id=True)
-RUN_SUMMARY = Operation("GET", RUN)  # told by faces only
+# Asked for by faces only.
+RUN_SUMMARY = Operation("GET", RUN)
+RUN_LIST = Operation("GET", LIST_RUNS)
 
 OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS)
 # In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.

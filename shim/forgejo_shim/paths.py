@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from .models import Repo
 from .operations import API
@@ -38,8 +38,8 @@ def artifact_path(repo: Repo, artifact_id: int) -> str:
 
 
 def runs_path(repo: Repo, **query: object) -> str:
-    """Path and query of the API's list of runs (Forgejo 12 and later)."""
-    text = "&".join(f"{key}={quote(str(value), safe='')}" for key, value in query.items())
+    """Path and query of the API's list of runs (Forgejo 12 and later); of several values each is named."""
+    text = urlencode(query, doseq=True, quote_via=quote, safe="")
     return f"{_actions(repo)}/runs" + (f"?{text}" if text else "")
 
 

@@ -111,6 +111,96 @@ def test_the_latest_run(live: Live) -> None:
     assert cause(face(live, "latest", "jobs?workflow_id=none.yml")) == "nothing-matched"
 
 
+def runs(live: Live, query: str = "") -> requests.Response:
+    """The list of the runs of the private repository, as its owner."""
+    path = f"/repos/{live.world.repos['priv'].full}/actions/runs{query}"
+    return ask(live.base_url + FACE, path, Caller({"Authorization": f"token {live.world.tokens['read']}"}))
+
+
+def numbers(response: requests.Response) -> list[int]:
+    assert response.status_code == 200, response.text
+    return [run["index_in_repo"] for run in response.json()["workflow_runs"]]
+
+
+def there(live: Live) -> list[Run]:
+    """The runs of the private repository, newest first."""
+    priv = live.world.repos["priv"]
+    made = [run for run in live.world.stage.runs if run.repo is priv and not run.deleted]
+    return sorted(made, key=lambda run: -run.number)
+
+
+@clause("H10")
+def test_the_list_of_runs_page_by_page(live: Live) -> None:
+    known = there(live)
+    found: list[int] = []
+    for page in range(1, -(-len(known) // 7) + 1):
+        told = runs(live, f"?limit=7&page={page}")
+        assert told.json()["total_count"] == len(known)
+        found += numbers(told)
+    assert found == [run.number for run in known]
+    assert (numbers(runs(live, "?page=999")), numbers(runs(live, "?limit=0"))) == ([], found[:30])
+    newest = runs(live, "?limit=1").json()["workflow_runs"]
+    assert newest == [face(live, "latest", "").json()]
+    for run in known:
+        live.world.stage.look(run)
+        (told_run,) = runs(live, f"?run_number={run.number}").json()["workflow_runs"]
+        assert (told_run["index_in_repo"], told_run["status"]) == (run.number, run.status)
+        assert told_run.get("id") == (run.id if live.major >= 12 else None)
+
+
+@clause("H11")
+def test_the_list_of_runs_with_filters(live: Live) -> None:
+    everything = [run for page in (1, 2, 3) for run in runs(live, f"?limit=50&page={page}").json()["workflow_runs"]]
+    of_status = {
+        word: [run["index_in_repo"] for run in everything if run["status"] == word]
+        for word in {run["status"] for run in everything}
+    }
+    for word, wanted in of_status.items():
+        told = runs(live, f"?status={word}&limit=50")
+        assert (numbers(told), told.json()["total_count"]) == (wanted, len(wanted)), word
+    both = sorted(of_status["success"] + of_status["failure"], reverse=True)
+    assert numbers(runs(live, "?status=failure&status=success&limit=50")) == both
+    assert numbers(runs(live, "?status=failure&status=success&limit=2&page=2")) == both[2:4]
+    long = live.world.runs["long"].number
+    for query, fits in (
+        ("workflow_id=long.yml", [long]),
+        (f"workflow_id=long.yml&run_number={long}&status=success", [long]),
+        (f"workflow_id=long.yml&run_number={long - 1}", []),
+        ("workflow_id=none.yml", []),
+        ("status=unknown", []),
+        ("workflow_id=&status=&run_number=&limit=50", [run["index_in_repo"] for run in everything[:50]]),
+    ):
+        assert numbers(runs(live, f"?{query}")) == fits, query
+    wrong = runs(live, "?status=green")
+    assert (wrong.status_code, wrong.json()["message"]) == (400, "unknown status: green")
+    for query in ("run_number=0", "run_number=x", "branch=main&ref=refs/heads/main"):
+        assert (runs(live, f"?{query}").status_code, cause(runs(live, f"?{query}"))) == (400, "filter-not-understood")
+
+
+@clause("H11")
+@pytest.mark.parametrize(
+    "query",
+    ["branch=main", "ref=refs/heads/main", "branch=none", "ref=refs/tags/v1", "event=workflow_dispatch", "event=push",
+     "event=push&event=workflow_dispatch", "head_sha={sha}", "head_sha=0000", "head_sha={sha}&workflow_id=long.yml"],
+)  # fmt: skip
+def test_filters_that_not_every_server_has(live: Live, query: str) -> None:
+    """Done by the server or by the shim, or refused with a reason: never ignored."""
+    everything = [run for page in (1, 2, 3) for run in runs(live, f"?limit=50&page={page}").json()["workflow_runs"]]
+    sha = everything[0].get("commit_sha", "none")
+    told = runs(live, f"?{query.format(sha=sha)}&limit=50")
+    if live.major == 11 or (query.startswith("ref=refs/tags") and live.major < 15):
+        assert (told.status_code, cause(told)) == (501, "filter-not-possible")
+        return
+    name, _, value = query.format(sha=sha).partition("&")[0].partition("=")
+    fits = {
+        "branch": lambda run: run["prettyref"] == value,
+        "ref": lambda run: f"refs/heads/{run['prettyref']}" == value,
+        "event": lambda run: run["trigger_event"] == value or "&" in query,
+        "head_sha": lambda run: run["commit_sha"] == value and ("&" not in query or run["workflow_id"] == "long.yml"),
+    }[name]
+    assert numbers(told) == [run["index_in_repo"] for run in everything if fits(run)][:50]
+
+
 @clause("H6", "H9")
 def test_at_the_root_with_writes(live: Live) -> None:
     """A rerun by number, and the operations by run id are off."""
@@ -145,8 +235,8 @@ def test_the_verdict_is_the_servers_own(live: Live, people: People, name: str) -
     for place, job, full in places(live):
         root = f"/repos/{full}/actions"
         direct = ask(live.server.base_url, f"{root}/{question}?limit=1&page=1", caller)
-        for what in (f"{job.run.number}/logs", f"{job.run.number}/summary", "latest/jobs"):
-            told = ask(f"{live.base_url}{FACE}", f"{root}/runs/{what}", caller)
+        for what in ("", f"/{job.run.number}/logs", f"/{job.run.number}/summary", "/latest/jobs"):
+            told = ask(f"{live.base_url}{FACE}", f"{root}/runs{what}", caller)
             why = f"{place}, {what}: {told.status_code} {told.text[:200]}; directly {direct.status_code}"
             if direct.status_code == 200:
                 assert told.status_code == 200 or told.json().get("cause") == "web-account-cannot-read", why
@@ -154,6 +244,6 @@ def test_the_verdict_is_the_servers_own(live: Live, people: People, name: str) -
             assert told.status_code == direct.status_code, why
             if told.is_redirect:
                 at = told.headers["Location"].split("?")[0]
-                assert at.endswith(f"{FACE}/api/v1/repos/{job.run.repo.full}/actions/runs/{what}"), at
+                assert at.endswith(f"{FACE}/api/v1/repos/{job.run.repo.full}/actions/runs{what}"), at
             elif direct.content.startswith(b"{"):
                 assert told.json() == direct.json(), why

@@ -21,7 +21,7 @@ from double.messages import plain
 from forgejo_shim.capabilities import Capability, parse_swagger
 from forgejo_shim.faces.forgejo_proxy import HIDDEN, RUN, ForgejoProxy
 from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
-from forgejo_shim.operations import JOB, JOB_LOG, LATEST_RUN, RERUN_RUN, RUN_JOBS, RUN_LOGS
+from forgejo_shim.operations import JOB, JOB_LOG, LATEST_RUN, LIST_RUNS, RERUN_RUN, RUN_JOBS, RUN_LOGS
 from forgejo_shim.proxy.swagger import MARK
 from openapi_spec_validator import OpenAPIV2SpecValidator
 from running import Running
@@ -277,6 +277,38 @@ def test_the_latest_run_and_its_filters(small: Small, proxy: Running) -> None:
     assert proxy.get(f"{FACE}{R}/latest", small.token).json() == same.json()
 
 
+# H10, H11: the list
+
+
+@clause("H10", "H11")
+def test_the_list_of_runs(small: Small, proxy: Running) -> None:
+    small.add({"a": row("1")}, workflow="rare.yml")
+    small.add({"a": row("2")}, status="failure")
+    small.add({"a": row("3")})
+    for query, numbers in (("", [3, 2, 1]), ("?workflow_id=rare.yml", [1]), ("?status=failure", [2]), ("?page=2", [])):
+        told = proxy.get(f"{FACE}{R}{query}", small.token)
+        assert told.headers["Content-Type"] == "application/json;charset=utf-8"
+        assert [run["index_in_repo"] for run in told.json()["workflow_runs"]] == numbers, query
+        jsonschema.validate(told.json(), {"$ref": "#/definitions/FaceRuns", "definitions": DOCUMENT["definitions"]})
+    (latest,) = proxy.get(f"{FACE}{R}?limit=1", small.token).json()["workflow_runs"]
+    assert latest == proxy.get(f"{FACE}{R}/latest", small.token).json()
+    for method in ("post", "head"):
+        refused = proxy.session.request(method, f"{proxy.base_url}{FACE}{R}", timeout=5)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET"), method
+
+
+@clause("H9", "H11")
+def test_at_the_root_the_document_has_the_filters_too(small: Small) -> None:
+    with fronted(small, face=True) as proxy:
+        parameters = proxy.get("/swagger.v1.json").json()["paths"][LIST_RUNS]["get"]["parameters"]
+        assert {"workflow_id", "status", "event", "branch", "ref", "run_number", "head_sha", "page", "limit"} <= {
+            parameter["name"] for parameter in parameters
+        }
+        ours = {parameter["name"] for parameter in parameters if parameter.get(MARK)}
+        lacking = {"branch"} if small.double.face.runs_newest_first else {"branch", "workflow_id", "ref"}
+        assert not small.double.face.api_runs or ours == lacking
+
+
 # H6: rerun
 
 
@@ -322,7 +354,7 @@ def test_it_is_as_open_as_the_list_of_runs(small: Small, proxy: Running) -> None
     two(small)
     outsider = small.model.add_token(small.model.add_user("outsider")).sha1
     paths = [f"{FACE}{R}/{run}/{what}" for run in ("2", "latest", "0") for what in ("logs", "jobs", "summary")]
-    for path in [*paths, f"{FACE}{R}/latest", f"{FACE}{R}/2/logs?job=test", f"{FACE}{R}/2/logs?job=no"]:
+    for path in [*paths, f"{FACE}{R}", f"{FACE}{R}/latest", f"{FACE}{R}/2/logs?job=test", f"{FACE}{R}/2/logs?job=no"]:
         for token, status in ((outsider, 404), ("", 404), ("0" * 40, 401)):
             listed = proxy.get(f"{R.removesuffix('runs')}tasks", token)
             found = proxy.get(path, token)
@@ -399,7 +431,8 @@ def test_its_own_document_is_there_always(writes: bool) -> None:
         assert document["basePath"] == f"{FACE}/api/v1"
         told = {(method, path) for path, methods in document["paths"].items() for method in methods}
         reruns = {("post", OF_FACE + "rerun")}
-        reads = {("get", OF_FACE + what) for what in ("logs", "jobs", "summary")} | {("get", LATEST_RUN.path)}
+        reads = {("get", OF_FACE + what) for what in ("logs", "jobs", "summary")}
+        reads |= {("get", LATEST_RUN.path), ("get", LIST_RUNS)}
         assert told == reads | (reruns if writes else set())
         assert (proxy.get(f"{FACE}/else").headers.get("X-Forgejo-Shim"), small.double.requests[-1].path) == (
             None, f"{FACE}/else",

@@ -25,7 +25,7 @@ from ..operations import (
     DELETE_ARTIFACT,
     DELETE_RUN,
     JOB_LOG,
-    LIST_RUNS,
+    RUN,
     RUN_ARTIFACTS,
     RUN_JOBS,
     RUN_LOGS,
@@ -113,7 +113,7 @@ def detect(settings: CommonOptions, target: Target | None) -> int:
 
 
 def _offers(known: Capabilities) -> Iterator[Offer]:
-    no_ids = known.of("GET", LIST_RUNS) is Capability.ABSENT
+    no_ids = known.of("GET", RUN) is Capability.ABSENT
     for row, name in OPERATIONS.items():
         capability = known.of(row.method, row.path)
         backend, why = {

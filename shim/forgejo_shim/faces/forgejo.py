@@ -19,6 +19,7 @@ from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Native, Relayed, Value
 from ..flows.job_log import OpenLog
 from ..flows.log_parts import TEXT, LogPart
+from ..flows.run_list import RunPage
 from ..flows.run_zip import Archive
 from ..models import Artifact, Attempt, Done, Job, JobDetails, RunFacts, RunJobs, Step, Times
 from ..operations import Call, recognise
@@ -53,7 +54,9 @@ class Forgejo:
         """The value as 16 gives it."""
         match value:
             case RunFacts():
-                return reply_json(value.given or _run_of_web(value))
+                return reply_json(_run(value))
+            case RunPage():
+                return reply_json({"workflow_runs": [_run(run) for run in value.runs], "total_count": value.total})
             case RunJobs():
                 return reply_json([job_json(job, value.run) for job in value.jobs])
             case JobDetails():
@@ -157,8 +160,8 @@ def _of_page(page: ArtifactPage, call: Call, base_url: str) -> list[tuple[str, s
     return [*told, ("Access-Control-Expose-Headers", ", ".join(name for name, _ in told))]
 
 
-def _run_of_web(run: RunFacts) -> Json:
-    return known({"index_in_repo": run.number, "title": run.title, "status": run.status})
+def _run(run: RunFacts) -> Json:
+    return dict(run.given) or known({"index_in_repo": run.number, "title": run.title, "status": run.status})
 
 
 def _details(details: JobDetails) -> Json:

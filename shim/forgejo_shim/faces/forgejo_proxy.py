@@ -1,4 +1,5 @@
-"""forgejo-proxy's routes, which name a run by its number or as the latest one and a job by its index or its name.
+"""forgejo-proxy's routes: the list of runs, and those that name a run by its number or as the latest one and a job by
+its index or its name.
 
 Rules: they stand below `/compat/forgejo-proxy/api/v1`, with `everywhere` below `/api/v1` too, in the place of the
 operations by run id. Its documentation shows no answers, so the bodies are this project's own (document:
@@ -24,6 +25,7 @@ from ..operations import (
     LIST_RUNS,
     RERUN_RUN,
     RUN_JOBS,
+    RUN_LIST,
     RUN_LOGS,
     RUN_SUMMARY,
     Call,
@@ -40,6 +42,7 @@ from .forgejo import Forgejo, Json, known, reply_json
 ROOT = "/compat/forgejo-proxy"  # in front of `/api/v1`
 RUN = LIST_RUNS + "/{run_number}"
 ROUTES: dict[str, Operation] = {
+    LIST_RUNS: RUN_LIST,
     f"{RUN}/logs": JOB_LOG,
     f"{RUN}/jobs": RUN_JOBS,
     f"{RUN}/summary": RUN_SUMMARY,
@@ -93,7 +96,7 @@ def _match(method: str, path: str, query: str) -> Call | None:
         if found := pattern.match(path):
             call = replace(called(ROUTES[route], method.upper(), found, query), route=ROOT + API + route)
             name = unquote(found.groupdict().get("run_number", ""))
-            if not name:  # the latest run itself, which is an operation
+            if not name:  # the list, or the latest run itself, which is an operation
                 return call
             job = first_values(query).get("job", "")
             return replace(call, run="latest" if name == "latest" else number(name), job=job)

@@ -19,15 +19,14 @@ from ..artifact_ids import run_of as run_of_id
 from ..errors import NotPossible, NotThere, SearchLimit, ServerRefusal
 from ..models import FINAL, Artifact, Repo, RunFacts, WebArtifact
 from ..newest import Page, newest
-from ..operations import Call, number
+from ..operations import Call
 from ..paths import run_path
 from ..router import parameters
 from ..webui.reader import Reader
 from .rights import Grants, check_may_read, run_of
-from .runs import page_of_runs, read_api
+from .runs import page_of_runs, paging, read_api
 
 MAX_RUNS = 1000  # whose lists are read for one answer
-LIMIT, MOST = 30, 50  # artifacts a page (modules/setting/api.go, 16)
 
 
 @dataclass(frozen=True)
@@ -106,12 +105,10 @@ def check_has_address(artifact: Artifact) -> None:
 
 
 def page_of(found: Sequence[Artifact], query: str) -> ArtifactPage:
-    """The page that a query asks for, with Forgejo's own defaults for what is none (utils.GetListOptions, 16)."""
-    asked = dict(reversed(parameters(query)))
-    if name := asked.get("name"):
+    """The page that a query asks for."""
+    if name := dict(reversed(parameters(query))).get("name"):
         found = [artifact for artifact in found if artifact.name == name]
-    page, limit = max(1, number(asked.get("page", ""))), number(asked.get("limit", ""))
-    limit = min(limit, MOST) if limit > 0 else LIMIT
+    page, limit = paging(query)
     return ArtifactPage(tuple(found[(page - 1) * limit : page * limit]), len(found), page, limit)
 
 

@@ -34,6 +34,7 @@ from ..operations import (
     RERUN_RUN,
     RUN_ARTIFACTS,
     RUN_JOBS,
+    RUN_LIST,
     RUN_LOGS,
     RUN_OF_TOKEN,
     Call,
@@ -52,6 +53,7 @@ from .log_parts import LogPart, log_part
 from .native import capability, learn_from
 from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
 from .run_jobs import run_jobs
+from .run_list import RunPage, run_list
 from .run_zip import Archive, run_zip
 from .writes import change_run, delete_artifact, rerun_job
 
@@ -77,7 +79,7 @@ class Relayed:
 
 
 Value = (
-    Native | Relayed | RunFacts | RunJobs | JobDetails | OpenLog | LogPart | Archive | Artifact | ArtifactPage
+    Native | Relayed | RunFacts | RunPage | RunJobs | JobDetails | OpenLog | LogPart | Archive | Artifact | ArtifactPage
     | OpenArtifact | Done
 )  # fmt: skip
 
@@ -96,9 +98,10 @@ class Request:
 async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
     """The answer to a call as a value. Raises ShimError."""
     asked = call
+    of_face = call.root and (call.run is not None or call.operation is RUN_LIST)
+    if of_face and await capability(net, server, call.of(LATEST_RUN, 0)) is Capability.PRESENT:
+        return Native(await net.native(""))  # a shim behind, which has these routes itself
     if call.run is not None:
-        if call.root and await capability(net, server, call.of(LATEST_RUN, 0)) is Capability.PRESENT:
-            return Native(await net.native(""))  # a shim behind, which has these routes itself
         found = await _by_ids(net, server, call, request)
         if not isinstance(found, Call):
             return found
@@ -134,6 +137,8 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
     if row in (RUN_JOBS, RUN_LOGS):
         run = await run_of(reader, call, caller)
         return await (run_jobs(reader, run) if row is RUN_JOBS else run_zip(reader, run))
+    if row is RUN_LIST:
+        return await run_list(reader, call, caller)
     if row is RUN_ARTIFACTS:
         return await artifacts_of_run(reader, call, caller)
     if row is ARTIFACTS:

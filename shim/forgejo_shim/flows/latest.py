@@ -117,6 +117,11 @@ async def _of_web(reader: Reader, wanted: Filters) -> RunFacts:
     number = await _number_on_web(reader, wanted)
     if number is None:
         raise _nothing(reader)
+    return await run_of_web(reader, number)
+
+
+async def run_of_web(reader: Reader, number: int) -> RunFacts:
+    """A run's number, and the title and the status that its state tells, if it has one."""
     state = await reader.web_run(Location(number, 0))
     return RunFacts(number, title=state.title, status=state.status) if state else RunFacts(number)
 

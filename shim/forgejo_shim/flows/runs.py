@@ -1,4 +1,4 @@
-"""Runs as the API lists them, read as the caller: the one of a number, or page by page.
+"""Runs as the API lists them, read as the caller: the one of a number, or page by page; and which page is asked for.
 
 Rules: whatever the API answers but a 200 is raised: NotPossible (`operation-absent`) where it has no such list (11),
 for a call the API's own refusal, else the error that it stands for.
@@ -12,10 +12,14 @@ from ..api import error_of, is_absent_route, parse_run_numbered, parse_runs
 from ..errors import NotPossible
 from ..models import RunFacts
 from ..newest import Page
-from ..operations import Call
+from ..operations import Call, number
 from ..paths import runs_path
+from ..router import parameters
 from ..transport import JSON_LIMIT, read_all, read_head
 from ..webui.reader import Reader
+
+PAGE = 50  # runs a page, Forgejo's maximum
+LIMIT, MOST = 30, 50  # entries of a page that a caller asks for (modules/setting/api.go, 16)
 
 
 async def read_api(reader: Reader, path: str, what: str, call: Call | None = None) -> bytes:
@@ -29,15 +33,15 @@ async def read_api(reader: Reader, path: str, what: str, call: Call | None = Non
     raise error_of(answer.status, kind, body, what)
 
 
-async def run_numbered(reader: Reader, number: int, call: Call | None = None) -> RunFacts | None:
+async def run_numbered(reader: Reader, run_number: int, call: Call | None = None) -> RunFacts | None:
     """The run of that number; None if there is none."""
-    path = runs_path(reader.repo, run_number=number, page=1, limit=1)
-    return parse_run_numbered(await read_api(reader, path, f"run {number} of {reader.repo}", call), number)
+    path = runs_path(reader.repo, run_number=run_number, page=1, limit=1)
+    return parse_run_numbered(await read_api(reader, path, f"run {run_number} of {reader.repo}", call), run_number)
 
 
 async def page_of_runs(reader: Reader, page: int, call: Call | None = None, **filters: object) -> Page:
-    """A page (1-based, 50 runs) of the API's list, and the count of all runs."""
-    path = runs_path(reader.repo, **{"page": page, "limit": 50, **filters})
+    """A page (1-based, of `PAGE` runs unless `limit` is given) of the API's list, and the count of all runs."""
+    path = runs_path(reader.repo, **{"page": page, "limit": PAGE, **filters})
     body = await read_api(reader, path, f"page {page} of the runs of {reader.repo}", call)
     return parse_runs(body, page)
 
@@ -57,3 +61,11 @@ async def pages_towards_older(reader: Reader, last: int, latest: int) -> AsyncIt
     for page in range(start, pages + 1) if falling else range(start, 0, -1):
         if page != 1:
             yield (await page_of_runs(reader, page))[0]
+
+
+def paging(query: str) -> tuple[int, int]:
+    """Page (1-based) and limit that a query asks for, with Forgejo's own defaults for what is none
+    (utils.GetListOptions, 16)."""
+    asked = dict(reversed(parameters(query)))
+    page, limit = max(1, number(asked.get("page", ""))), number(asked.get("limit", ""))
+    return page, min(limit, MOST) if limit > 0 else LIMIT

@@ -142,9 +142,10 @@ def latest_path(repo: Repo, workflow: str, branch: str, event: str) -> str:
     return f"{actions(repo)}/workflows/{quote(workflow, safe='')}/runs/latest?{query}"
 
 
-def list_path(repo: Repo, workflow: str, status: str) -> str:
-    """Path of the newest runs of a workflow, of a status, or both ("" for any): 50 of them, as HTML."""
-    query = {"workflow": workflow, "status": str(STATUSES.index(status)) if status else "", "page": "1", "limit": "50"}
+def list_path(repo: Repo, workflow: str, status: str, page: int = 1) -> str:
+    """Path of a page (1-based) of the runs of a workflow, of a status, or both ("" for any), newest first: 50 of them,
+    as HTML."""
+    query = {"workflow": workflow, "status": str(STATUSES.index(status)) if status else "", "page": page, "limit": 50}
     return f"{actions(repo)}?{urlencode({key: value for key, value in query.items() if value})}"
 
 
