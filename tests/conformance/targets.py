@@ -26,7 +26,7 @@ RUNS = frozenset({"run-jobs", "run-zip", "cancel"})
 ATTEMPTS = RUNS | {"attempts"}
 NATIVE = ATTEMPTS | {"conditional", "attempt-while-rerun-waits", "native"}
 OF_16 = NATIVE | {"artifacts", "delete-run", "own-run"}
-PATCHED = (NATIVE - {"cancel"}) | {"missing-log", "job-details"}
+PATCHED = NATIVE | {"artifacts", "missing-log", "job-details"}
 
 
 @dataclass(frozen=True)

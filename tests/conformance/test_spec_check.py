@@ -22,7 +22,7 @@ from servers import available
 from targets import Live, Target
 
 # Operations more than 15.0.2 has, and how many are Actions'.
-GAINED = {"16": (15, 11), "15-patched": (4, 4), "15.0.4-patched": (4, 4)}
+GAINED = {"16": (15, 11), "15-patched": (10, 10), "15.0.4-patched": (10, 10)}
 CONTRACT = json.loads((Path(__file__).parents[2] / "spec/contract.swagger.json").read_text())
 OPERATIONS = {f"{method.upper()} {path}" for path, item in CONTRACT["paths"].items() for method in item}
 BY_RUN_ID = {key for key in OPERATIONS if "{run_id}" in key}
