@@ -48,6 +48,8 @@ class Fault:
     cut_after: int | None = None
     """Body bytes to send before the connection breaks. A body that ends earlier is sent whole and the connection kept:
     broken behind a whole answer, it would now and then be used again before anybody sees it."""
+    unanswered: bool = False
+    """Do what was asked for, and close the connection without an answer."""
     piece: int = 0
     """Body bytes at a time."""
     pause: Callable[[], object] | None = None
@@ -90,6 +92,10 @@ class Faults:
         """Answer with a page, whatever was asked for."""
         page = "<!DOCTYPE html><html><body><h1>Maintenance</h1></body></html>"
         return self.add(path, instead=lambda _: html(status, page), **of_fault)
+
+    def lost(self, path: str, **of_fault: Any) -> Fault:
+        """Do what was asked for, and close the connection without an answer."""
+        return self.add(path, unanswered=True, **of_fault)
 
     def foreign(self, path: str, what: str, **of_fault: Any) -> Fault:
         """Send one of `FOREIGN` in place of the answer."""

@@ -110,6 +110,8 @@ class _Connection(BaseHTTPRequestHandler):
         head = f"HTTP/1.1 {response.status} {responses.get(response.status, '')}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in response.headers) + "\r\n"
         start = head.encode()
+        if fault is not None and fault.unanswered:
+            raise Broken
         if response.without_body:
             self.connection.sendall(start)
             raise Broken

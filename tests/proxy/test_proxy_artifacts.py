@@ -116,6 +116,39 @@ def test_the_proxy_writes_only_where_it_may(face: str) -> None:
                     assert session.get(f"{url}{R}/artifacts/{found[name]}").status_code == 404
 
 
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_a_deletion_without_an_answer_is_sent_once(face: str) -> None:
+    with Small(face) as small:
+        filled(small)
+        token = small.model.add_token(small.repo.owner, ("write:repository",)).sha1
+        with asked_by("proxy", small, token, writes=True) as (session, url):
+            found = {row["name"]: row["id"] for row in session.get(f"{url}{R}/artifacts").json()}
+            small.double.faults.lost(r"/artifacts/[^/]+$", method="DELETE")
+            got = session.delete(f"{url}{R}/artifacts/{found['large']}")
+            assert (got.status_code, got.json()["cause"]) == (502, "write-unknown")
+            assert sum(seen.method == "DELETE" for seen in small.double.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_nor_is_anything_else_that_may_change_something(method: str) -> None:
+    with Small("15") as small, asked_by("proxy", small) as (session, url):
+        small.double.faults.lost("/subject", method=method)
+        assert session.request(method, f"{url}/api/v1/subject").json()["cause"] == "unreachable"
+        assert sum(seen.method == method for seen in small.double.requests) == 1
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("face", ["11", "15", "16"])
+def test_control_characters_in_a_name_do_not_stop_its_zip(face: str, driver: str) -> None:
+    with Small(face) as small, asked_by(driver, small) as (session, url):
+        small.model.artifacts.add(small.add({"build": b""}), "own\x1b]0;\x07 it\x7f", b"bytes of it")
+        (found,) = session.get(f"{url}{R}/artifacts").json()
+        got = session.get(f"{url}{R}/artifacts/{found['id']}/zip")
+        assert (got.status_code, got.content) == (200, b"bytes of it")
+        if driver == "proxy":
+            assert 'filename="own]0; it.zip"' in got.headers["Content-Disposition"]
+
+
 def test_the_adapter_writes_only_where_it_may() -> None:
     with Small("15") as small:
         filled(small)

@@ -55,7 +55,7 @@ from .rights import Grants, check_may_read, check_may_write, check_no_signature,
 from .run_jobs import run_jobs
 from .run_list import RunPage, run_list
 from .run_zip import Archive, run_zip
-from .writes import change_run, delete_artifact, rerun_job
+from .writes import change_run, delete_artifact, once, rerun_job
 
 VERBS = {RERUN_RUN: "rerun", CANCEL_RUN: "cancel"}  # of a run, as the web UI calls them
 NATIVE_ONLY = {
@@ -108,7 +108,8 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         call = found
     has = await capability(net, server, call)
     if has is Capability.PRESENT or (has is Capability.UNKNOWN and call.is_by_method):
-        native = await net.native("" if call is asked and not call.root else call.target)
+        sent = net.native("" if call is asked and not call.root else call.target)
+        native = await (once(net, sent) if call.operation.writes else sent)
         try:
             if not await learn_from(net, server, call, native):
                 return Native(native)

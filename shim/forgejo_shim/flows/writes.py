@@ -22,7 +22,7 @@ from typing import TypeVar
 from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount
 from ..models import FINAL, Done, Location, WebRun
 from ..operations import Call
-from ..transport import BrokenBody
+from ..transport import BrokenBody, Transport
 from ..webui.asking import PageAnswer, delete, post, trouble
 from ..webui.grammar import Page, artifact_path, rerun_path, run_path
 from ..webui.reader import Reader
@@ -43,7 +43,7 @@ async def change_run(reader: Reader, number: int, verb: str, name: str) -> Done:
             raise NotThere(f"run with id {name}: resource does not exist")
         if verb == "rerun":
             _all_over(state, f"run {name}")
-        page = await _once(reader, post(reader, run_path(reader.repo, number, verb), {}))
+        page = await once(reader.net, post(reader, run_path(reader.repo, number, verb), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
     return _done(reader, page)
@@ -54,7 +54,7 @@ async def rerun_job(reader: Reader, job_id: int) -> Done:
     for last in (False, True):
         place = await find_job(reader, job_id)
         _all_over(place.state, f"job {job_id}")
-        page = await _once(reader, post(reader, rerun_path(reader.repo, place.at), {}))
+        page = await once(reader.net, post(reader, rerun_path(reader.repo, place.at), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
     done = _done(reader, page)
@@ -83,28 +83,32 @@ async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
             return Done()
         check_has_address(place.artifact)
         path = artifact_path(reader.repo, place.run.number, place.artifact.name)
-        page = await _once(reader, delete(reader, path))
+        page = await once(reader.net, delete(reader, path))
         if last or page.kind not in AT_THE_DOOR:
             break
     await reader.facts.put_artifacts(place.run.number, None)
     done = _done(reader, page)
-    left = await _once(reader, reader.artifacts(place.run.number)) or ()
+    left = await once(reader.net, reader.artifacts(place.run.number)) or ()
     if any(row.name == place.artifact.name for row in left):
         raise PageChanged(f"artifact {place.artifact.name!a} of run {place.run.number} in {reader.repo} is still listed"
                           " after its deletion; look at the run before asking again")  # fmt: skip
     return done
 
 
-async def _once(reader: Reader, sent: Awaitable[T]) -> T:
+async def once(net: Transport, sent: Awaitable[T]) -> T:
     """What is answered to something that is sent once. Where no answer comes, nobody knows whether it was done."""
     try:
         return await sent
-    except (BrokenBody, OSError, Unreachable):
-        raise Unreachable(
-            f"{reader.net.server_name} was asked and did not answer to the end, so it may have been done; look at the"
-            " run before asking again",
-            cause="write-unknown",
-        ) from None
+    except Unreachable as error:
+        if error.cause != Unreachable.cause or not error.was_sent:
+            raise
+    except BrokenBody:
+        pass
+    raise Unreachable(
+        f"{net.server_name} was asked and did not answer to the end, so it may have been done; look at the run before"
+        " asking again",
+        cause="write-unknown",
+    )
 
 
 def _done(reader: Reader, page: PageAnswer) -> Done:

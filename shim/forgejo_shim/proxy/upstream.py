@@ -1,7 +1,8 @@
 """The server behind the proxy: requests to it.
 
 Rules: paths and queries are sent as they came, byte for byte; nothing is decoded, followed, retried or kept in a jar. A
-connection that fails is a ShimError that says so, and one that breaks off later is BrokenBody. At most `limit` requests
+connection that fails is a ShimError that says so, and one that breaks off later is BrokenBody. (A GET or HEAD whose
+connection ends without an answer is sent once more by aiohttp; nothing else is.) At most `limit` requests
 are under way at once; who waits longer than `PATIENCE` seconds for a place gets a 503. Each request carries this
 proxy's name, so that one that comes back here is known.
 """
@@ -25,6 +26,7 @@ from .aiohttp_inside import Request, limit_silence
 from .changes import Changes, reason
 from .options import Options
 
+SENT_AGAIN = ("PUT", "DELETE")  # by aiohttp, which takes them for safe to repeat (RFC 9110, 9.2.2); they may not be
 AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # what aiohttp would add by itself
 CONNECT = 10.0  # seconds
 PATIENCE = 10.0  # seconds for which a request waits for a place
@@ -33,6 +35,7 @@ CLOSING = 3.0  # seconds for the other side of a WebSocket to say goodbye
 PIECE = 256 * 1024  # bytes of a long body handed on at once: what asyncio reads at once
 LINE = 32 * 1024  # bytes of a line in a head; Forgejo's cookies and redirects fit many times
 NAME = "X-Forgejo-Shim-Name"  # of a request: the proxies it came through; of a 508: the one it came back to
+CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 THE_SERVER = "the server behind"  # what callers are told of it: its address is not theirs to know
 
 
@@ -109,6 +112,7 @@ class Upstream:
                 data=body,
                 allow_redirects=False,
                 timeout=self._untimed if body is None else self._timed,
+                middlewares=(self._never_again,) if method in SENT_AGAIN else None,
             )
             if body is not None:  # it may take its time, and only then is the head waited for
                 answer = await asking
@@ -117,7 +121,7 @@ class Upstream:
                 limit_silence(answer, self.idle)
             return UpstreamAnswer(self._looked_at(answer))
         except (aiohttp.ClientError, OSError) as error:
-            raise self._said(reason(error)) from None
+            raise self._lost(error) from None
         finally:
             self._places.release()
 
@@ -135,6 +139,20 @@ class Upstream:
         if self.changes.trouble:
             self.changes.works()
         return answer
+
+    async def _never_again(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send a request. Raises Unreachable, after which aiohttp does not send it again."""
+        try:
+            return await send(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error: BaseException) -> Unreachable:
+        lost = self._said(reason(error))
+        lost.was_sent = not isinstance(error, aiohttp.ClientConnectorError)
+        return lost
 
     def _said(self, why: str) -> Unreachable:
         self.changes.fails(why, f"{self.base_url} cannot be reached: {why}")
@@ -168,7 +186,7 @@ class Upstream:
         except aiohttp.WSServerHandshakeError:
             return None
         except (aiohttp.ClientError, OSError) as error:
-            raise self._said(reason(error)) from None
+            raise self._lost(error) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -219,5 +237,9 @@ def unify_spelling(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def answer_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
-    """An answer's headers as they came, in order, several of a name too."""
-    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in answer.raw_headers]
+    """An answer's headers as they came, in order, several of a name too; but for control characters, which Forgejo
+    sends in the file name of an artifact that has them in its name, and aiohttp does not."""
+    return [
+        (name.decode("latin-1"), value.translate(None, CONTROLS).decode("utf-8", "surrogateescape"))
+        for name, value in answer.raw_headers
+    ]
