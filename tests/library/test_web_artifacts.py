@@ -220,6 +220,16 @@ def test_the_lists_of_runs_that_are_over_are_kept_a_minute() -> None:
 
 
 @clause("S57")
+def test_that_of_a_run_that_goes_on_is_read_anew() -> None:
+    with Small("15") as small:
+        the_run, ask = filled(small, "one"), asker(small)
+        assert len(every(ask)) == 1
+        small.model.rerun(the_run.jobs[0])
+        small.model.artifacts.add(the_run, "two", b"")
+        assert len(every(ask)) == 2
+
+
+@clause("S57")
 def test_too_many_runs_are_said_before_any_is_read(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     if is_native(small):
         return

@@ -67,7 +67,7 @@ async def artifacts_of_number(reader: Reader, number: int) -> list[Artifact]:
 async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) -> ArtifactPage:
     """A page of a repository's artifacts. Raises ShimError, SearchLimit if there are too many runs."""
     runs = await _runs(reader, call, caller)
-    kept = await reader.facts.artifacts([run.number for run in runs])
+    kept = await reader.facts.artifacts([run.number for run in runs if run.status in FINAL])
     found: list[Artifact] = []
     for run in runs:
         rows = kept.get(run.number)
