@@ -135,6 +135,19 @@ def test_an_answer_that_is_lost_is_said_and_nothing_is_sent_again(small: Small) 
     assert deletions(small) == 1 and left(small) == [(1, "two")]
 
 
+@clause("T18")
+def test_lists_are_read_anew_after_it(small: Small) -> None:
+    if is_native(small):
+        return
+    filled(small, "one", "two")
+    ask, reader = writer(small), asker(small)
+    wanted = {row["name"]: row["id"] for row in every(reader)}
+    ask.adapter.server.store = reader.adapter.server.store
+    small.double.faults.cut(ONE, 0)
+    assert delete(ask, wanted["one"]).status == 502
+    assert [row["name"] for row in every(reader)] == ["two"]
+
+
 def test_so_is_the_list_that_would_prove_it(small: Small) -> None:
     if is_native(small):
         return

@@ -83,10 +83,12 @@ async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
             return Done()
         check_has_address(place.artifact)
         path = artifact_path(reader.repo, place.run.number, place.artifact.name)
-        page = await once(reader.net, delete(reader, path))
+        try:
+            page = await once(reader.net, delete(reader, path))
+        finally:  # it may be gone, whether or not anybody learns of it
+            await reader.facts.put_artifacts(place.run.number, None)
         if last or page.kind not in AT_THE_DOOR:
             break
-    await reader.facts.put_artifacts(place.run.number, None)
     done = _done(reader, page)
     left = await once(reader.net, reader.artifacts(place.run.number)) or ()
     if any(row.name == place.artifact.name for row in left):
