@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from double.messages import json_answer, plain
+from double.messages import JSON, Response, json_answer, plain
 from forgejo_shim.flows import artifacts
 from hypothesis import given
 from hypothesis import strategies as some
@@ -341,6 +341,17 @@ def test_a_foreign_page_is_no_list(what: str) -> None:
         for path in ("artifacts", f"runs/{the_run.id}/artifacts"):
             got = ask(f"{R}/{path}")
             assert (got.status, got.json["cause"]) == (502, "page-changed"), got.body
+
+
+def test_a_name_that_is_no_text_is_no_artifacts() -> None:
+    told = rb'{"artifacts": [{"name": "\ud800", "size": 1, "status": "completed"}]}'
+    with Small("15") as small:
+        filled(small, "one")
+        ask = asker(small)
+        small.double.faults.hook(LISTED, lambda _: Response(200, [("Content-Type", JSON)], told))
+        (found,) = every(ask)
+        assert found["name"] == "\ud800"
+        assert ask(f"{R}/artifacts/{found['id']}/zip").status == 404
 
 
 def test_a_lost_session_is_renewed(small: Small) -> None:

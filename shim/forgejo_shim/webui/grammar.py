@@ -133,7 +133,7 @@ def artifacts_path(repo: Repo, run: int) -> str:
 def artifact_path(repo: Repo, run: int, name: str) -> str:
     """Path of an artifact. To download it, `run` is the run's number up to 12 and its id from 13 on (trap 24); to
     delete it, its number."""
-    return f"{artifacts_path(repo, run)}/{quote(name, safe='')}"
+    return f"{artifacts_path(repo, run)}/{quote(name, safe='', errors='surrogatepass')}"
 
 
 def latest_path(repo: Repo, workflow: str, branch: str, event: str) -> str:
