@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from double.messages import JSON, Response, json_answer, plain
 from forgejo_shim.flows import artifacts
+from forgejo_shim.newest import newest
 from hypothesis import given
 from hypothesis import strategies as some
 from small import Small
@@ -244,6 +245,21 @@ def test_too_many_runs_are_said_before_any_is_read(small: Small, monkeypatch: py
     assert (got.status, got.json["cause"]) == (504, "search-limit")
     assert "in 4 runs" in got.json["message"]
     assert not [seen for seen in small.double.requests[before:] if "/artifacts" in seen.path]
+
+
+def test_of_many_runs_only_what_is_needed_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the API gives of a run can be large, since its event is in it."""
+    held: list[Any] = []
+
+    async def noted(limit: int, read: Any) -> Any:
+        found = await newest(limit, read)
+        held.extend(run.given for run in found.runs)
+        return found
+
+    monkeypatch.setattr(artifacts, "newest", noted)
+    with Small("15") as small:
+        filled(small, "one")
+        assert len(every(asker(small))) == 1 and held == [{}]
 
 
 @clause("S57")
