@@ -142,6 +142,16 @@ def test_memory_forgets_the_oldest() -> None:
     assert get(store, "", "a", "b", "c") == [None, "b", "c"]
 
 
+def test_what_has_ended_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore(limit=2)
+    put(store, "", "always", 1)
+    put(store, "", "a minute", 2, 60.0)
+    in_a_minute = time.time() + 61
+    monkeypatch.setattr("time.time", lambda: in_a_minute)
+    put(store, "", "new", 3)
+    assert get(store, "", "always", "new") == [1, 3]
+
+
 def test_a_fact_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for store in (MemoryStore(), SQLiteStore(tmp_path / "state.db")):
         put(store, "s", "an hour", 1, 3600.0)

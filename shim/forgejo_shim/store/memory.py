@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+SWEEP = 60.0  # seconds after which what is no longer believed is looked for again
+
 
 class MemoryStore:
-    """Holds at most `limit` values; the oldest are forgotten first."""
+    """Holds at most `limit` values; the oldest are forgotten first, and those past their end before long."""
 
     def __init__(self, limit: int = 100_000) -> None:
         self._values: dict[tuple[str, str, str], tuple[float, Any]] = {}
         self._limit = limit
+        self._swept = time.time()
         self._lock = threading.Lock()
 
     async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
@@ -24,8 +27,12 @@ class MemoryStore:
 
     async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
         """As in `Store`."""
-        until = inf if ttl is None else time.time() + ttl
+        now = time.time()
+        until = inf if ttl is None else now + ttl
         with self._lock:
+            if not self._swept <= now < self._swept + SWEEP:
+                self._values = {key: kept for key, kept in self._values.items() if kept[0] > now}
+                self._swept = now
             for key, value in values.items():
                 self._values.pop((base, subject, key), None)
                 if value is not None:
