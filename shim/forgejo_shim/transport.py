@@ -88,7 +88,8 @@ class Transport(Protocol):
     def searching(
         self, repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
     ) -> AbstractAsyncContextManager[dict[int, tuple[int, ...]]]:
-        """Held while a job is searched for; gives the job ids of runs (by number) that searches here read lately.
+        """Held while a job, or what is in many runs (`job_id` 0), is searched for; gives the job ids of runs (by
+        number) that searches here read lately.
 
         `is_found`: whether another search has found it meanwhile. May raise ShimError: not found a moment ago, or too
         many searches.

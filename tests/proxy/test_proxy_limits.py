@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -168,6 +170,33 @@ def test_one_search_serves_all_who_ask_meanwhile() -> None:
 
             assert states(small, together) <= alone + 5 * 3, "each proves the place for itself; one has searched"
         assert found == [200] * 6, "nor does one who waits count as one who searches"
+
+
+@pytest.mark.clause("X19")
+@pytest.mark.parametrize("face", ["11", "15"])
+def test_the_artifacts_of_many_runs_are_read_for_one_at_a_time(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web) as proxy:
+        for _ in range(10):
+            small.model.artifacts.add(small.add(), "one", b"")
+        path, at_once = "/api/v1/repos/o/r/actions/artifacts", [0, 0]
+
+        def counted(_: Any) -> None:
+            with lock:
+                at_once[0] += 1
+                at_once[1] = max(at_once)
+            time.sleep(0.01)
+            with lock:
+                at_once[0] -= 1
+
+        lock = threading.Lock()
+        small.double.faults.hook(r"^/o/r/actions/runs/\d+/artifacts$", counted)
+        before = len(small.double.requests)
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: proxy.get(path, small.token), range(6)))
+        assert [len(answer.json()) for answer in answers] == [10] * 6
+        assert at_once[1] == 1
+        lists = [seen for seen in small.double.requests[before:] if re.search(r"/runs/\d+/artifacts$", seen.path)]
+        assert len(lists) == (60 if face == "11" else 10), "11 does not tell which runs are over"
 
 
 def states(small: Small, work: Callable[[], Any]) -> int:

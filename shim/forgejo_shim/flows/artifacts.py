@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..api import parse_run
 from ..artifact_ids import ArtifactRun
@@ -27,6 +28,7 @@ from .rights import Grants, check_may_read, run_of
 from .runs import page_of_runs, paging, read_api
 
 MAX_RUNS = 1000  # whose lists are read for one answer
+LISTS = 0  # what a search is for that reads them, in place of a job's id
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,17 @@ async def artifacts_of_number(reader: Reader, number: int) -> list[Artifact]:
 async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) -> ArtifactPage:
     """A page of a repository's artifacts. Raises ShimError, SearchLimit if there are too many runs."""
     runs = await _runs(reader, call, caller)
-    kept = await reader.facts.artifacts([run.number for run in runs if run.status in FINAL])
+
+    async def all_are_kept() -> bool:
+        return len(await _kept(reader, runs)) == len(runs)
+
     found: list[Artifact] = []
-    for run in runs:
-        rows = kept.get(run.number)
-        listed = await _listed(reader, run) if rows is None else [WebArtifact(*row) for row in rows]
-        found += artifacts_in(reader.repo, run, listed or ())
+    async with reader.net.searching(reader.repo.key, LISTS, all_are_kept):
+        kept = await _kept(reader, runs)
+        for run in runs:
+            rows = kept.get(run.number)
+            listed = await _listed(reader, run) if rows is None else [WebArtifact(*row) for row in rows]
+            found += artifacts_in(reader.repo, run, listed or ())
     return page_of(found, call.query)
 
 
@@ -131,6 +138,11 @@ async def _listed(reader: Reader, run: RunFacts) -> Sequence[WebArtifact] | None
     if listed is not None and run.status in FINAL:
         await reader.facts.put_artifacts(run.number, [(row.name, row.size, row.is_expired) for row in listed])
     return listed
+
+
+async def _kept(reader: Reader, runs: Sequence[RunFacts]) -> dict[int, list[list[Any]]]:
+    """The lists that are kept of those runs that are over, by number."""
+    return await reader.facts.artifacts([run.number for run in runs if run.status in FINAL])
 
 
 async def _runs(reader: Reader, call: Call, caller: Grants) -> list[RunFacts]:

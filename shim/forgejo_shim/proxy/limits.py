@@ -84,7 +84,7 @@ def _counted(counter: Counter[bytes], caller: bytes) -> Iterator[None]:
 
 
 class Searches:
-    """Searches for jobs in progress: once per job id, at most `EACH` a caller and `ALL` together; who waits for another
+    """Searches in progress: once per job id, at most `EACH` a caller and `ALL` together; who waits for another
     one's search has its result. What a search read of a repository serves the next one for `KEPT` seconds, and so does
     a complete "not found". (A flow searches only after its own caller's check.)"""
 
@@ -119,7 +119,7 @@ class Searches:
     @contextmanager
     def _place(self, caller: bytes) -> Iterator[None]:
         if self._running[caller] >= self.EACH or self._running.total() >= self.ALL:
-            raise TooMany("too many jobs are searched for just now; ask again", cause="too-many-searches")
+            raise TooMany("too many searches are under way just now; ask again", cause="too-many-searches")
         with _counted(self._running, caller):
             yield
 
