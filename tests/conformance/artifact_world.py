@@ -27,6 +27,7 @@ WORKFLOW = "one.yml"
 MANY = 55
 NONE = (999_999_999, 0, -1, "nonsense", "1.5", 2**52 + 77, 3 * 2**51 + 77, 2**53, 2**63 - 1, 2**63, "9" * 20)
 """Ids that no artifact has; some are such as the shim makes."""
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(document.domain)</script></svg>'
 MISSING = "resource does not exist"
 PAGE, LONGEST_PAGE = 30, 50  # artifacts of a page: the server's usual number, and its most
 
@@ -102,6 +103,7 @@ class Artifacts:
         for name in ODD:
             self.put(job, name, {"name.txt": name.encode()})
         self.put(job, ODD_OF_V3, protocol="v3")
+        self.put(job, "image.svg", SVG)
         self.stage.finish(job)
         job = self.running("many")
         for number in range(MANY):

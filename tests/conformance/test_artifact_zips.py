@@ -85,6 +85,13 @@ def test_headers_of_a_stored_zip(live: Live, art: Artifacts) -> None:
 
 
 @clause("T13")
+def test_a_script_in_what_a_browser_shows_cannot_act_for_who_looks(art: Artifacts) -> None:
+    headers = art.zip("odd", "image.svg").headers
+    assert headers["Content-Type"] == "image/svg+xml" and headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in headers["Content-Security-Policy"]
+
+
+@clause("T13")
 def test_headers_of_a_zip_that_is_made(art: Artifacts) -> None:
     response = art.zip("first", "three")
     assert response.headers["Content-Type"] == "application/zip"

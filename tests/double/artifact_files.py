@@ -14,6 +14,9 @@ UNESCAPED = "$&+:=@"
 """What net/url leaves as it is in a segment of a path."""
 
 
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
 def file(request: Request, rows: Sequence[Artifact], *, ending: str) -> Response:
     """The stored file of an artifact of v4, else a zip made of the files; each row has to be complete."""
     if len(rows) == 1 and rows[0].is_zip and rows[0].content:
@@ -27,7 +30,7 @@ def _stored(request: Request, row: Artifact, content: Source, ending: str) -> Re
     name = f"{row.name}{ending}".rpartition("/")[2]
     shown = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
     headers = [
-        ("Content-Type", _kind(content)),
+        *_kind(content),
         ("X-Content-Type-Options", "nosniff"),
         ("Content-Disposition", f"inline; filename=\"{shown}\"; filename*=UTF-8''{quote(name, safe=UNESCAPED)}"),
         ("Access-Control-Expose-Headers", "Content-Disposition"),
@@ -36,8 +39,10 @@ def _stored(request: Request, row: Artifact, content: Source, ending: str) -> Re
     return ranges.serve(request, content, headers, modified=row.updated)
 
 
-def _kind(content: Source) -> str:
-    """Text or not, from the first bytes (modules/typesniffer)."""
+def _kind(content: Source) -> list[tuple[str, str]]:
+    """An image in SVG, else text or not, from the first bytes (modules/typesniffer, modules/httplib/serve.go)."""
     head = b"".join(bytes(piece) for piece in content.read(0, min(content.size, 1024)))
+    if head.startswith(b"<svg "):
+        return [("Content-Type", "image/svg+xml"), ("Content-Security-Policy", SANDBOX)]
     is_text = not any(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in head[:512])
-    return PLAIN if is_text else "application/octet-stream"
+    return [("Content-Type", PLAIN if is_text else "application/octet-stream")]

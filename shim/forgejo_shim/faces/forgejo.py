@@ -31,6 +31,8 @@ from .face import Reply
 
 # Taken over from the web's download; nothing else, above all no Set-Cookie (every version sets cookies there).
 OF_DOWNLOAD = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "Date")
+# What a browser shows of an artifact is anybody's: as on 16, these keep a script in it from acting for who looks.
+OF_ARTIFACT = (*OF_DOWNLOAD, "Last-Modified", "X-Content-Type-Options", "Content-Security-Policy")
 OF_NATIVE = ("Content-Type", "Content-Length", "Content-Disposition", "Date")
 JSON = ("Content-Type", "application/json;charset=utf-8")
 GROWS = ("Cache-Control", "no-store, no-transform")
@@ -76,7 +78,7 @@ class Forgejo:
                 headers = [("Content-Type", "application/zip"), ("Content-Disposition", name)]
                 return Reply(200, headers, value.chunks)
             case OpenArtifact():
-                headers = value.answer.headers.only(*OF_DOWNLOAD, "Last-Modified")
+                headers = value.answer.headers.only(*OF_ARTIFACT)
                 return Reply(value.answer.status, [*headers, ("Content-Disposition", value.disposition)], value.answer)
             case Relayed():
                 return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
