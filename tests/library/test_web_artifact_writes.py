@@ -7,7 +7,7 @@ Rules: as in test_additions_writes.py.
 from __future__ import annotations
 
 import pytest
-from double.messages import json_answer
+from double.messages import json_answer, plain
 from forgejo_shim import WebLogin
 from forgejo_shim.operations import recognise
 from small import Small
@@ -157,6 +157,18 @@ def test_so_is_the_list_that_would_prove_it(small: Small) -> None:
     got = delete(ask, wanted)
     assert (got.status, got.json["cause"]) == (502, "write-unknown")
     assert deletions(small) == 1
+
+
+@clause("W8")
+def test_nor_is_a_deletion_to_be_asked_for_again_when_the_server_is_busy_then(small: Small) -> None:
+    if is_native(small):
+        return
+    filled(small, "one")
+    ask, wanted = writer(small), ids(small)["one"]
+    small.double.faults.hook(LISTED, lambda _: plain(503, "busy"), nth=2)
+    got = delete(ask, wanted)
+    assert (got.status, got.json["cause"]) == (502, "write-unknown")
+    assert deletions(small) == 1 and left(small) == []
 
 
 @clause("S55")
