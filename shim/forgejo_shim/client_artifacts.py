@@ -19,7 +19,7 @@ from .client_body import Body
 from .client_session import ClientSession
 from .download import Progress
 from .errors import BadArchive, Expired, NotForgejo, PageChanged, ShimError
-from .files import check_folder, hidden_beside, safe_name, try_lock, writing
+from .files import check_folder, hidden_beside, read_plain, safe_name, try_lock, writing
 from .flows.artifacts import artifacts_of_number
 from .flows.rights import Caller, check_may_read
 from .models import Artifact, Repo, Run
@@ -96,11 +96,13 @@ class ClientArtifacts:
         if artifact.is_expired:
             raise Expired(f"{what} has expired: its files have been removed", cause="artifact-expired")
         with _reserved(path):
-            zip_path = hidden_beside(path, "zip") if extract else path
+            zip_path = _free(hidden_beside(path, "zip")) if extract else path
             try:
                 subject = f"{self._asking.base_url} {repo.key} artifact {artifact.id}"
-                saved = download.save(lambda more: self._open(repo, artifact, what, more), zip_path, subject, progress)
-                with writing(zip_path), zip_path.open("rb") as file:
+                saved = download.save_new(
+                    lambda more: self._open(repo, artifact, what, more), zip_path, subject, progress, shown=path
+                )
+                with writing(path), read_plain(zip_path) as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
                 files = _extracted(zip_path, path, what) if extract else []
             finally:
@@ -137,6 +139,16 @@ def _reserved(path: Path) -> Iterator[None]:
             if not is_free:
                 raise ShimError(f"another process is saving the same as {path}; wait for it")
             yield
+
+
+def _free(path: Path) -> Path:
+    """A hidden path, when what is there is removed: a file that a killed process left, or what another user put there.
+    Raises ShimError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        raise ShimError(f"{path} is in the way; remove it") from None
+    return path
 
 
 def _extracted(zip_path: Path, folder: Path, what: str) -> list[ExtractedFile]:

@@ -9,6 +9,7 @@ Rules:
   Otherwise it starts again.
 - The part file is locked: one process at a time. It is removed if it cannot be resumed. A saved file removes the part
   files of earlier downloads to the same target.
+- The part file is a regular file of this user's own, or it is not written to.
 - A replaced file passes on its mode and owner. A special file (files.py) gets the bytes directly, once.
 """
 
@@ -17,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
@@ -31,8 +31,8 @@ from .client_body import Body
 from .errors import BadRequest, NotNow, ShimError, Unreachable
 from .files import (
     NAME_LIMIT,
-    SAFE_FLAGS,
     copy_owner_and_mode,
+    open_own,
     open_special,
     resolve_target,
     try_lock,
@@ -58,6 +58,15 @@ class Saved:
     backend: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a file goes, what messages call it, and the file that it replaces, whose mode and owner it gets."""
+
+    path: Path
+    shown: Path
+    replaced: os.stat_result | None = None
+
+
 def save(ask: Ask, path: Path, subject: str, progress: Progress | None = None) -> Saved:
     """Save what `ask(headers)` opens to `path`. `progress` gets the bytes so far and in all (None: unknown).
 
@@ -65,18 +74,27 @@ def save(ask: Ask, path: Path, subject: str, progress: Progress | None = None) -
     """
     if stream := open_special(path):
         return _write_directly(stream, ask, path, progress)
-    path = resolve_target(path)
+    return _save_whole(ask, _place(path), subject, progress)
+
+
+def save_new(ask: Ask, path: Path, subject: str, progress: Progress | None, shown: Path) -> Saved:
+    """As `save`, at a path where nothing was: whatever is put there meanwhile is replaced, and no link is followed.
+    Messages call it `shown`. Raises ShimError."""
+    return _save_whole(ask, Place(path, shown), subject, progress)
+
+
+def _save_whole(ask: Ask, place: Place, subject: str, progress: Progress | None) -> Saved:
     furthest, failures = 0, 0
     while True:
         part = None
         try:
             body = ask({})
             try:
-                part = PartFile(path, subject, body.identity)
+                part = PartFile(place, subject, body.identity)
                 with part:
                     _complete(part, body, ask, progress)
                     part.finish()
-                    return Saved(path, part.size, body.backend)
+                    return Saved(place.path, part.size, body.backend)
             finally:
                 body.close()
         except (Unreachable, NotNow) as error:
@@ -96,11 +114,17 @@ def write_whole(path: Path, data: bytes) -> None:
         with stream, writing(path):
             write_all(stream, data)
         return
-    target = resolve_target(path)
-    with PartFile(target, "", None) as part:
+    with PartFile(_place(path), "", None) as part:
         part.restart()
         part.write(data)
         part.finish()
+
+
+def _place(path: Path) -> Place:
+    """The place that a path names. Raises ShimError if no regular file can be there."""
+    target = resolve_target(path)
+    with writing(target):
+        return Place(target, target, target.stat() if target.exists() else None)
 
 
 def _write_directly(stream: FileIO, ask: Ask, path: Path, progress: Progress | None) -> Saved:
@@ -157,56 +181,51 @@ def _resume(part: PartFile, body: Body, ask: Ask) -> Body | None:
 class PartFile:
     """An unfinished download. The file stays after its `with` block only if a later try can resume it."""
 
-    def __init__(self, target: Path, subject: str, identity: str | None) -> None:
+    def __init__(self, place: Place, subject: str, identity: str | None) -> None:
         key = hashlib.blake2b(f"{subject}\n{identity}".encode(errors="surrogateescape"), digest_size=8).hexdigest()
-        beginning = os.fsdecode(os.fsencode(target.name)[:NAME_LIMIT])
-        self.path = target.with_name(f".{beginning}.{key}.part")
-        self._target = target
+        beginning = os.fsdecode(os.fsencode(place.path.name)[:NAME_LIMIT])
+        self.path = place.path.with_name(f".{beginning}.{key}.part")
+        self._place = place
         self._can_resume = identity is not None
-        with ExitStack() as opening, writing(target, f": a new file in {target.parent}"):
+        with ExitStack() as opening, writing(place.shown, f": a new file in {place.path.parent}"):
             if not opening.enter_context(try_lock(self.path)):
                 raise ShimError(f"another process is saving the same as {self.path.name}; wait for it")
-            self._replaced = target.stat() if target.exists() else None
-            mode = 0o666 if self._replaced is None else 0o600
-            self._file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | SAFE_FLAGS, mode), "r+b")
+            self._file = open_own(self.path, 0o666 if place.replaced is None else 0o600)
             opening.callback(self._file.close)
-            found = os.fstat(self._file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ShimError(f"{self.path} is in the way; remove it")
-            self.size = found.st_size if self._can_resume else 0
+            self.size = os.fstat(self._file.fileno()).st_size if self._can_resume else 0
             self._file.seek(self.size)
             self._open = opening.pop_all()
 
     def write(self, data: bytes) -> None:
         """Write `data` after what was written."""
-        with writing(self._target):
+        with writing(self._place.shown):
             write_all(self._file, data)
             self.size += len(data)
 
     def restart(self) -> None:
         """Start again from the first byte."""
-        with writing(self._target):
+        with writing(self._place.shown):
             self.rewind(0)
             self._file.truncate()
 
     def rewind(self, size: int) -> None:
         """Continue after the first `size` bytes. The bytes after them stay until they are written over, so that a try
         that breaks off among them loses nothing."""
-        with writing(self._target):
+        with writing(self._place.shown):
             self._file.seek(size)
             self.size = size
 
     def finish(self) -> None:
         """Rename the file to its target, when all of it is on disk."""
-        with writing(self._target):
+        with writing(self._place.shown):
             self._file.truncate(self.size)
-            if self._replaced:
-                copy_owner_and_mode(self.path, self._file.fileno(), self._replaced)
+            if self._place.replaced:
+                copy_owner_and_mode(self.path, self._file.fileno(), self._place.replaced)
             os.fsync(self._file.fileno())
             self._file.close()  # before the rename: some systems do not rename open files
-            os.replace(self.path, self._target)
+            os.replace(self.path, self._place.path)
             self._can_resume = True
-        _remove_stale_parts(self._target)
+        _remove_stale_parts(self._place.path)
 
     def __enter__(self) -> Self:
         return self

@@ -170,6 +170,30 @@ def hidden_beside(target: Path, kind: str) -> Path:
     return target.with_name(f".{os.fsdecode(name[:NAME_LIMIT])}.{key}.{kind}")
 
 
+def open_own(path: Path, mode: int) -> FileIO:
+    """Open the hidden file `path` to read and write, and make it with that mode if it is not there.
+
+    Raises ShimError for what another could have put there to be written to: anything but a regular file of this user's
+    own that has no other name.
+    """
+    with suppress(FileExistsError):
+        return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, mode), "r+b")
+    found = os.lstat(path)
+    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not (stat.S_ISREG(found.st_mode) and is_own and found.st_nlink == 1):
+        raise ShimError(f"{path} is in the way; remove it")
+    file = FileIO(os.open(path, os.O_RDWR | SAFE_FLAGS), "r+b")
+    if not os.path.samestat(found, os.fstat(file.fileno())):
+        file.close()
+        raise ShimError(f"{path} is being changed; ask again")
+    return file
+
+
+def read_plain(path: Path) -> FileIO:
+    """Open a regular file to read, if no link is there instead; a pipe is not waited for. Raises OSError."""
+    return FileIO(os.open(path, os.O_RDONLY | SAFE_FLAGS), "rb")
+
+
 def write_all(file: FileIO | BinaryIO, data: bytes) -> None:
     """Write all of `data`, and wait if the file is non-blocking and full."""
     view = memoryview(data)

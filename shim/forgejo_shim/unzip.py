@@ -128,7 +128,7 @@ class _Source(FileIO):
     """The archive's bytes. A table of contents of many megabytes is not read: `zipfile` would hold all of it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__(path, opener=lambda name, flags: os.open(name, flags | SAFE_FLAGS))
         self.size = os.fstat(self.fileno()).st_size
 
     def read(self, size: int | None = -1, /) -> bytes:

@@ -18,6 +18,7 @@ import pytest
 from double.messages import Response
 from forgejo_shim import Artifact, BadArchive, Expired, NothingMatched, NotThere, PageChanged, ShimError, Unreachable
 from forgejo_shim.client_artifacts import folder_names
+from forgejo_shim.files import hidden_beside
 from small import Small
 
 clause = pytest.mark.clause
@@ -301,3 +302,38 @@ def test_names_for_folders_are_safe_and_different() -> None:
         assert name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|\x1b\u202e') and len(name.encode()) <= 255
         assert name[0] != "." and name[-1] not in ". "
     assert made[13] == "é" and made[5] == "a_b-5" and made[8] == "spaces"
+
+
+@clause("C22")
+@pytest.mark.parametrize("kind", ["zip", "part"])
+@pytest.mark.parametrize("planted", ["link", "hard link", "pipe", "folder"])
+def test_what_is_planted_at_a_hidden_path_is_never_written_to(planted: str, kind: str, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("before")
+    (tmp_path / "in").mkdir()
+
+    def plant(path: Path) -> None:
+        {"link": lambda: path.symlink_to(other), "hard link": lambda: path.hardlink_to(other),
+         "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[planted]()  # fmt: skip
+
+    with Small("16") as having, having.client() as client:
+        having.model.artifacts.add(having.add(), "big", zipped(BIG))
+        artifact, target = named(having, "big"), tmp_path / "in" / "big"
+        hidden = hidden_beside(target, "zip")
+        if kind == "part":
+            seen: set[Path] = set()
+            client.save_artifact("o/r", artifact, target, progress=lambda *_: seen.update(hidden.parent.glob("*.part")))
+            shutil.rmtree(target)
+            (hidden,) = seen
+        plant(hidden)
+        if kind == "part" or planted == "folder":
+            with pytest.raises(ShimError, match=f"{hidden} is in the way; remove it"):
+                client.save_artifact("o/r", artifact, target)
+            assert list(target.parent.iterdir()) == [hidden]
+        else:
+            client.save_artifact("o/r", artifact, target)
+            assert files_in(target) == BIG and list(target.parent.iterdir()) == [target]
+            shutil.rmtree(target)
+            client.save_artifact("o/r", artifact, target, progress=lambda *_: hidden.exists() or plant(hidden))
+            assert files_in(target) == BIG and list(target.parent.iterdir()) == [target]
+    assert other.read_text() == "before"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from double.messages import html
-from forgejo_shim.download import PartFile
+from forgejo_shim.download import PartFile, Place
 from forgejo_shim.errors import NotExecuted, NotForgejo, NotThere, PageChanged, ShimError, Unreachable
 from forgejo_shim.files import try_lock
 from small import LOG, Small, row
@@ -232,7 +232,7 @@ def test_what_nothing_tells_apart_is_never_gone_on_with(tmp_path: Path) -> None:
         job = small.add().jobs[0]
         path = tmp_path / "build.log"
         subject = f"{small.url} o/r job {job.id} attempt None"
-        with PartFile(path, subject, None) as part:
+        with PartFile(Place(path, path), subject, None) as part:
             leftover = part.path
 
         def answer(_: Any) -> Any:
