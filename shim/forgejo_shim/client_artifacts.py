@@ -19,7 +19,8 @@ from .client_body import Body
 from .client_session import ClientSession
 from .download import Progress
 from .errors import BadArchive, Expired, NotForgejo, PageChanged, ShimError
-from .files import check_folder, hidden_beside, read_plain, safe_name, try_lock, writing
+from .file_names import different_names, safe_name
+from .files import check_folder, hidden_beside, read_plain, try_lock, writing
 from .flows.artifacts import artifacts_of_number
 from .flows.rights import Caller, check_may_read
 from .models import Artifact, Repo, Run
@@ -62,13 +63,13 @@ class ClientArtifacts:
             return self._of_number(repo, run.number)[:limit]
         what = f"the artifacts of {f'run {run.number} of ' if run else ''}{repo}"
         template = (RUN_ARTIFACTS if run else ARTIFACTS).path
-        found: dict[int, Artifact] = {}
+        found: dict[tuple[int | None, str, int], Artifact] = {}  # two names can have one id (artifact_ids.py)
         page, wanted = 1, 0
         while limit is None or len(found) < limit:
             path = artifacts_path(repo, run.id if run else None, page=page, limit=PAGE)
             told, total = self._asking.page(path, what, template)
             artifacts = _artifacts(told, what)
-            found.update((artifact.id, artifact) for artifact in artifacts)
+            found.update(((artifact.run_id, artifact.name, artifact.id), artifact) for artifact in artifacts)
             wanted = max(wanted, total or 0)
             if not artifacts or len(found) >= wanted:
                 break
@@ -120,12 +121,11 @@ class ClientArtifacts:
         return OpenZip(response, self._asking.base_url)
 
 
-def folder_names(artifacts: Sequence[Artifact]) -> dict[int, str]:
-    """A name for a folder or a file for each artifact, by its id: its own as far as that is safe on any system, with
-    the id where several would have the same."""
-    names = {artifact.id: safe_name(artifact.name, "artifact").rstrip(". ") or "artifact" for artifact in artifacts}
-    plain = [name.casefold() for name in names.values()]
-    return {key: f"{name}-{key}" if plain.count(name.casefold()) > 1 else name for key, name in names.items()}
+def folder_names(artifacts: Sequence[Artifact]) -> dict[Artifact, str]:
+    """A name for a folder or a file for each artifact: its own as far as that is safe on any system, with the id where
+    several would have the same."""
+    names = different_names((safe_name(artifact.name, "artifact"), artifact.id) for artifact in artifacts)
+    return dict(zip(artifacts, names, strict=True))
 
 
 @contextmanager

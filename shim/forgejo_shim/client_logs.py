@@ -11,7 +11,7 @@ from .client_log import Log, explained, saying_over
 from .client_session import ClientSession
 from .download import Progress, Saved
 from .errors import Expired, NoLog, NotExecuted, NotForgejo, NotThere, PageChanged, ShimError
-from .files import safe_name
+from .file_names import safe_name
 from .models import Job, Repo
 from .operations import JOB, JOB_LOG
 from .paths import job_log_path, job_path

@@ -156,13 +156,6 @@ def make_folder(path: Path) -> None:
         raise ShimError(f"the folder {path} cannot be created ({said}); choose another") from None
 
 
-def safe_name(text: str, fallback: str) -> str:
-    """A name for a file made of an untrusted text: one part of a path, of at most 150 bytes, on any system."""
-    name = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in text)
-    name = re.sub(r"\.\.+", "_", name).lstrip(". ")
-    return name.encode()[:150].decode(errors="ignore").strip() or fallback
-
-
 def hidden_beside(target: Path, kind: str) -> Path:
     """The path of a hidden file or folder in the folder of `target`, the same each time, and no other target's."""
     name = os.fsencode(target.name)

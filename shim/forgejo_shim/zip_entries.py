@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
 from .errors import BadArchive
+from .file_names import OF_WINDOWS
 
 ENCRYPTED = 0x1  # a flag of an entry
 SHOWN = 80  # characters of a name in a message
-_OF_WINDOWS = re.compile(
-    r"""[<>:"|?*]|[. ]\Z|\A(?:CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³])(?: *\.|\Z)""", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def _parts(entry: ZipInfo, limits: Limits, for_windows: bool) -> tuple[str, ...]
         raise unsafe(entry, "leads out of its folder, or nowhere")
     if len(parts) > limits.depth:
         raise unsafe(entry, f"is more than {limits.depth} folders deep")
-    if for_windows and any(_OF_WINDOWS.search(part) for part in parts):
+    if for_windows and any(OF_WINDOWS.search(part) for part in parts):
         raise unsafe(entry, "has a name that Windows does not have")
     _check_kind(entry)
     return parts

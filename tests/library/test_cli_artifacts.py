@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from command import Place
-from test_client_artifacts import BIG, FILES, ZIP, files_in, zipped
+from test_client_artifacts import BIG, FILES, ONE_ID, ZIP, files_in, zipped
 
 clause = pytest.mark.clause
 
@@ -133,6 +133,19 @@ def test_one_that_cannot_be_saved_does_not_keep_the_others(place: Place, tmp_pat
     assert place.run("download", "o/r", "--dir", tmp_path / "d").exit_code == 0
     expire(run, "good")
     assert place.run("download", "o/r", "--dir", tmp_path / "e").exit_code == 7
+
+
+@clause("C27", "S58")
+def test_two_names_with_one_id_do_not_keep_the_others(place: Place, tmp_path: Path) -> None:
+    one, two = ONE_ID[place.small.double.face.major == 11]
+    filled(place, **{one: zipped(FILES), two: zipped(FILES), "third": zipped(FILES)})
+    for words in (["o/r", 1], ["o/r", "--newest", 3]):
+        assert len(place.run("artifacts", *words).stdout.splitlines()) == 3
+    if place.small.double.face.major == 16:
+        return
+    told = json.loads(place.run("download", "o/r", 1, one, "third", "--dir", tmp_path / "a", "--json").stdout)
+    assert [row.get("cause") for row in told] == ["artifact-ambiguous", None]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["third"]
 
 
 @clause("C27")

@@ -24,6 +24,8 @@ from small import Small
 clause = pytest.mark.clause
 FILES = {"a.txt": b"alpha\n", "d/b.bin": bytes(range(256)) * 40}
 BIG = {"big": random.Random(7).randbytes(900_000)}
+ONE_ID = (("shard-1032", "shard-1874"), ("s1211", "s37514"))
+"""Two names that make one id: by a run's id, and on 11 by the number of a run of `o/r`."""
 JSON = [("Content-Type", "application/json;charset=utf-8")]
 ZIP = r"/artifacts/[^/]+(/zip)?$"
 """A download by the web or by the API."""
@@ -296,9 +298,9 @@ def test_names_for_folders_are_safe_and_different() -> None:
         "dot.",
         "é",
     ]
-    made = folder_names([Artifact(number, name, 1, False, 1) for number, name in enumerate(evil)])
-    assert len({name.casefold() for name in made.values()}) == len(evil)
-    for name in made.values():
+    made = list(folder_names([Artifact(number, name, 1, False, 1) for number, name in enumerate(evil)]).values())
+    assert len({name.casefold() for name in made}) == len(evil)
+    for name in made:
         assert name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|\x1b\u202e') and len(name.encode()) <= 255
         assert name[0] != "." and name[-1] not in ". "
     assert made[13] == "é" and made[5] == "a_b-5" and made[8] == "spaces"
@@ -337,3 +339,17 @@ def test_what_is_planted_at_a_hidden_path_is_never_written_to(planted: str, kind
             client.save_artifact("o/r", artifact, target, progress=lambda *_: hidden.exists() or plant(hidden))
             assert files_in(target) == BIG and list(target.parent.iterdir()) == [target]
     assert other.read_text() == "before"
+
+
+@clause("C21", "S58")
+@pytest.mark.parametrize("face", ["11", "12", "15"])
+def test_two_names_with_one_id_are_both_listed(face: str) -> None:
+    with Small(face) as small, small.client() as client:
+        run, names = small.add(), ONE_ID[face == "11"]
+        for name in (*names, "third"):
+            small.model.artifacts.add(run, name, zipped(FILES))
+        found = client.artifacts("o/r", 1)
+        assert {artifact.name for artifact in found} == {*names, "third"} and len({a.id for a in found}) == 2
+        assert client.artifacts("o/r") == found and client.artifacts("o/r", limit=3) == found
+        made = folder_names(found)
+        assert [made[artifact] for artifact in found] == [artifact.name for artifact in found]

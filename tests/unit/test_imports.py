@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
     ("models", "errors"),
-    ("artifact_ids", "capabilities", "router", "search", "times", "newest", "zip_entries"),
+    ("artifact_ids", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
     ("operations", "paths", "rows", "schema"),
     ("api", "transport", "store.protocol", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
     ("store.facts", "webui.session"),

@@ -77,7 +77,7 @@ def _places(
 ) -> list[tuple[Artifact, Path]]:
     """Where each artifact goes. Raises ShimError if anything is there, or the folder cannot be made."""
     names = folder_names(found)
-    places = [(artifact, folder / (names[artifact.id] + ".zip" * as_zip)) for artifact in chosen]
+    places = [(artifact, folder / (names[artifact] + ".zip" * as_zip)) for artifact in chosen]
     for artifact, path in places:
         if not artifact.is_expired and os.path.lexists(path):
             raise ShimError(f"{path} exists; remove it, or choose another folder with --dir")
