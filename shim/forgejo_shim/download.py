@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Self
 
 from .client_body import Body
-from .errors import BadRequest, NotNow, ShimError, Unreachable
+from .errors import BadRequest, DiskFull, NotNow, ShimError, Unreachable
 from .files import (
     NAME_LIMIT,
     copy_owner_and_mode,
@@ -97,6 +97,10 @@ def _save_whole(ask: Ask, place: Place, subject: str, progress: Progress | None)
                     return Saved(place.path, part.size, body.backend)
             finally:
                 body.close()
+        except DiskFull as error:
+            if part and part.is_of_use:
+                raise DiskFull(f"{error.message}; run it again to go on with {part.path}, or remove that") from None
+            raise
         except (Unreachable, NotNow) as error:
             if part is None and not furthest:
                 raise
@@ -227,13 +231,21 @@ class PartFile:
             self._can_resume = True
         _remove_stale_parts(self._place.path)
 
+    @property
+    def is_of_use(self) -> bool:
+        """Whether a later try can go on with what is there."""
+        try:
+            return self._can_resume and self.path.stat().st_size > REREAD
+        except OSError:
+            return False
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._open:
             self._file.close()
-            if not self._can_resume or not self.size:
+            if not self.is_of_use:
                 self.path.unlink(missing_ok=True)
 
 

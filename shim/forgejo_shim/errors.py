@@ -15,6 +15,7 @@ ShimError
 │   └── TooMany         429  1  this caller, or all of them, have too much under way
 ├── SearchLimit         504  1  the job was searched in vain within the limit
 ├── BadArchive           -   1  an artifact's zip is not extracted: it is damaged, unsafe or too large
+├── DiskFull             -   1  a file cannot be written, since the disk takes no more
 ├── ServerRefusal        -   1  the server's own refusal, which the caller gets as it is
 ├── NotForgejo           -   8  the address answers, but not as a Forgejo
 ├── Unreachable          -   8  no answer, or it broke off
@@ -138,6 +139,10 @@ class SearchLimit(ShimError):
 
 class BadArchive(ShimError):
     """An artifact's zip is not extracted: it is damaged, unsafe or too large; `cause` says which."""
+
+
+class DiskFull(ShimError):
+    """A file cannot be written, since the disk takes no more."""
 
 
 class ServerRefusal(ShimError):

@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from .errors import ShimError
+from .errors import DiskFull, ShimError
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -46,7 +46,7 @@ SPECIAL_FLAGS = os.O_WRONLY | _flags("O_NOCTTY", "O_CLOEXEC", "O_BINARY")
 
 @contextmanager
 def writing(path: Path, where: str = "") -> Iterator[None]:
-    """Turn errors of writing `path` into ShimError, except BrokenPipeError: the reader has gone.
+    """Turn errors of writing `path` into ShimError, or DiskFull, except BrokenPipeError: the reader has gone.
 
     `where` adds to the message what could not be done.
     """
@@ -55,10 +55,10 @@ def writing(path: Path, where: str = "") -> Iterator[None]:
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "free some space or choose another place" if full else "choose another place"
-        said = getattr(error, "strerror", None) or error
-        raise ShimError(f"{path} cannot be written ({said}{where}); {advice}") from None
+        failed = f"{path} cannot be written ({getattr(error, 'strerror', None) or error}{where})"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"{failed}; free some space or choose another place") from None
+        raise ShimError(f"{failed}; choose another place") from None
 
 
 def private_file(path: Path) -> Path:

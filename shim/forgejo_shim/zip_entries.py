@@ -24,12 +24,14 @@ SHOWN = 80  # characters of a name in a message
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of an archive is extracted: entries, bytes of all files, folders within each other, and how many times
-    the archive's own size the files may be together, once they are more than `small` bytes."""
+    """How much of an archive is extracted: entries, bytes of all files, folders within each other, bytes of a file's
+    or a folder's name, and how many times the archive's own size the files may be together, once they are more than
+    `small` bytes."""
 
     entries: int = 100_000
     size: int = 10 * 1024**3
     depth: int = 50
+    name: int = 255
     ratio: int = 200
     small: int = 100 * 1024**2
 
@@ -80,6 +82,8 @@ def _parts(entry: ZipInfo, limits: Limits, for_windows: bool) -> tuple[str, ...]
         raise unsafe(entry, "leads out of its folder, or nowhere")
     if len(parts) > limits.depth:
         raise unsafe(entry, f"is more than {limits.depth} folders deep")
+    if any(len(part.encode()) > limits.name for part in parts):
+        raise unsafe(entry, f"has a name of more than {limits.name} bytes")
     if for_windows and any(OF_WINDOWS.search(part) for part in parts):
         raise unsafe(entry, "has a name that Windows does not have")
     _check_kind(entry)

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 from command import Place
+from forgejo_shim.client_artifacts import ClientArtifacts
+from forgejo_shim.errors import DiskFull, ShimError, Unreachable
+from forgejo_shim.files import hidden_beside
 from test_client_artifacts import BIG, FILES, ONE_ID, ZIP, files_in, zipped
 
 clause = pytest.mark.clause
@@ -133,6 +136,55 @@ def test_one_that_cannot_be_saved_does_not_keep_the_others(place: Place, tmp_pat
     assert place.run("download", "o/r", "--dir", tmp_path / "d").exit_code == 0
     expire(run, "good")
     assert place.run("download", "o/r", "--dir", tmp_path / "e").exit_code == 7
+
+
+@clause("C24", "C27")
+def test_names_that_no_disk_has_and_names_that_are_one(place: Place, tmp_path: Path) -> None:
+    filled(place, good=zipped(FILES), long=zipped({"x" * 300: b"x"}), fold=zipped(FILES), FOLD=zipped(FILES))
+    (fold,) = (a["id"] for a in json.loads(place.run("artifacts", "o/r", "--json").stdout) if a["name"] == "fold")
+    place.small.model.artifacts.add(place.small.repo.runs[1], f"fold-{fold}", zipped(FILES))
+    result = place.run("download", "o/r", "--dir", tmp_path / "in")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "artifact 'long' of o/r" in result.stderr and "--zip" in result.stderr
+    assert len({path.name.casefold() for path in (tmp_path / "in").iterdir()}) == 4
+
+
+@clause("C27")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_was_saved_is_said_though_the_disk_or_the_server_fails(
+    place: Place, as_json: bool, tmp_path: Path, monkeypatch: Any
+) -> None:
+    filled(place, a=zipped(FILES), b=zipped(FILES), c=zipped(FILES))
+    names = [artifact["name"] for artifact in json.loads(place.run("artifacts", "o/r", "--json").stdout)]
+    made, saved = ClientArtifacts.save, []
+    for number, (error, code) in enumerate([(DiskFull("full"), 1), (Unreachable("gone"), 8)]):
+        saved.clear()
+
+        def fail_at_the_second(*given: Any, error: ShimError = error, **more: Any) -> Any:
+            if saved:
+                raise error
+            saved.append(given)
+            return made(*given, **more)
+
+        monkeypatch.setattr(ClientArtifacts, "save", fail_at_the_second)
+        result = place.run("download", "o/r", "--dir", tmp_path / str(number), *["--json"] * as_json)
+        assert result.exit_code == code and [path.name for path in (tmp_path / str(number)).iterdir()] == names[:1]
+        if as_json:
+            assert [row["name"] for row in json.loads(result.stdout)] == names[:1]
+        else:
+            assert result.stdout.startswith(f"{tmp_path / str(number) / names[0]}\t")
+        noted, said = result.stderr.splitlines()
+        assert noted == f"not saved: '{names[1]}', '{names[2]}'" and error.message in said
+
+
+@clause("C27")
+def test_one_that_cannot_be_written_does_not_keep_the_others(place: Place, tmp_path: Path, monkeypatch: Any) -> None:
+    filled(place, a=zipped(FILES), b=zipped(FILES))
+    hidden = hidden_beside(tmp_path / "in" / "a", "zip")
+    hidden.mkdir(parents=True)
+    result = place.run("download", "o/r", "--dir", tmp_path / "in")
+    assert result.exit_code == 1 and files_in(tmp_path / "in" / "b") == FILES
+    assert result.stderr == f"not saved: {hidden} is in the way; remove it\n"
 
 
 @clause("C27", "S58")

@@ -16,9 +16,20 @@ from typing import Any
 
 import pytest
 from double.messages import Response
-from forgejo_shim import Artifact, BadArchive, Expired, NothingMatched, NotThere, PageChanged, ShimError, Unreachable
+from forgejo_shim import (
+    Artifact,
+    BadArchive,
+    Expired,
+    NothingMatched,
+    NotThere,
+    PageChanged,
+    ShimError,
+    Unreachable,
+    download,
+)
 from forgejo_shim.client_artifacts import folder_names
-from forgejo_shim.files import hidden_beside
+from forgejo_shim.errors import DiskFull
+from forgejo_shim.files import hidden_beside, write_all
 from small import Small
 
 clause = pytest.mark.clause
@@ -251,6 +262,34 @@ def test_a_full_disk_and_an_interruption_leave_nothing(having: Small, tmp_path: 
                     client.save_artifact("o/r", artifact, tmp_path / "x")
                 assert isinstance(caught.value, KeyboardInterrupt) or "free some space" in str(caught.value)
             assert list(tmp_path.iterdir()) == []
+
+
+@clause("C22")
+def test_a_full_disk_is_said_of_the_target_and_gone_on_with(tmp_path: Path, monkeypatch: Any) -> None:
+    with Small("16") as having, having.client() as client:
+        having.model.artifacts.add(having.add(), "big", zipped(BIG))
+        artifact, target = named(having, "big"), tmp_path / "big"
+        for room in (400_000, 100_000):
+            left = [room]
+
+            def write(file: Any, data: bytes, left: list[int] = left) -> None:
+                left[0] -= len(data)
+                if left[0] < 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                write_all(file, data)
+
+            with monkeypatch.context() as patched, pytest.raises(DiskFull) as caught:
+                patched.setattr("forgejo_shim.download.write_all", write)
+                client.save_artifact("o/r", artifact, target)
+            message = f"{target} cannot be written (No space left on device); free some space or choose another place"
+            parts = list(tmp_path.iterdir())
+            if room < download.REREAD:
+                assert str(caught.value) == message and not parts
+                break
+            assert str(caught.value) == f"{message}; run it again to go on with {parts[0]}, or remove that"
+            client.save_artifact("o/r", artifact, target)
+            assert "bytes=" in having.double.requests[-1].headers.get("range", "") and files_in(target) == BIG
+            shutil.rmtree(target)
 
 
 @clause("C22")

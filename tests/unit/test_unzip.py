@@ -106,6 +106,7 @@ def test_an_empty_zip_is_an_empty_folder(tmp_path: Path) -> None:
         ("..\\x", "absolute"), ("a\\b", "absolute"), ("\\\\host\\share", "absolute"),
         ("a\nb", "control"), ("a\x1b[2Jb", "control"), ("a\x00.txt", "control"), ("a\x7f", "control"),
         ("a/" * 50 + "x", "50 folders deep"), ("../" * 50, "leads out"),
+        ("x" * 256, "255 bytes"), ("a/" + "é" * 128 + "/b", "255 bytes"),
     ],
 )  # fmt: skip
 def test_a_path_that_leads_elsewhere_is_refused(name: str, says: str, tmp_path: Path) -> None:

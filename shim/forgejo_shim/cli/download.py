@@ -1,8 +1,9 @@
 """`forgejo-shim download`: artifacts of a run, extracted or as they are.
 
 Rules: each artifact becomes a folder of its name, or with --zip a file, in the folder of --dir. Nothing that is there
-is written to, so that is looked at before anything is downloaded. One that has expired, or whose zip is not extracted,
-does not keep the others from being saved.
+is written to, so that is looked at before anything is downloaded. One that cannot be saved does not keep the others
+from it, unless they would meet the same: the disk is full, the server does not answer. What was saved is said all the
+same.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import click
 
 from ..client import Client
 from ..client_artifacts import SavedArtifact, folder_names
-from ..errors import BadArchive, Expired, NothingMatched, NotPossible, NotThere, PageChanged, ShimError
+from ..errors import DiskFull, Expired, NothingMatched, NotNow, Refused, ShimError, Unreachable, WebAccount
 from ..files import make_folder
 from ..models import Artifact
 from .help import Verb, option_of
 from .output import note, progress, show_json, show_table
 from .settings import CommonOptions, common
 from .target import RunRef, Target, parse_target, with_run
+
+OF_ALL = (DiskFull, NotNow, Refused, Unreachable, WebAccount)  # errors that the next artifact would meet, too
 
 where_option = option_of("Where it goes")
 
@@ -58,8 +61,17 @@ def download(settings: CommonOptions, target: Target, words: tuple[str, ...], fo
         found = client.artifacts(target.repo, run)
         chosen = _chosen(found, names, f"run {run} of {target.repo}")
         places = _places(found, chosen, Path(folder), as_zip)
-        saved = [(artifact, _save(client, target, artifact, path, as_zip)) for artifact, path in places]
-    return _report(saved, settings.json, named=bool(names))
+        saved: list[tuple[Artifact, SavedArtifact | ShimError]] = []
+        code = 0
+        try:
+            for artifact, path in places:
+                saved.append((artifact, _save(client, target, artifact, path, as_zip)))
+        finally:
+            if saved:
+                code = _report(saved, settings.json, named=bool(names))
+                if rest := [ascii(artifact.name) for artifact, _ in places[len(saved) :]]:
+                    note(f"not saved: {', '.join(rest)}")
+    return code
 
 
 def _chosen(found: Sequence[Artifact], names: Sequence[str], what: str) -> list[Artifact]:
@@ -86,11 +98,13 @@ def _places(
 
 
 def _save(client: Client, target: Target, artifact: Artifact, path: Path, as_zip: bool) -> SavedArtifact | ShimError:
-    """What was saved, or the error that does not concern the other artifacts. Raises every other ShimError."""
+    """What was saved, or the error that does not concern the other artifacts. Raises those `OF_ALL`."""
     try:
         with progress(artifact.name) as report:
             return client.save_artifact(target.repo, artifact, path, extract=not as_zip, progress=report)
-    except (Expired, BadArchive, NotThere, NotPossible, PageChanged) as error:
+    except OF_ALL:
+        raise
+    except ShimError as error:
         return error
 
 
