@@ -1,8 +1,8 @@
 """What `Client` and `mount` take: an argument of a wrong type is a TypeError that names it, before anything is asked.
 
 Rules: a number may be given as its digits, as it comes from a command line, an environment or JSON. A bool, a float and
-a text with anything but digits in it are no numbers. What is out of range is for the server to judge. No message
-repeats a value that can be a secret.
+a text with anything but digits in it are no numbers. A limit or a timeout out of range is a ValueError; other ranges
+are for the server to judge. No message repeats a value that can be a secret.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ def number(value: object, name: str, wanted: str = "a whole number") -> int:
 def optional(value: object, name: str) -> int | None:
     """A whole number, its digits, or None."""
     return None if value is None else number(value, name)
+
+
+def limit(value: object) -> int:
+    """How many at most. Raises ValueError for less than none."""
+    if (wanted := number(value, "limit")) < 0:
+        raise ValueError(f"limit must be 0 or more, not {wanted}")
+    return wanted
 
 
 def run_number(value: object) -> int | Literal["latest"]:

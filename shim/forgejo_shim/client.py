@@ -74,7 +74,7 @@ class Client:
 
     def runs(self, repo: str | Repo, limit: int = 20) -> list[Run]:
         """The newest `limit` runs, newest first. Raises ShimError."""
-        repo, limit = arguments.repository(repo), max(0, arguments.number(limit, "limit"))
+        repo, limit = arguments.repository(repo), arguments.limit(limit)
         return self._runs.newest(repo, limit)
 
     def run(self, repo: str | Repo, number: int | Literal["latest"]) -> Run:
@@ -158,7 +158,7 @@ class Client:
         names. Raises ShimError.
         """
         repo = arguments.repository(repo)
-        limit = None if limit is None else max(0, arguments.number(limit, "limit"))
+        limit = None if limit is None else arguments.limit(limit)
         return self._artifacts.newest(repo, None if run is None else self._run(repo, run), limit)
 
     def save_artifact(

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .client_session import ClientSession
-from .errors import NothingMatched, NotPossible
+from .errors import NothingMatched, NotPossible, not_over
 from .flows.dispatch import Request, dispatch
 from .flows.rights import Caller
-from .models import Headers, Job, Repo, Run
+from .models import FINAL, Headers, Job, Repo, Run
 from .operations import CANCEL_RUN, RERUN_JOB, RERUN_RUN, Operation, recognise
 from .paths import job_path, run_path
 from .transport import Transport
@@ -46,6 +46,9 @@ class ClientChanges:
         """Rerun the failed one of the run's jobs, or all jobs (None) if no job succeeded. Raises ShimError."""
         failed = [job for job in jobs if job.status in FAILED]
         what = f"run {run.number} of {repo}"
+        going_on = next((job for job in jobs if job.status not in FINAL), None)
+        if not failed and going_on:
+            raise not_over(what, going_on.id, going_on.status)
         if not failed:
             raise NothingMatched(f"no job of {what} has failed or was cancelled; leave --failed out to rerun all")
         if len(failed) == 1:

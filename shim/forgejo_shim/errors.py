@@ -205,6 +205,15 @@ def job_over(job_id: int, name: str, status: str) -> NotExecuted:
     )
 
 
+def not_over(what: str, job_id: int, status: str) -> NotNow:
+    """What is said of a rerun while a job of the run is not over."""
+    return NotNow(
+        f"{what} cannot be rerun while job {job_id} of the run is {status}; ask again when all are over",
+        cause="not-over",
+        retry_after=10,
+    )
+
+
 def attempt_not_found(job_id: int, attempt: int) -> NotThere:
     """The message of Forgejo 16 for an unknown attempt (recorded on the 16 branch)."""
     return NotThere(f"task with job_id {job_id} and attempt {attempt}: resource does not exist")

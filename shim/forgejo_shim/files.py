@@ -152,7 +152,8 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
+        is_file = isinstance(error, FileExistsError | NotADirectoryError)
+        said = "a file is in the way" if is_file else getattr(error, "strerror", None) or error
         raise ShimError(f"the folder {path} cannot be created ({said}); choose another") from None
 
 

@@ -126,6 +126,11 @@ def test_several_failed_jobs_beside_others_are_refused(either: Small) -> None:
         assert caught.value.cause == "several-failed"
         with pytest.raises(NothingMatched, match="no job of run 2 of o/r has failed"):
             client.rerun("o/r", fine.number, failed=True)
+        running = either.model.add_run(either.repo, ["a", "b"])
+        running.jobs[0].status = "success"
+        with pytest.raises(NotNow, match="run 3 of o/r cannot be rerun while job .* ask again when") as later:
+            client.rerun("o/r", running.number, failed=True)
+        assert later.value.cause == "not-over"
     assert posts(either) == []
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import pty
+import struct
 import subprocess
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +64,7 @@ def test_artifacts_of_a_run_without_any(place: Place) -> None:
     assert place.run("artifacts", "o/r").output == ""
     assert place.run("artifacts", "o/r", "--json").stdout == "[]\n"
     code, sentence = place.failure("download", "o/r")
-    assert code == 3 and "run latest of o/r has no artifacts; it has none" in sentence
+    assert code == 3 and "run latest of o/r has no artifacts; choose another run" in sentence
 
 
 @clause("C27")
@@ -203,11 +206,19 @@ def test_two_names_with_one_id_do_not_keep_the_others(place: Place, tmp_path: Pa
 @clause("C27")
 def test_what_is_no_artifact(place: Place, tmp_path: Path) -> None:
     filled(place)
+    file = tmp_path / "file"
+    file.touch()
     for words, code, says in (
         (["o/r", 1, "five"], 3, "run 1 of o/r has no artifact five; it has"),
         (["o/r", 1, "Four"], 3, "has no artifact Four"),
         (["o/r", 9], 3, "has no run 9"),
-        (["o/r", "four"], 2, "'four' is not a run"),
+        (
+            ["o/r", "four"],
+            2,
+            "'four' is not a run; give its number, latest, or the URL of its page; names of artifacts",
+        ),
+        (["o/r", 1, "--dir", file], 1, f"the folder {file} cannot be created (a file is in the way)"),
+        (["o/r", 1, "--dir", file / "in"], 1, "(a file is in the way)"),
         (["o/r", 1, ""], 2, "is empty"),
         (["o/r", 1, "--dir", ""], 2, "is empty"),
         ([], 2, "OWNER/REPO"),
@@ -255,6 +266,25 @@ def test_on_a_terminal(web: Place, tmp_path: Path) -> None:
             break
     assert process.wait() == 0 and b"big" in seen and b"saved" in seen and b"kB" in seen
     os.close(inside)
+
+
+@clause("C27")
+@pytest.mark.parametrize("name", ["n" * 200, "漢" * 60], ids=("long", "wide"))
+def test_a_long_name_leaves_room_for_the_bar(name: str, web: Place, tmp_path: Path) -> None:
+    filled(web, **{name: zipped(BIG)})
+    inside, outside = pty.openpty()
+    fcntl.ioctl(outside, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    process = web.process("download", "o/r", "--dir", tmp_path / "out", stdout=subprocess.DEVNULL, stderr=outside)
+    os.close(outside)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(inside, 65536)
+        except OSError:
+            break
+    os.close(inside)
+    assert process.wait() == 0 and "…".encode() in seen and b"kB" in seen and b"/s" in seen
+    assert seen.decode().count(name[0] * 5) and name[0] * 40 not in seen.decode()
 
 
 @clause("C27")

@@ -159,3 +159,12 @@ def test_digits_are_their_number() -> None:
         assert client.run("o/r", "1") == client.run(Repo("o", "r"), 1) == client.run("o/r", "latest")  # type: ignore[arg-type]
         assert client.jobs("o/r", "01") == client.jobs("o/r", 1) and client.runs("o/r", "1")  # type: ignore[arg-type]
         assert client.log("o/r", "1", "1", tail="5").read() == row("x")  # type: ignore[arg-type]
+
+
+@pytest.mark.clause("C18")
+def test_less_than_none_is_a_value_error_before_anything_is_asked() -> None:
+    with Client("http://127.0.0.1:1") as client:
+        for ask in (client.runs, client.artifacts):
+            with pytest.raises(ValueError, match="limit must be 0 or more, not -1"):
+                ask("o/r", limit=-1)
+        assert client.adapter.sent == 0

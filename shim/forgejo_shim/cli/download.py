@@ -53,7 +53,10 @@ def download(settings: CommonOptions, target: Target, words: tuple[str, ...], fo
     """
     names = words
     if target.run is None and words:
-        target, names = with_run(target, words[0], "RUN"), words[1:]
+        try:
+            target, names = with_run(target, words[0], "RUN"), words[1:]
+        except click.BadParameter as error:
+            raise click.UsageError(f"{error.message}; names of artifacts come after it") from None
     if not folder or "" in names:
         raise click.UsageError("a name or --dir is empty")
     run: RunRef = "latest" if target.run is None else target.run
@@ -79,8 +82,9 @@ def _chosen(found: Sequence[Artifact], names: Sequence[str], what: str) -> list[
     by_name = {artifact.name: artifact for artifact in found}
     missing = [name for name in names if name not in by_name]
     if missing or not found:
-        wanted = f"artifact {missing[0]}" if missing else "artifacts"
-        raise NothingMatched(f"{what} has no {wanted}; it has {', '.join(by_name) or 'none'}")
+        if not found:
+            raise NothingMatched(f"{what} has no artifacts; choose another run")
+        raise NothingMatched(f"{what} has no artifact {missing[0]}; it has {', '.join(by_name)}")
     return [by_name[name] for name in dict.fromkeys(names)] or list(found)
 
 

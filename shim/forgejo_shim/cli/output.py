@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..download import Progress as OnProgress
@@ -87,7 +87,9 @@ def progress(what: str) -> Iterator[OnProgress | None]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    short = Column(no_wrap=True, overflow="ellipsis", max_width=30)  # so that all have room in 80 characters
+    name = TextColumn("{task.description}", markup=False, table_column=short)
+    columns = (name, BarColumn(bar_width=20), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task(_one_line(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

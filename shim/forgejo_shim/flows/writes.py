@@ -19,7 +19,7 @@ import json
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount
+from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount, not_over
 from ..models import FINAL, Done, Location, WebRun
 from ..operations import Call
 from ..transport import BrokenBody, Transport
@@ -68,11 +68,7 @@ async def rerun_job(reader: Reader, job_id: int) -> Done:
 def _all_over(state: WebRun, what: str) -> None:
     for job in state.jobs:
         if job.status not in FINAL:
-            raise NotNow(
-                f"{what} cannot be rerun while job {job.id} of the run is {job.status}; ask again when all are over",
-                cause="not-over",
-                retry_after=10,
-            )
+            raise not_over(what, job.id, job.status)
 
 
 async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
