@@ -99,7 +99,7 @@ def _save_whole(ask: Ask, place: Place, subject: str, progress: Progress | None)
                 body.close()
         except DiskFull as error:
             if part and part.is_of_use:
-                raise DiskFull(f"{error.message}; run it again to go on with {part.path}, or remove that") from None
+                raise DiskFull(f"{error.message}; ask for it again to go on with {part.path}, or remove that") from None
             raise
         except (Unreachable, NotNow) as error:
             if part is None and not furthest:

@@ -286,7 +286,7 @@ def test_a_full_disk_is_said_of_the_target_and_gone_on_with(tmp_path: Path, monk
             if room < download.REREAD:
                 assert str(caught.value) == message and not parts
                 break
-            assert str(caught.value) == f"{message}; run it again to go on with {parts[0]}, or remove that"
+            assert str(caught.value) == f"{message}; ask for it again to go on with {parts[0]}, or remove that"
             client.save_artifact("o/r", artifact, target)
             assert "bytes=" in having.double.requests[-1].headers.get("range", "") and files_in(target) == BIG
             shutil.rmtree(target)
