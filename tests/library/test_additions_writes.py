@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from double.messages import Request, Response, plain
 from forgejo_shim import WebLogin
 from small import Small, row
 from test_additions import Asker, R, asker
@@ -161,6 +162,19 @@ def test_a_post_turned_away_at_the_door_is_sent_again(small: Small) -> None:
 def test_a_post_without_an_answer_is_never_sent_again(small: Small) -> None:
     job, ask = small.add().jobs[0], writer(small)
     small.double.faults.cut("/rerun$", 0)
+    got = ask(f"{R}/jobs/{job.id}/rerun", method="POST")
+    assert (got.status, got.json["cause"]) == (502, "write-unknown")
+    assert asked(small, "POST", "/rerun") == 1
+
+
+@clause("W8")
+def test_nor_is_a_rerun_to_be_asked_for_again_when_the_server_is_busy_after_it(small: Small) -> None:
+    job, ask = small.add().jobs[0], writer(small)
+
+    def busy(_: Request) -> Response | None:
+        return plain(503, "busy") if asked(small, "POST", "/rerun") else None
+
+    small.double.faults.hook(r"/runs/\d+/jobs/0(/attempt/\d+)?$", busy, method="POST")
     got = ask(f"{R}/jobs/{job.id}/rerun", method="POST")
     assert (got.status, got.json["cause"]) == (502, "write-unknown")
     assert asked(small, "POST", "/rerun") == 1

@@ -58,7 +58,7 @@ async def rerun_job(reader: Reader, job_id: int) -> Done:
         if last or page.kind not in AT_THE_DOOR:
             break
     done = _done(reader, page)
-    after = await reader.web_run(place.at)
+    after = await _seen_after(reader.net, reader.web_run(place.at))
     if after is None or after.index_of(job_id) != place.at.job_index:
         raise PageChanged(f"the rows of run {place.at.run_number} in {reader.repo} moved while job {job_id} was rerun;"
                           " look at the run before asking again")  # fmt: skip
@@ -86,10 +86,7 @@ async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
         if last or page.kind not in AT_THE_DOOR:
             break
     done = _done(reader, page)
-    try:
-        left = await reader.artifacts(place.run.number) or ()
-    except (ShimError, BrokenBody):  # whatever it is: the deletion was sent
-        raise _unknown(reader.net) from None
+    left = await _seen_after(reader.net, reader.artifacts(place.run.number)) or ()
     if any(row.name == place.artifact.name for row in left):
         raise PageChanged(f"artifact {place.artifact.name!a} of run {place.run.number} in {reader.repo} is still listed"
                           " after its deletion; look at the run before asking again")  # fmt: skip
@@ -106,6 +103,14 @@ async def once(net: Transport, sent: Awaitable[T]) -> T:
     except BrokenBody:
         pass
     raise _unknown(net)
+
+
+async def _seen_after(net: Transport, asked: Awaitable[T]) -> T:
+    """What is seen after something was sent and answered; whatever keeps it from being seen, it may have been done."""
+    try:
+        return await asked
+    except (ShimError, BrokenBody):
+        raise _unknown(net) from None
 
 
 def _unknown(net: Transport) -> Unreachable:
