@@ -10,6 +10,7 @@ import pty
 import struct
 import subprocess
 import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -253,17 +254,29 @@ def test_a_name_that_no_address_ends_with(place: Place, tmp_path: Path) -> None:
 
 
 @clause("C27")
+def test_a_message_names_ten_artifacts_at_most(web: Place) -> None:
+    filled(web, **{f"part-{number:02}": zipped(BIG) for number in range(12)})
+    done = web.process("download", "o/r", "1", "five", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, said = done.communicate(timeout=60)
+    assert done.returncode == 3 and b"part-09, \xe2\x80\xa6" in said and b"part-10" not in said
+
+
+def all_of(terminal: int) -> bytes:
+    """What is written to a terminal until its other end is closed."""
+    seen = b""
+    with suppress(OSError):
+        while True:
+            seen += os.read(terminal, 65536)
+    return seen
+
+
+@clause("C27")
 def test_on_a_terminal(web: Place, tmp_path: Path) -> None:
     filled(web, big=zipped(BIG))
     inside, outside = pty.openpty()
     process = web.process("download", "o/r", "--dir", tmp_path / "out", stdout=outside, stderr=outside)
     os.close(outside)
-    seen = b""
-    while True:
-        try:
-            seen += os.read(inside, 65536)
-        except OSError:
-            break
+    seen = all_of(inside)
     assert process.wait() == 0 and b"big" in seen and b"saved" in seen and b"kB" in seen
     os.close(inside)
 
@@ -276,12 +289,7 @@ def test_a_long_name_leaves_room_for_the_bar(name: str, web: Place, tmp_path: Pa
     fcntl.ioctl(outside, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     process = web.process("download", "o/r", "--dir", tmp_path / "out", stdout=subprocess.DEVNULL, stderr=outside)
     os.close(outside)
-    seen = b""
-    while True:
-        try:
-            seen += os.read(inside, 65536)
-        except OSError:
-            break
+    seen = all_of(inside)
     os.close(inside)
     assert process.wait() == 0 and "…".encode() in seen and b"kB" in seen and b"/s" in seen
     assert seen.decode().count(name[0] * 5) and name[0] * 40 not in seen.decode()

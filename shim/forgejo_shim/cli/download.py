@@ -26,6 +26,7 @@ from .settings import CommonOptions, common
 from .target import RunRef, Target, parse_target, with_run
 
 OF_ALL = (DiskFull, NotNow, Refused, Unreachable, WebAccount)  # errors that the next artifact would meet, too
+SHOWN = 10  # names in a message
 
 where_option = option_of("Where it goes")
 
@@ -84,7 +85,8 @@ def _chosen(found: Sequence[Artifact], names: Sequence[str], what: str) -> list[
     if missing or not found:
         if not found:
             raise NothingMatched(f"{what} has no artifacts; choose another run")
-        raise NothingMatched(f"{what} has no artifact {missing[0]}; it has {', '.join(by_name)}")
+        shown = [*list(by_name)[:SHOWN], *["…"] * (len(by_name) > SHOWN)]
+        raise NothingMatched(f"{what} has no artifact {missing[0]}; it has {', '.join(shown)}")
     return [by_name[name] for name in dict.fromkeys(names)] or list(found)
 
 
