@@ -12,8 +12,8 @@ import pytest
 import test_faults
 import test_log
 from forgejo_shim.flows import job_log
-from forgejo_shim.models import WebRun
 from forgejo_shim.webui.reader import Reader
+from forgejo_shim.webui.values import WebRun
 from targets import TARGETS, DoubleServer, Live
 
 Mutate = Callable[[pytest.MonkeyPatch], None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from forgejo_shim.errors import NotNow, NotThere, PageChanged
 from forgejo_shim.faces.forgejo import error_body
-from forgejo_shim.models import Headers, Location, Repo, WebJob
+from forgejo_shim.models import Headers, Location, Repo
 from forgejo_shim.operations import (
     JOB,
     JOB_LOG,
@@ -21,6 +21,7 @@ from forgejo_shim.operations import (
     with_identity,
 )
 from forgejo_shim.webui.grammar import Page, classify, is_log_of, task_of
+from forgejo_shim.webui.values import WebJob
 from forgejo_shim.webui.view import parse_web_run
 from hypothesis import given, settings
 from hypothesis import strategies as some

@@ -14,9 +14,9 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
     ("models", "errors"),
-    ("artifact_ids", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
+    ("artifact_ids", "why.", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
     ("operations", "paths", "rows", "schema"),
-    ("api", "transport", "store.protocol", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
+    ("api", "transport", "store.protocol", "webui.values", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
     ("store.facts", "webui.session"),
     ("server",),
     ("webui.asking", "webui.reader"),

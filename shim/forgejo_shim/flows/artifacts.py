@@ -18,12 +18,13 @@ from ..api import parse_run
 from ..artifact_ids import ArtifactRun
 from ..artifact_ids import run_of as run_of_id
 from ..errors import NotPossible, NotThere, SearchLimit, ServerRefusal
-from ..models import FINAL, Artifact, Repo, RunFacts, WebArtifact
+from ..models import FINAL, Artifact, Repo, RunFacts
 from ..newest import Page, newest
 from ..operations import Call
 from ..paths import run_path
 from ..router import parameters
 from ..webui.reader import Reader
+from ..webui.values import WebArtifact
 from .rights import Grants, check_may_read, run_of
 from .runs import page_of_runs, paging, read_api
 

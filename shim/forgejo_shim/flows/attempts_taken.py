@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from ..api import parse_tasks
 from ..errors import PageChanged, ShimError
-from ..models import RunFacts, WebRun
+from ..models import RunFacts
 from ..paths import tasks_path
 from ..times import seconds
 from ..webui.reader import Reader
+from ..webui.values import WebRun
 from .runs import read_api, run_numbered
 
 MAX_PAGES = 20  # pages of 50 tasks

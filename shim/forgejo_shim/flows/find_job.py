@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import SearchLimit, job_not_found
-from ..models import Location, RunFacts, WebJob, WebRun
+from ..models import Location, RunFacts
 from ..search import RunSearch
 from ..times import seconds
 from ..webui.reader import Reader
+from ..webui.values import WebJob, WebRun
 from .runs import pages_towards_older
 
 MAX_PROBES = 200  # requests beyond those of an undisturbed halving

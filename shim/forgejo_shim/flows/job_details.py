@@ -14,12 +14,13 @@ import re
 from dataclasses import dataclass, replace
 
 from ..errors import NotPossible, PageChanged
-from ..models import FINAL, Attempt, JobDetails, RunFacts, Step, Times, View, WebStep
+from ..models import FINAL, Attempt, JobDetails, RunFacts, Step, Times
 from ..operations import Call
 from ..times import seconds
 from ..webui.asking import PageAnswer, trouble
 from ..webui.grammar import Page, is_log_of, part_of
 from ..webui.reader import Reader
+from ..webui.values import View, WebStep
 from .attempts_taken import attempts_taken
 from .find_job import Place, find_job, look
 from .run_jobs import FIRST_BYTE, HAS_TASK, TRIES, JobRow, rows_moving

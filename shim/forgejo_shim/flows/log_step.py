@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ..errors import NotExecuted, NotThere, PageChanged
-from ..models import FINAL, Location, View
+from ..models import FINAL, Location
 from ..rows import line_feed, row_matches
 from ..transport import CHUNK, Answer, BrokenBody
 from ..webui.grammar import part_of
 from ..webui.reader import Reader
+from ..webui.values import View
 from .find_job import find_job
 from .job_log import rerun_waits
 from .pinned_log import NativeLog, PinnedLog, another_log, another_part

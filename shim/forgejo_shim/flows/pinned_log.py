@@ -10,11 +10,12 @@ from __future__ import annotations
 from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
 from ..errors import NoLog, NotExecuted, NotNow, PageChanged
-from ..models import FINAL, JobPlan, Location, WebJob, WebRun
+from ..models import FINAL, JobPlan, Location
 from ..operations import JOB, JOB_LOG, RUN_JOBS, Call
 from ..paths import job_log_path, job_path, run_jobs_path
 from ..transport import JSON_LIMIT, Answer, read_all, read_head
 from ..webui.reader import Reader
+from ..webui.values import WebJob, WebRun
 from .find_job import find_job
 from .job_log import open_log
 from .runs import page_of_runs, run_numbered

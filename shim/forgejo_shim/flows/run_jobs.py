@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..errors import NotNow, NotThere, PageChanged
-from ..models import Headers, Job, Location, RunFacts, RunJobs, WebJob, WebRun
+from ..models import Headers, Job, Location, RunFacts, RunJobs
 from ..webui.grammar import Page, is_log_of
 from ..webui.reader import Reader
+from ..webui.values import WebJob, WebRun
 
 TRIES = 3  # how often what moves while it is read is read again
 FIRST_BYTE = [("Range", "bytes=0-0")]

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
-from ..models import RunFacts, WebJob
+from ..models import RunFacts
 from ..rows import drop_partial_rows
 from ..transport import CHUNK, BrokenBody
 from ..webui.reader import Reader
+from ..webui.values import WebJob
 from .attempts_taken import attempts_taken
 from .job_log import OpenLog, open_log
 from .run_jobs import JobRow, read_rows

@@ -20,12 +20,13 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount, not_over
-from ..models import FINAL, Done, Location, WebRun
+from ..models import FINAL, Done, Location
 from ..operations import Call
 from ..transport import BrokenBody, Transport
 from ..webui.asking import PageAnswer, delete, post, trouble
 from ..webui.grammar import Page, artifact_path, rerun_path, run_path
 from ..webui.reader import Reader
+from ..webui.values import WebRun
 from .artifacts import check_has_address, find_artifact
 from .find_job import find_job
 from .rights import Grants

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from ..models import STATUSES, Headers, Location, Repo, WebJob
+from ..models import STATUSES, Headers, Location, Repo
 from .html import is_suspended
+from .values import WebJob
 
 EMPTY_VIEW: dict[str, list[object]] = {"logCursors": []}  # asks for the state alone
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import PageChanged, attempt_not_found
-from ..models import Headers, Location, Repo, View, WebArtifact, WebRun
+from ..models import Headers, Location, Repo
 from ..operations import with_identity
 from ..rows import ROW, can_start_log
 from ..server import Server
@@ -32,6 +32,7 @@ from .grammar import (
     view_path,
 )
 from .html import parse_run_list
+from .values import View, WebArtifact, WebRun
 from .view import parse_artifacts, parse_view, parse_web_run
 
 HAND_OVER = 0.3  # seconds; a log that is just moving to storage has no file for a moment (services/actions/log.go)

@@ -9,10 +9,11 @@ import re
 from typing import Any
 
 from ..errors import PageChanged
-from ..models import Location, Repo, StepLines, View, WebArtifact, WebJob, WebRun, WebStep
+from ..models import Location, Repo
 from ..schema import parse_valid
 from ..times import duration
 from .grammar import actions
+from .values import StepLines, View, WebArtifact, WebJob, WebRun, WebStep
 
 
 def parse_web_run(body: bytes, repo: Repo, at: Location) -> WebRun:
