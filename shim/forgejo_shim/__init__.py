@@ -5,7 +5,7 @@ wrong in `Client` is a `ShimError`; a wrong type of an argument is a TypeError.
 """
 
 from . import errors as _errors
-from .arguments import Timeout
+from .arguments import RunFilters, Timeout
 from .capabilities import Capabilities, Capability
 from .client import Client
 from .client_artifacts import SavedArtifact
@@ -35,7 +35,21 @@ from .errors import (
     Unreadable,
     WebAccount,
 )
-from .models import Artifact, Job, Repo, Run, WebCookie, WebCredentials, WebLogin
+from .models import (
+    Artifact,
+    Attempt,
+    Job,
+    JobDetails,
+    Overview,
+    Repo,
+    Run,
+    RunFacts,
+    Step,
+    Times,
+    WebCookie,
+    WebCredentials,
+    WebLogin,
+)
 from .requests_adapter import Backend, ShimAdapter, backend_of, mount, task_of
 from .store.memory import MemoryStore
 from .store.protocol import Store
@@ -49,6 +63,7 @@ __doc__ = f"{__doc__}\n{_errors.__doc__}"
 __all__ = [
     "Ambiguous",
     "Artifact",
+    "Attempt",
     "Backend",
     "BadArchive",
     "BadRequest",
@@ -59,6 +74,7 @@ __all__ = [
     "Expired",
     "ExtractedFile",
     "Job",
+    "JobDetails",
     "Log",
     "Loop",
     "MemoryStore",
@@ -69,11 +85,14 @@ __all__ = [
     "NotPossible",
     "NotThere",
     "NothingMatched",
+    "Overview",
     "PageChanged",
     "Progress",
     "Refused",
     "Repo",
     "Run",
+    "RunFacts",
+    "RunFilters",
     "SQLiteStore",
     "Saved",
     "SavedArtifact",
@@ -82,8 +101,10 @@ __all__ = [
     "SessionFile",
     "ShimAdapter",
     "ShimError",
+    "Step",
     "Store",
     "Timeout",
+    "Times",
     "TooMany",
     "Unreachable",
     "Unreadable",

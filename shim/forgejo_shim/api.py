@@ -213,6 +213,18 @@ def parse_runs(body: bytes, page: int = 1) -> tuple[list[RunFacts], int]:
     return runs, total
 
 
+def parse_listed(body: bytes, page: int = 1) -> tuple[list[RunFacts], int]:
+    """A page of a list of runs, also of one that was made from a web UI (11). Raises PageChanged."""
+    if not _is_told_by_web(body):
+        return parse_runs(body, page)
+    answer = json.loads(body)
+    match answer["workflow_runs"], answer.get("total_count"):
+        case [*told], int(total) if all(isinstance(run["index_in_repo"], int) for run in told):
+            runs = [RunFacts(run["index_in_repo"], title=run.get("title"), status=run.get("status")) for run in told]
+            return runs, total
+    raise PageChanged("the list of runs was not understood: a number in it is none")
+
+
 def _is_told_by_web(body: bytes) -> bool:
     """Whether a list of runs has of each its number and no more than a web UI tells."""
     try:

@@ -8,19 +8,48 @@ are for the server to judge. No message repeats a value that can be a secret.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import Literal, SupportsIndex, TypeVar
+from typing import Literal, SupportsIndex, TypedDict, TypeVar
 
 from .errors import ShimError
-from .models import Repo
+from .models import STATUSES, Repo
 from .operations import parse_repo
 
 T = TypeVar("T")
 Timeout = float | tuple[float, float]
 DIGITS = 18  # more than any id or number of Forgejo has
+
+
+class RunFilters(TypedDict, total=False):
+    """What runs must be; what is left out, None or "" may be anything.
+
+    `status` is one of Forgejo's words, `branch` the name of a branch, `workflow` that of a workflow's file, `event` as
+    `Run.event` says it, `commit` the whole id of a commit.
+    """
+
+    status: str | None
+    branch: str | None
+    workflow: str | None
+    event: str | None
+    commit: str | None
+
+
+def filters(given: RunFilters) -> dict[str, str]:
+    """Those of the filters that are given. Raises ValueError for a status or a commit that no run can have."""
+    known = RunFilters.__annotations__
+    if unknown := [name for name in given if name not in known]:
+        raise TypeError(f"there is no filter {unknown[0]}; there are {', '.join(known)}")
+    texts = {name: "" if value is None else text(value, name) for name, value in given.items()}  # type: ignore[arg-type]
+    found = {name: value for name, value in texts.items() if value}
+    if (status := found.get("status", STATUSES[1])) not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!a}")
+    if (commit := found.get("commit")) and not re.fullmatch("[0-9a-fA-F]{40}|[0-9a-fA-F]{64}", commit):
+        raise ValueError(f"commit must be a whole id, 40 or 64 hexadecimal digits, not {commit!a}")
+    return found
 
 
 def number(value: object, name: str, wanted: str = "a whole number") -> int:

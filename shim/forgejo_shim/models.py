@@ -107,7 +107,13 @@ WebCredentials = WebLogin | WebCookie
 
 @dataclass(frozen=True)
 class Run:
-    """A run as `Client` gives it. `id` is None on Forgejo 11, whose API knows no run ids."""
+    """A run as `Client` gives it. On Forgejo 11, whose API knows no runs, `id` is None, and only `number`, `title`,
+    `status` and `url` are known.
+
+    `event` is the one that triggers workflows (`push`, `workflow_dispatch`), `workflow` the name of its file, `branch`
+    that of a branch or a tag, or `#7` for a pull request, `actor` who or what triggered it. Times are RFC 3339 in UTC,
+    "" if unset or not known; `duration` is in whole seconds, None until it is over or if not known.
+    """
 
     number: int
     id: int | None
@@ -116,20 +122,37 @@ class Run:
     event: str
     workflow: str
     url: str
+    branch: str = ""
+    commit: str = ""
+    actor: str = ""
+    created: str = ""
+    started: str = ""
+    stopped: str = ""
+    duration: int | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as `Client` gives it. `attempt` is None where the server does not tell; `task_id` 0 if it has none."""
+    """A job as `Client` gives it. `attempt` is None where the server does not tell; `task_id` 0 if it has none. `index`
+    is None where the job was asked for by its id alone."""
 
     id: int
-    index: int
+    index: int | None
     name: str
     status: str
     attempt: int | None
     task_id: int
     run_id: int | None
     run_number: int | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run and its jobs by their index, as they are now, told at little cost: the jobs may lack `attempt` and
+    `task_id`."""
+
+    run: Run
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True)
@@ -163,6 +186,11 @@ class Times:
 
     started: int = 0
     stopped: int = 0
+
+    @property
+    def duration(self) -> int | None:
+        """Whole seconds from one to the other; None if one is not known."""
+        return max(0, self.stopped - self.started) if self.started and self.stopped else None
 
 
 @dataclass(frozen=True)

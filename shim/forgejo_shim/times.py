@@ -17,6 +17,11 @@ def seconds(text: str) -> float:
         return 0.0
 
 
+def in_utc(text: str) -> str:
+    """An API time in RFC 3339 and UTC, whatever zone the server is in; "" if unset."""
+    return moment(int(at)) if (at := seconds(text)) > 0 else ""
+
+
 def duration(text: str) -> int | None:
     """Whole seconds of a duration as Go prints it, `1h2m3s` or `-5s`; None if it is none."""
     found = re.fullmatch(r"(-?)(?:(\d{1,9})h)?(?:(\d{1,9})m)?(\d{1,9})s", text)

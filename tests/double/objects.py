@@ -21,6 +21,19 @@ def moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def shown_event(event: str) -> str:
+    """The word that the API shows for the one in the database (`Event()` in modules/webhook/type.go)."""
+    if event in ("workflow_dispatch", "schedule"):
+        return ""
+    if event.startswith("pull_request_review_") and event != "pull_request_review_request":
+        return event.replace("_review_", "_")
+    if event in ("issue_comment", "pull_request_comment"):
+        return "issue_comment"
+    if event.startswith("issue"):
+        return "issues"
+    return "pull_request" if event.startswith("pull_request") else event
+
+
 @cache
 def _avatar(name: str) -> str:
     return hashlib.md5(name.encode()).hexdigest()
@@ -124,7 +137,6 @@ class Objects:
         return on | off | empty | counts | answer
 
     def run(self, run: Run, access: Access) -> dict[str, Any]:
-        """A run by hand has an empty event and the trigger `workflow_dispatch` (modules/webhook/type.go)."""
         answer = {
             "id": run.id,
             "title": run.title,
@@ -139,7 +151,7 @@ class Objects:
             "is_fork_pull_request": False,
             "need_approval": False,
             "approved_by": 0,
-            "event": "" if run.event == "workflow_dispatch" else run.event,
+            "event": shown_event(run.event),
             "event_payload": self._payload(run, access),
             "trigger_event": run.event,
             "status": run.status,
