@@ -9,6 +9,7 @@ from .arguments import RunFilters, Timeout
 from .capabilities import Capabilities, Capability
 from .client import Client
 from .client_artifacts import SavedArtifact
+from .client_follow import Followed
 from .client_log import Log
 from .download import Progress, Saved
 from .errors import (
@@ -27,9 +28,11 @@ from .errors import (
     NotThere,
     PageChanged,
     Refused,
+    RunAgain,
     SearchLimit,
     ServerRefusal,
     ShimError,
+    StillRunning,
     TooMany,
     Unreachable,
     Unreadable,
@@ -73,6 +76,7 @@ __all__ = [
     "DiskFull",
     "Expired",
     "ExtractedFile",
+    "Followed",
     "Job",
     "JobDetails",
     "Log",
@@ -91,6 +95,7 @@ __all__ = [
     "Refused",
     "Repo",
     "Run",
+    "RunAgain",
     "RunFacts",
     "RunFilters",
     "SQLiteStore",
@@ -102,6 +107,7 @@ __all__ = [
     "ShimAdapter",
     "ShimError",
     "Step",
+    "StillRunning",
     "Store",
     "Timeout",
     "Times",

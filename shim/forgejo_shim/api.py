@@ -25,6 +25,7 @@ from .errors import (
     NotThere,
     PageChanged,
     Refused,
+    RunAgain,
     SearchLimit,
     ShimError,
     TooMany,
@@ -147,7 +148,9 @@ def _forbidden(what: str, message: str) -> ShimError:
 _BY_CAUSE: dict[str, type[ShimError]] = {
     "write-unknown": Unreachable,
     "filter-not-understood": BadRequest,
-    **{kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo)},
+    **{
+        kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo, RunAgain)
+    },
 }
 _BY_STATUS: dict[int, type[ShimError]] = {
     400: Ambiguous, 404: NotThere, 429: TooMany, 501: NotPossible, 503: NotNow, 504: SearchLimit,
@@ -261,7 +264,7 @@ def parse_job(body: bytes) -> JobPlan:
             )
             for told in job["attempts"]
         }
-        return JobPlan(int(job["attempt"]), int(job["task_id"]), str(job["status"]), attempts)
+        return JobPlan(int(job["attempt"]), int(job["task_id"]), str(job["status"]), attempts, str(job["name"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PageChanged("the API's job was not understood: it lacks its attempts or their steps") from None
 

@@ -115,6 +115,17 @@ def timeout(value: object) -> Timeout:
     return value  # type: ignore[return-value]
 
 
+def duration(value: object, name: str) -> float | None:
+    """Seconds, or None. Raises ValueError if they are not above 0."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(name, "a number of seconds or None", value)
+    if not value > 0:
+        raise ValueError(f"{name} must be above 0, not {value}")
+    return float(value)
+
+
 def face(value: object) -> Literal["forgejo-proxy"] | None:
     """The name of a face, or None."""
     if value is None or value == "forgejo-proxy":

@@ -13,7 +13,7 @@ renamed repository only, and never to another origin. No credential is taken fro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from .arguments import RunFilters, Timeout
 from .capabilities import Capabilities
 from .client_artifacts import ClientArtifacts, SavedArtifact
 from .client_changes import ClientChanges
+from .client_follow import Followed, Following
 from .client_jobs import ClientJobs
 from .client_log import Log
 from .client_logs import ClientLogs
@@ -147,6 +148,29 @@ class Client:
             raise BadRequest("invalid range; give it as 0-99, 100- or -20", 416, cause="range-not-satisfiable")
         headers = {} if part is None else {"Range": f"bytes={part}"}
         return self._logs.open(arguments.repository(repo), job_id, attempt, headers, step, tail)
+
+    def follow(
+        self,
+        repo: str | Repo,
+        job_id: int,
+        attempt: int | None = None,
+        *,
+        tail: int | None = None,
+        timeout: float | None = None,
+        on_wait: Callable[[str], object] | None = None,
+    ) -> Followed:
+        """A job's log as it grows, to the job's end: iterate over it for whole rows, in pieces of any size.
+
+        A job that no runner has yet is waited for; `on_wait` is then called once, with its status. A server that does
+        not answer is asked again at the same byte for about a minute. All is one attempt's. `tail`: begin with so many
+        last lines. `timeout`: follow for so many seconds at most, then raise StillRunning. Afterwards `status` of what
+        is given is the attempt's. Raises ShimError as it is iterated over: RunAgain where a rerun takes the log away.
+        """
+        arguments.callback(on_wait, "on_wait")
+        repo, job_id = arguments.repository(repo), arguments.number(job_id, "job_id")
+        attempt, tail = arguments.optional(attempt, "attempt"), arguments.optional(tail, "tail")
+        timeout = arguments.duration(timeout, "timeout")
+        return Followed(Following(self._asking, repo, job_id, attempt, tail, timeout, on_wait).rows)
 
     def save_log(
         self,

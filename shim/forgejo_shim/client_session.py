@@ -133,14 +133,17 @@ class ClientSession:
                     error = error_of(response.status_code, kind, body, what, template)
                     error.is_relayed = getattr(response, "backend", "") == "native"
                     raise error
-                path = self._redirected(path, response.headers["Location"])
+                path = self.redirected(path, response.headers["Location"])
         raise NotForgejo(f"{what}: {self.base_url} redirects in a circle; check the address")
 
     def _no_address(self) -> NotForgejo:
         return NotForgejo(f"{self.base_url} redirects to what is no address; check the address of the server")
 
-    def _redirected(self, path: str, location: str) -> str:
-        """The path that a redirect leads to below the base URL, whatever origin it names (Forgejo's own are paths)."""
+    def redirected(self, path: str, location: str) -> str:
+        """The path that a redirect leads to below the base URL, whatever origin it names (Forgejo's own are paths).
+
+        Raises NotForgejo.
+        """
         try:
             target = urlsplit(urljoin(self.base_url + path, location))
             port = target.port

@@ -12,7 +12,9 @@ ShimError
 ├── NotPossible         501  1  this server cannot do it; `cause` says why
 ├── PageChanged         502  8  an answer was not understood; names what was missing
 ├── NotNow              503  1  ask again after `retry_after` seconds
-│   └── TooMany         429  1  this caller, or all of them, have too much under way
+│   ├── TooMany         429  1  this caller, or all of them, have too much under way
+│   ├── RunAgain        503  1  the job was run again while its log was read
+│   └── StillRunning     -   1  a log was followed as long as was asked for, and its job is not over
 ├── SearchLimit         504  1  the job was searched in vain within the limit
 ├── BadArchive           -   1  an artifact's zip is not extracted: it is damaged, unsafe or too large
 ├── DiskFull             -   1  a file cannot be written, since the disk takes no more
@@ -129,6 +131,18 @@ class TooMany(NotNow):
     """This caller, or all of them, have too much under way."""
 
     status = 429
+
+
+class RunAgain(NotNow):
+    """The job was run again while its log was read: what was read so far is the attempt before."""
+
+    cause = "run-again"
+
+
+class StillRunning(NotNow):
+    """A log was followed as long as was asked for, and its job is not over."""
+
+    cause = "still-running"
 
 
 class SearchLimit(ShimError):

@@ -68,12 +68,14 @@ class Location:
 @dataclass(frozen=True)
 class JobPlan:
     """A job as the server's own operation gives it in full: its current attempt (its task 0 if no runner has it), its
-    status, and by number the attempts that were taken: their status, and the first line and the lines of each step."""
+    status and name, and by number the attempts that were taken: their status, and the first line and the lines of each
+    step."""
 
     attempt: int
     task_id: int
     status: str
     attempts: dict[int, tuple[str, tuple[tuple[int, int], ...]]]
+    name: str = ""
 
 
 @dataclass(frozen=True)

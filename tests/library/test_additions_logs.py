@@ -16,7 +16,7 @@ from double.faces import swagger
 from double.messages import json_answer
 from forgejo_shim.errors import ShimError
 from forgejo_shim.flows import follow as following
-from forgejo_shim.flows import log_parts as parts
+from forgejo_shim.flows import log_tail as tails
 from forgejo_shim.operations import JOB
 from forgejo_shim.transport import BrokenBody
 from forgejo_shim.webui import reader
@@ -55,8 +55,8 @@ def test_the_last_lines_of_a_long_log_cost_its_end_only(small: Small) -> None:
 @clause("A4")
 @pytest.mark.parametrize("count", [599, 600, 5_000, 11_999, 12_000, 12_001])
 def test_lines_are_looked_for_from_the_end(small: Small, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(parts, "FIRST", 100)
-    monkeypatch.setattr(parts, "BLOCK", 64 * 1024)
+    monkeypatch.setattr(tails, "FIRST", 100)
+    monkeypatch.setattr(tails, "BLOCK", 64 * 1024)
     job, ask = small.add().jobs[0], asker(small)
     assert ask(f"{R}/jobs/{job.id}/logs", f"tail={count}").body == b"".join(LOG.splitlines(keepends=True)[-count:])
     blocks = [sent for sent in ask.wire.sent if sent.headers.get("range", "").startswith("bytes=")]
@@ -75,8 +75,8 @@ def test_a_line_that_has_not_ended_is_the_last_one(small: Small) -> None:
 @clause("A4")
 def test_the_last_lines_are_of_one_attempt(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rerun between two of its requests: never lines of both."""
-    monkeypatch.setattr(parts, "FIRST", 100)
-    monkeypatch.setattr(parts, "BLOCK", 64 * 1024)
+    monkeypatch.setattr(tails, "FIRST", 100)
+    monkeypatch.setattr(tails, "BLOCK", 64 * 1024)
     job, ask = small.add().jobs[0], asker(small)
     other = b"".join(lines(9000, "other"))
     rerun = small.double.faults.hook(r"/logs", lambda _: small.again(job, other), nth=4)
@@ -224,7 +224,8 @@ class Telling:
             for task in job.tasks
         ]
         task_id = job.task.id if job.task else 0
-        return {"attempt": job.attempt, "task_id": task_id, "status": job.status, "attempts": attempts}
+        told = {"attempt": job.attempt, "task_id": task_id, "status": job.status, "attempts": attempts}
+        return {**told, "name": job.name}
 
 
 @clause("A6", "A4", "F4")

@@ -31,6 +31,7 @@ LAYERS = (
         "client_artifacts",
         "client_body",
         "client_changes",
+        "client_follow",
         "client_jobs",
         "client_log",
         "client_logs",

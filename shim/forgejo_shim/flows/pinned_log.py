@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
-from ..errors import NoLog, NotExecuted, NotNow, PageChanged
+from ..errors import NoLog, NotExecuted, NotNow, PageChanged, RunAgain
 from ..models import FINAL, JobPlan, Location
 from ..operations import JOB, JOB_LOG, RUN_JOBS, Call
 from ..paths import job_log_path, job_path, run_jobs_path
@@ -32,20 +32,22 @@ async def pinned_log(reader: Reader, call: Call) -> PinnedLog:
 
 class WebLog:
     """A log of the web UI. It is pinned by its first `open`, whose task every later one must have. `attempt` is its
-    number, None if not known."""
+    number, None if not known; `status` that of the attempt as `is_over` saw it last, "" if not told, `name` the job's.
+    """
 
     def __init__(self, reader: Reader, job_id: int, attempt: int | None) -> None:
         self.attempt = attempt
+        self.job_id = job_id
+        self.status = self.name = ""
         self._reader = reader
-        self._job_id = job_id
         self._task: int | None = None
 
     async def open(self, ranges: str) -> Answer:
         """The log, or the bytes of it that `Range` names: 200, 206 or 416. Raises ShimError."""
-        opened = await open_log(self._reader, self._job_id, self.attempt, [("Range", ranges)] if ranges else [])
+        opened = await open_log(self._reader, self.job_id, self.attempt, [("Range", ranges)] if ranges else [])
         if self._task not in (None, opened.task):
             await opened.answer.close()
-            raise another_log(self._job_id)
+            raise RunAgain(f"job {self.job_id} was run again while its log was read; ask again for the new attempt's")
         self._task, self.attempt = opened.task, opened.attempt or self.attempt
         return opened.answer
 
@@ -53,12 +55,12 @@ class WebLog:
         """Nothing to do: see above."""
 
     async def is_over(self) -> bool:
-        """Whether the pinned attempt has its final status."""
-        place = await find_job(self._reader, self._job_id)
+        """Whether the pinned attempt has its final status; of none yet, whether the job has."""
+        place = await find_job(self._reader, self.job_id)
         told = dict(place.state.attempts or ()).get(self.attempt or 0)
-        if told is None and place.state.has_attempts and place.state.attempts is None:
-            return True  # a rerun waits: a job is run again only when it is over
-        return (told or place.job.status) in FINAL
+        is_hidden = self._task is not None and place.state.has_attempts and place.state.attempts is None
+        self.status, self.name = "" if is_hidden else told or place.job.status, place.job.name
+        return is_hidden or self.status in FINAL  # a rerun waits: a job is run again only when it is over
 
 
 class NativeLog:
@@ -69,15 +71,16 @@ class NativeLog:
 
     def __init__(self, reader: Reader, call: Call, *, tells_job: bool) -> None:
         self.attempt = call.attempt
+        self.job_id = call.id
+        self.status = self.name = ""
         self.tells_job = tells_job
         self._reader = reader
-        self._job_id = call.id
         self._call = call
         self._runs = NativeRuns(reader, call)
 
     async def open(self, ranges: str) -> Answer:
         """As in `WebLog`."""
-        path = job_log_path(self._reader.repo, self._job_id, self.attempt)
+        path = job_log_path(self._reader.repo, self.job_id, self.attempt)
         headers = [("Range", ranges)] if ranges else []
         answer = await self._reader.api(path, headers=headers)
         if answer.status == 500:
@@ -86,7 +89,7 @@ class NativeLog:
             answer = await self._reader.api(path, headers=headers)
         if answer.status in (200, 206, 416):
             return answer
-        raise await _refused(answer, f"the log of job {self._job_id}", self._call)
+        raise await _refused(answer, f"the log of job {self.job_id}", self._call)
 
     async def pin(self) -> None:
         """Hold every later `open` to one task."""
@@ -102,17 +105,20 @@ class NativeLog:
     async def is_over(self) -> bool:
         """As in `WebLog`."""
         plan = await self.plan()
-        return plan.attempt != self.attempt or plan.status in FINAL
+        is_current = self.attempt in (None, plan.attempt)
+        self.status = plan.status if is_current else plan.attempts.get(self.attempt or 0, ("",))[0]
+        self.name = plan.name
+        return not is_current or self.status in FINAL
 
     async def plan(self) -> JobPlan:
         """The job's current attempt and status, read anew. Raises NotThere, SearchLimit, ServerRefusal."""
         if self.tells_job:
-            answer = await self._reader.api(job_path(self._reader.repo, self._job_id))
+            answer = await self._reader.api(job_path(self._reader.repo, self.job_id))
             if answer.status != 200:
-                raise await _refused(answer, f"job {self._job_id}", self._call)
+                raise await _refused(answer, f"job {self.job_id}", self._call)
             return parse_job(await read_all(answer, JSON_LIMIT, "the API's job"))
-        await find_job(self._reader, self._job_id, self._runs)
-        return self._runs.plans[self._job_id]
+        await find_job(self._reader, self.job_id, self._runs)
+        return self._runs.plans[self.job_id]
 
 
 # A log to be read in several pieces, all of one task from `pin` on.
@@ -149,7 +155,9 @@ class NativeRuns:
         jobs = parse_jobs(await read_all(answer, JSON_LIMIT, "the API's jobs of a run"))
         if any("attempt" not in job for job in jobs):
             raise PageChanged("the API's jobs of a run do not tell their attempts; report this server's version")
-        self.plans |= {job["id"]: JobPlan(job["attempt"], job["task_id"], job["status"], {}) for job in jobs}
+        self.plans |= {
+            job["id"]: JobPlan(job["attempt"], job["task_id"], job["status"], {}, job["name"]) for job in jobs
+        }
         await self._reader.facts.put_jobs(number, [job["id"] for job in jobs])
         rows = tuple(WebJob(job["id"], job["name"], job["status"]) for job in jobs)
         return WebRun(rows, None, has_attempts=True, counts_on_request=True) if rows else None
