@@ -22,7 +22,8 @@ from command import Place
 from forgejo_shim import __version__
 from forgejo_shim.cli import main
 from forgejo_shim.cli.help import Verb
-from forgejo_shim.cli.terminal import safe_chunks, safe_text
+from forgejo_shim.cli.terminal import safe_chunks
+from forgejo_shim.inert import safe_text
 from small import LOG, Small, row
 
 # Runs, jobs, logs

@@ -13,8 +13,8 @@ from forgejo_shim import Client, client_log, client_runs
 from forgejo_shim.api import run_facts
 from forgejo_shim.cli.config import Credentials
 from forgejo_shim.cli.hints import with_hint
-from forgejo_shim.cli.terminal import safe_text
 from forgejo_shim.errors import NoLog, NotExecuted, WebAccount
+from forgejo_shim.inert import safe_text
 from small import LOG, row
 from test_cli_credentials import NOTHING, config
 

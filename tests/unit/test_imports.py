@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
-    ("models", "errors"),
+    ("models", "errors", "inert"),
     ("artifact_ids", "why.", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
     ("operations", "paths", "rows", "schema"),
     ("api", "transport", "store.protocol", "webui.values", "webui.grammar", "webui.html", "webui.view", "webui.totp"),

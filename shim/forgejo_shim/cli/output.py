@@ -23,7 +23,8 @@ from rich.text import Text
 
 from ..download import Progress as OnProgress
 from ..files import write_all, writing
-from .terminal import RESET, safe_chunks, safe_text
+from ..inert import safe_text
+from .terminal import RESET, safe_chunks
 
 
 def show_json(value: Any) -> None:
