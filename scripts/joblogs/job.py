@@ -1,0 +1,111 @@
+"""One job as the runner goes through it: actions, the steps with commands, actions, and their ends in reverse order.
+
+After a failure only steps that are `always` are run. What the runner does not show, `rows.py` leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recipes import Log, Step
+from rows import Rows
+from sandbox import Ran
+
+IMAGE = "data.forgejo.org/oci/node:22-bookworm"
+VERSIONS = {12: "v12.8.0", 6: "v6.4.0"}
+NOT_FOUND = "command not found, please refer to https://github.com/nektos/act/issues/107 for more information"
+TOO_LONG = "The runner cancelled the job because it exceeds the maximum run time"
+
+RunStep = Callable[[int, Step], Ran]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What somebody's action prints, in its step and after the last one."""
+
+    uses: str
+    main: str
+    post: str = ""
+
+
+class Job:
+    """A job of these actions and steps; `run_step` runs a step's commands, by its number."""
+
+    def __init__(self, log: Log, before: list[Action], after: list[Action], run_step: RunStep) -> None:
+        self.log, self.before, self.after, self.run_step = log, before, after, run_step
+        self.rows = Rows(len(before) + len(log.steps) + len(after), log.runner)
+        self.failed = False
+
+    def run(self) -> Rows:
+        """The rows of the whole job."""
+        self.begin()
+        for number, action in enumerate(self.before):
+            self.use(number, action)
+        for number, step in enumerate(self.log.steps, len(self.before)):
+            if step.always or not self.failed:
+                self.step(number, step)
+            self.rows.end(number)
+        for number, action in enumerate(self.after, len(self.before) + len(self.log.steps)):
+            self.use(number, action)
+        self.finish()
+        return self.rows
+
+    def begin(self) -> None:
+        """What the runner says before the first step."""
+        rows = self.rows
+        version = VERSIONS[self.log.runner]
+        rows.say(f"runner-1(version:{version}) received task 4711 of job build, be triggered by event: push")
+        rows.say("workflow prepared")
+        rows.say(f"\U0001f680  Start image={IMAGE}")
+        rows.say(f"  \U0001f433  docker pull image={IMAGE} platform= username= forcePull=false")
+        rows.pause(3)
+        create = f'image={IMAGE} platform= entrypoint=["/bin/sleep" "10800"] cmd=[] network="bridge"'
+        rows.say(f"  \U0001f433  docker create {create}")
+        rows.say(f"  \U0001f433  docker run {create}")
+        for action in (*self.before, *self.after):
+            url, _, ref = action.uses.partition("@")
+            rows.say(f"  \u2601\ufe0f  git clone '{url}' # ref={ref}")
+            rows.pause(0.4)
+
+    def use(self, number: int, action: Action) -> None:
+        """A step that is somebody's action."""
+        self.rows.say(f"\u2b50 Run Main {action.uses}")
+        self.rows.output(number, action.main.encode())
+        self.rows.say(f"  \u2705  Success - Main {action.uses}")
+        self.rows.end(number)
+        self.rows.pause(1.5)
+
+    def step(self, number: int, step: Step) -> None:
+        """A step that runs commands."""
+        rows, ran = self.rows, self.run_step(number, step)
+        name = step.name or step.run
+        rows.say(f"\u2b50 Run Main {name}")
+        command = f"bash --noprofile --norc -e -o pipefail /var/run/act/workflow/{number}.sh"
+        rows.say(f"  \U0001f433  docker exec cmd=[{command}] user= workdir=")
+        rows.output(number, ran.printed)
+        rows.pause(0.7)
+        if not (ran.code or ran.stopped):
+            rows.say(f"  \u2705  Success - Main {name}")
+            return
+        self.failed = True
+        rows.say(f"  \u274c  Failure - Main {name}")
+        rows.end(number)
+        code = f"exitcode '{ran.code}': {NOT_FOUND if ran.code == 127 else 'failure'}"
+        rows.fail(number, self.log.stopped_by if ran.stopped else code)
+
+    def finish(self) -> None:
+        """What actions and runner say after the last step."""
+        rows = self.rows
+        for action in (*reversed(self.after), *reversed(self.before)):
+            if action.post:
+                rows.say(f"\u2b50 Run Post {action.uses}")
+                for line in action.post.splitlines():
+                    rows.say(line)
+                rows.say(f"  \u2705  Success - Post {action.uses}")
+                rows.pause(0.3)
+        if self.log.runner < 12:
+            rows.say("Cleaning up container for job build")
+        rows.say(f"\U0001f3c1  Job {'failed' if self.failed else 'succeeded'}")
+        if self.failed:
+            rows.say(TOO_LONG if self.log.job_too_long else "Job 'build' failed")
