@@ -1,6 +1,7 @@
 """One job as the runner goes through it: actions, the steps with commands, actions, and their ends in reverse order.
 
-After a failure only steps that are `always` are run. What the runner does not show, `rows.py` leaves out.
+After a failure only steps that are `always` are run, and when the job itself is stopped, no more steps. What the runner
+does not show, `rows.py` leaves out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from sandbox import Ran
 IMAGE = "data.forgejo.org/oci/node:22-bookworm"
 VERSIONS = {12: "v12.8.0", 6: "v6.4.0"}
 NOT_FOUND = "command not found, please refer to https://github.com/nektos/act/issues/107 for more information"
-TOO_LONG = "The runner cancelled the job because it exceeds the maximum run time"
+# Why commands were killed: what the runner says of the step, and at the end of the job.
+STOPS = {
+    "cancelled": ("context canceled", "context canceled"),
+    "step too long": ("context deadline exceeded", "Job 'build' failed"),
+    "job too long": (
+        "context deadline exceeded",
+        "The runner cancelled the job because it exceeds the maximum run time",
+    ),
+}
 
 RunStep = Callable[[int, Step], Ran]
 
@@ -36,6 +45,7 @@ class Job:
         self.log, self.before, self.after, self.run_step = log, before, after, run_step
         self.rows = Rows(len(before) + len(log.steps) + len(after), log.runner)
         self.failed = False
+        self.stopped = False
 
     def run(self) -> Rows:
         """The rows of the whole job."""
@@ -43,11 +53,13 @@ class Job:
         for number, action in enumerate(self.before):
             self.use(number, action)
         for number, step in enumerate(self.log.steps, len(self.before)):
-            if step.always or not self.failed:
-                self.step(number, step)
-            self.rows.end(number)
+            if not self.stopped:
+                if step.always or not self.failed:
+                    self.step(number, step)
+                self.rows.end(number)
         for number, action in enumerate(self.after, len(self.before) + len(self.log.steps)):
-            self.use(number, action)
+            if not self.stopped:
+                self.use(number, action)
         self.finish()
         return self.rows
 
@@ -88,17 +100,17 @@ class Job:
         if not (ran.code or ran.stopped):
             rows.say(f"  \u2705  Success - Main {name}")
             return
-        self.failed = True
+        self.failed, self.stopped = True, ran.stopped and self.log.stop != "step too long"
         rows.say(f"  \u274c  Failure - Main {name}")
         rows.end(number)
         code = f"exitcode '{ran.code}': {NOT_FOUND if ran.code == 127 else 'failure'}"
-        rows.fail(number, self.log.stopped_by if ran.stopped else code)
+        rows.fail(number, STOPS[self.log.stop][0] if ran.stopped else code)
 
     def finish(self) -> None:
         """What actions and runner say after the last step."""
         rows = self.rows
         for action in (*reversed(self.after), *reversed(self.before)):
-            if action.post:
+            if action.post and self.log.stop != "job too long":
                 rows.say(f"\u2b50 Run Post {action.uses}")
                 for line in action.post.splitlines():
                     rows.say(line)
@@ -106,6 +118,7 @@ class Job:
                 rows.pause(0.3)
         if self.log.runner < 12:
             rows.say("Cleaning up container for job build")
+        rows.end_all()
         rows.say(f"\U0001f3c1  Job {'failed' if self.failed else 'succeeded'}")
         if self.failed:
-            rows.say(TOO_LONG if self.log.job_too_long else "Job 'build' failed")
+            rows.say(STOPS[self.log.stop][1] if self.log.stop else "Job 'build' failed")

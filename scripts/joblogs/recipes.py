@@ -40,8 +40,7 @@ class Log:
     runner: int = 12  # the runner's major version
     terminal: bool = False  # the programs see a terminal, as with a `host` label
     stop_after: float = 0.0  # seconds until a step is killed; 0: never
-    stopped_by: str = ""  # what the runner says then
-    job_too_long: bool = False  # it was the whole job's time that was over
+    stop: str = ""  # why it is killed: cancelled, step too long, or job too long
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class Rows:
         """The step has a result now."""
         self.ended[step] = True
 
+    def end_all(self) -> None:
+        """The job has a result, and so has each step."""
+        self.ended = [True] * len(self.ended)
+
     def during_steps(self) -> bool:
         """Is it now between the first step's first row and the last step's end?"""
         return (self.ended[0] or self.lengths[0] > 0) and not self.ended[-1]

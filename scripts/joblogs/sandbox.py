@@ -3,6 +3,9 @@
 The commands see /workspace/me/app (the job's files), /opt/ci (the tools that `setup` installed) and /home/ci (the home
 folder of who runs this, so that its toolchains and caches work), in namespaces of their own for mounts, processes and
 the host's name. So this needs Linux, root, and util-linux.
+
+`JOBLOGS_HIDDEN` names further folders that the commands do not see, `JOBLOGS_RENAMED` (`old=new …`) names that they
+print and that shall be others in the logs, such as a mirror's.
 """
 
 from __future__ import annotations
@@ -103,7 +106,15 @@ class Sandbox:
         printed = read_all(ours)
         code = process.wait()
         clock.cancel()
-        return Ran(printed, code, stopped.is_set())
+        return Ran(renamed(printed), code, stopped.is_set())
+
+
+def renamed(printed: bytes) -> bytes:
+    """What was printed, with the names that JOBLOGS_RENAMED wants."""
+    for pair in os.environb.get(b"JOBLOGS_RENAMED", b"").split():
+        old, _, new = pair.partition(b"=")
+        printed = printed.replace(old, new)
+    return printed
 
 
 def read_all(descriptor: int) -> bytes:
