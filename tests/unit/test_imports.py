@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
     ("models", "errors", "inert"),
-    ("artifact_ids", "why.", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
+    ("artifact_ids", "why.values", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
     ("operations", "pages", "paths", "rows", "schema"),
+    ("why.",),
     ("api", "transport", "store.protocol", "webui.values", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
     ("store.facts", "webui.session"),
     ("server",),
@@ -41,7 +42,7 @@ LAYERS = (
     ("__init__",),
     ("cli.", "__main__"),
 )
-PURE = 9  # layers without I/O
+PURE = 10  # layers without I/O
 IO = {"requests", "urllib3", "aiohttp", "http.client", "socket", "ssl", "time", "threading", "asyncio", "sqlite3", "os"}
 
 
