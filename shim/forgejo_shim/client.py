@@ -120,12 +120,14 @@ class Client:
         repo = arguments.repository(repo)
         return self._runs.jobs(repo, self._run(repo, run))
 
-    def job(self, repo: str | Repo, job_id: int) -> JobDetails:
+    def job(self, repo: str | Repo, job_id: int, *, brief: bool = False) -> JobDetails:
         """One job with its attempts and their steps, as far as the server tells; up to 12 the current attempt alone.
 
-        On Forgejo 16, too, the web account reads it. Raises ShimError.
+        `brief` is for who looks again and again: the current attempt only, without counts of lines. On Forgejo 16, too,
+        the web account reads it. Raises ShimError.
         """
-        return self._jobs.details(arguments.repository(repo), arguments.number(job_id, "job_id"))
+        arguments.of_type(brief, "brief", "True or False", bool)
+        return self._jobs.details(arguments.repository(repo), arguments.number(job_id, "job_id"), brief=brief)
 
     def log(
         self,

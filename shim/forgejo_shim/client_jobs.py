@@ -20,10 +20,10 @@ class ClientJobs:
     def __init__(self, asking: ClientSession) -> None:
         self._asking = asking
 
-    def details(self, repo: Repo, job_id: int) -> JobDetails:
+    def details(self, repo: Repo, job_id: int, *, brief: bool) -> JobDetails:
         """The job in full. Raises ShimError."""
         what = f"job {job_id} of {repo}"
-        answer = self._asking.json(job_path(repo, job_id), what, JOB.path)
+        answer = self._asking.json(job_path(repo, job_id, brief=brief), what, JOB.path)
         try:
             return parse_details(answer)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:

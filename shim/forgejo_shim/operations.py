@@ -127,7 +127,7 @@ class Call:
         """Which part of a log is asked for: `step`, `tail` and `follow` as sent; {} for the whole log, once."""
         asked = first_values(self.query) if self.operation.parts and self.run is None else {}
         found = {name: asked[name] for name in self.operation.parts if name in asked}
-        return {name: value for name, value in found.items() if name != "follow" or value not in _FALSE}
+        return {name: value for name, value in found.items() if name != "follow" or is_true(value)}
 
     @property
     def is_always_ours(self) -> bool:
@@ -234,6 +234,11 @@ def number(text: str) -> int:
     if len(text.lstrip("+-0")) > 19:  # beyond 64 bits, however long
         return -(2**63) if text.startswith("-") else 2**63 - 1
     return max(-(2**63), min(2**63 - 1, int(text)))
+
+
+def is_true(text: str) -> bool:
+    """Whether a parameter switches something on: anything but a word for false, and nothing."""
+    return text not in ("", *_FALSE)
 
 
 def _attempt(query: str) -> int | None:

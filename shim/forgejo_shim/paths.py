@@ -17,9 +17,9 @@ def job_log_path(
     return f"{job_path(repo, job_id)}/logs" + (f"?{query}" if query else "")
 
 
-def job_path(repo: Repo, job_id: int) -> str:
-    """Path of one job in full, an addition of the shim."""
-    return f"{_actions(repo)}/jobs/{job_id}"
+def job_path(repo: Repo, job_id: int, *, brief: bool = False) -> str:
+    """Path of one job in full, an addition of the shim; `brief`: its current attempt only, without counts of lines."""
+    return f"{_actions(repo)}/jobs/{job_id}" + "?brief=true" * brief
 
 
 def run_path(repo: Repo, run_id: int) -> str:

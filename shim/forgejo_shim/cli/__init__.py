@@ -25,19 +25,23 @@ from .. import __version__
 from ..errors import ShimError
 from ..files import writing
 from .artifacts import artifacts
+from .attempts import attempts
 from .cancel import cancel
 from .detect import detect
 from .download import download
+from .fields import JSON
 from .help import Verb
 from .hints import with_hint
 from .jobs import jobs
 from .logs import logs
+from .open_page import open_page
 from .output import show_error
 from .rerun import rerun
 from .runs import runs
 from .serve import serve
 from .settings import CommonOptions, common
 from .spec import spec
+from .watch import watch
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -50,7 +54,7 @@ class Root(click.Group, Verb):
         words = list(sys.argv[1:] if args is None else args)
         extra |= {"prog_name": "forgejo-shim", "standalone_mode": False}
         if sys.stdout is None:
-            show_error("stdout is closed; open it, or redirect it to /dev/null", "error", 1, "--json" in words)
+            show_error("stdout is closed; open it, or redirect it to /dev/null", "error", 1, _is_json(words))
             sys.exit(1)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):  # a character that the encoding lacks is escaped, never an error
@@ -89,7 +93,7 @@ def _drop_stdout() -> None:
 
 
 def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
-    as_json = "--json" in words
+    as_json = _is_json(words)
     try:
         code = command()
         return code if isinstance(code, int) else 0
@@ -114,6 +118,10 @@ def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
         _drop_stdout()
         show_error(_sentence(error), "error", 1, as_json)
         return 1
+
+
+def _is_json(words: Sequence[str]) -> bool:
+    return any(word.partition("=")[0] == JSON for word in words)
 
 
 def _hide_credentials(message: str, words: Sequence[str]) -> str:
@@ -150,5 +158,7 @@ def main() -> None:
     """
 
 
-for _verb in (detect, runs, jobs, logs, artifacts, download, cancel, rerun, serve, spec):
+for _verb in (
+    detect, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel, rerun, serve, spec,
+):  # fmt: skip
     main.add_command(_verb)

@@ -7,13 +7,13 @@ and only if that is a terminal.
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import click
 from rich.console import Console
@@ -23,8 +23,9 @@ from rich.text import Text
 
 from ..download import Progress as OnProgress
 from ..files import write_all, writing
-from ..inert import safe_text
-from .terminal import RESET, safe_chunks
+from .table import Column as TableColumn
+from .table import Row, table_lines
+from .terminal import RESET, one_line, safe_chunks
 
 
 def show_json(value: Any) -> None:
@@ -32,24 +33,39 @@ def show_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def show_list(values: Iterable[Any], columns: Mapping[str, str], as_json: bool) -> None:
-    """Objects of a dataclass as one JSON document, or as a table of `columns`: each heading with its field's name."""
-    if as_json:
-        return show_json([asdict(value) for value in values])
-    show_table(list(columns), ([getattr(value, field) for field in columns.values()] for value in values))
+def show_rows(rows: Iterable[Sequence[object]]) -> None:
+    """Rows for a program: tab-separated, a line each, "" for None."""
+    for row in rows:
+        click.echo("\t".join(map(one_line, row)))
+
+
+def show_lines(columns: Sequence[TableColumn], rows: Sequence[Row]) -> None:
+    """A table on a terminal, a line a row."""
+    out = terminal()
+    for line in table_lines(columns, rows, out.width, out.encoding):
+        out.print(line, soft_wrap=True)
+
+
+def is_for_people() -> bool:
+    """Whether stdout is a terminal, so that tables and colours are shown in place of rows for a program."""
+    return sys.stdout.isatty()
+
+
+def terminal(stream: TextIO | None = None) -> Console:
+    """A terminal (of stdout) that is written to without colour and weight where NO_COLOR is set."""
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(file=stream or sys.stdout, color_system=colours, highlight=False)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on a terminal; else the rows alone, tab-separated."""
-    lines = [[_one_line(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for line in lines:
-            click.echo("\t".join(line))
-        return
+    lines = [[one_line(cell) for cell in row] for row in rows]
+    if not is_for_people():
+        return show_rows(lines)
     table = Table(*columns, box=None, pad_edge=False)
     for line in lines:
         table.add_row(*(Text(cell, overflow="fold") for cell in line))
-    Console(file=sys.stdout).print(table)
+    terminal().print(table)
 
 
 def show_log(chunks: Iterable[bytes], file: FileIO | None = None, name: str = "stdout") -> None:
@@ -74,12 +90,12 @@ def show_error(message: str, cause: str, exit_code: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": {"cause": cause, "message": message, "exit_code": exit_code}}), err=True)
     else:
-        click.echo(f"forgejo-shim: {_one_line(message)}", err=True)
+        click.echo(f"forgejo-shim: {one_line(message)}", err=True)
 
 
 def note(message: str) -> None:
     """Print a line on stderr."""
-    click.echo(_one_line(message), err=True)
+    click.echo(one_line(message), err=True)
 
 
 @contextmanager
@@ -91,11 +107,6 @@ def progress(what: str) -> Iterator[OnProgress | None]:
     short = Column(no_wrap=True, overflow="ellipsis", max_width=30)  # so that all have room in 80 characters
     name = TextColumn("{task.description}", markup=False, table_column=short)
     columns = (name, BarColumn(bar_width=20), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(_one_line(what), total=None)
+    with Progress(*columns, console=terminal(sys.stderr), transient=True) as bar:
+        task = bar.add_task(one_line(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _one_line(cell: object) -> str:
-    text = "" if cell is None else str(cell)
-    return safe_text(text.replace("\t", " ").replace("\n", " ").replace("\x1b", "␛"))

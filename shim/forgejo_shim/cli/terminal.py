@@ -25,3 +25,9 @@ def safe_chunks(chunks: Iterable[bytes]) -> Iterator[str]:
         held = text[cut.start() :] if cut else ""
         yield safe_text(text[: cut.start()] if cut else text)
     yield safe_text(held + decoder.decode(b"", final=True))
+
+
+def one_line(value: object) -> str:
+    """Anything as one line without colour, safe to write to a terminal; "" for None."""
+    text = "" if value is None else str(value)
+    return safe_text(text.replace("\t", " ").replace("\n", " ").replace("\x1b", "␛"))

@@ -5,7 +5,8 @@ that it was asked for, and the place and the attempts are the same before and af
 three requests an attempt.
 
 A view counts a step's lines by giving them, so lines are counted for logs of up to `COUNTED` bytes, in one request; of
-a longer log's steps, name, status and times are told.
+a longer log's steps, name, status and times are told. Who looks again and again asks for `brief`: then no lines are
+counted, and the current attempt is the only one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from ..errors import NotPossible, PageChanged
 from ..models import FINAL, Attempt, JobDetails, RunFacts, Step, Times
-from ..operations import Call
+from ..operations import Call, is_true
+from ..router import first_values
 from ..times import seconds
 from ..webui.asking import PageAnswer, trouble
 from ..webui.grammar import Page, is_log_of, part_of
@@ -49,6 +51,7 @@ class AttemptRead:
 
 async def job_details(reader: Reader, call: Call) -> JobDetails:
     """The job as clauses D1 and D2 have it, as far as the web tells. Raises ShimError."""
+    brief = is_true(first_values(call.query).get("brief", ""))
     for _ in range(TRIES):
         place = await find_job(reader, call.id)
         try:
@@ -56,20 +59,20 @@ async def job_details(reader: Reader, call: Call) -> JobDetails:
         except NotPossible:  # 11, whose API knows no runs
             run = None
         redirected = await reader.redirected_attempt(place.at) if reader.server.dialect.view_has_attempt else None
-        told = await _attempts(reader, place)
+        told = await _attempts(reader, place, brief)
         again = await look(reader, call.id, place.at)
         if told is not None and again and again.at == place.at and again.state.attempts == place.state.attempts:
             return await _details(reader, again, run or RunFacts(place.at.run_number), redirected, told)
     raise rows_moving(reader, place.at.run_number)
 
 
-async def _attempts(reader: Reader, place: Place) -> list[AttemptRead] | None:
-    """The attempts that a runner has taken, oldest first; None if the job's row moved."""
-    attempts = sorted(place.state.attempts or ())
+async def _attempts(reader: Reader, place: Place, brief: bool) -> list[AttemptRead] | None:
+    """The attempts that a runner has taken, oldest first, `brief` the current one at most; None if the row moved."""
+    attempts = sorted(place.state.attempts or ())[-1 if brief else 0 :]
     rows = attempts if place.state.has_attempts else [(None, place.job.status)]
     found: list[AttemptRead] = []
     for number, status in rows:
-        told = await _attempt(reader, place, number, status)
+        told = await _attempt(reader, place, number, status, 0 if brief else COUNTED)
         if told is None:
             return None
         if _was_taken(told, place):
@@ -77,8 +80,10 @@ async def _attempts(reader: Reader, place: Place) -> list[AttemptRead] | None:
     return found
 
 
-async def _attempt(reader: Reader, place: Place, number: int | None, status: str) -> AttemptRead | None:
-    """One attempt; None if the job's row moved."""
+async def _attempt(
+    reader: Reader, place: Place, number: int | None, status: str, counted_up_to: int
+) -> AttemptRead | None:
+    """One attempt, its lines counted in a log of so many bytes; None if the job's row moved."""
     page = await reader.download(place.at, number, FIRST_BYTE, peek=True)
     await page.answer.close()
     if page.kind is Page.FAILED:
@@ -87,7 +92,7 @@ async def _attempt(reader: Reader, place: Place, number: int | None, status: str
         page = replace(page, kind=Page.UNKNOWN)  # the latest attempt's (13.0.0 to 13.0.3)
     part = part_of(page.answer.headers) if page.kind is Page.LOG else None
     view = await reader.view(place.job.id, place.at, number, {})
-    counted = part is not None and part[2] <= COUNTED
+    counted = part is not None and part[2] <= counted_up_to
     if view and view.steps:
         cursors = dict.fromkeys(range(len(view.steps)), 0 if counted else BEYOND)
         view = await reader.view(place.job.id, place.at, number, cursors)
@@ -115,7 +120,10 @@ async def _details(
     job = row.as_job(run, place.at.job_index, place.state.counts_on_request)
     times = _times(_start(current), current.view.duration, job.status) if current else Times()
     known = bool(told) or await _never_taken(reader, place, redirected)
-    return JobDetails(run, job, times, tuple(_as_attempt(one) for one in told) if known else None)
+    attempts = [_as_attempt(one) for one in told]
+    if current and times.stopped:
+        attempts[-1] = replace(attempts[-1], times=times)
+    return JobDetails(run, job, times, tuple(attempts) if known else None)
 
 
 async def _never_taken(reader: Reader, place: Place, redirected: int | None) -> bool:
@@ -131,16 +139,17 @@ async def _never_taken(reader: Reader, place: Place, redirected: int | None) -> 
 def _as_attempt(told: AttemptRead) -> Attempt:
     lengths = [told.view.lines[n].count for n in range(len(told.view.steps)) if n in told.view.lines]
     counted = told.is_counted and len(lengths) == len(told.view.steps)
+    steps = tuple(
+        _step(number, step, told.view, lengths if counted else None) for number, step in enumerate(told.view.steps)
+    )
     return Attempt(
         number=told.number,
         status=told.status,
-        times=_times(_start(told), None, told.status),
+        times=Times(_start(told), _stop(told, steps)),
         task_id=told.page.task if told.page.kind is Page.LOG else None,
         log_expired=told.page.kind is Page.EXPIRED if told.has_task else None,
         log_length=sum(lengths) if counted and told.status in FINAL else None,
-        steps=tuple(
-            _step(number, step, told.view, lengths if counted else None) for number, step in enumerate(told.view.steps)
-        ),
+        steps=steps,
     )
 
 
@@ -160,6 +169,11 @@ def _start(told: AttemptRead) -> int:
     """When an attempt began: its first step began then too (modules/actions/task_state.go, 11.0.15 to 16)."""
     first = told.view.lines[0].started if 0 in told.view.lines else 0
     return first if first > 0 else int(seconds(re.sub(r"Z\Z", "+00:00", told.view.started.get(told.number or 0, ""))))
+
+
+def _stop(told: AttemptRead, steps: tuple[Step, ...]) -> int:
+    """When an attempt ended: its last step ended then too, if that has begun; 0 if not known (the same file)."""
+    return steps[-1].times.stopped if steps and told.status in FINAL else 0
 
 
 def _times(started: int, lasted: int | None, status: str) -> Times:
