@@ -64,7 +64,8 @@ class JobReport:
 
 @dataclass(frozen=True)
 class RunHead:
-    """The run of a report. What the server does not tell is None or ""; times are RFC 3339."""
+    """The run of a report. What the server does not tell is None or ""; times are RFC 3339. `error` is what is wrong
+    with the run's workflow, so that jobs of it could not begin."""
 
     repo: str
     number: int
@@ -78,11 +79,12 @@ class RunHead:
     started: str
     stopped: str
     url: str
+    error: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Why a run is red. `jobs` are those that failed, were cancelled or timed out, in the order of their index;
+    """Why a run is red. `jobs` are those that failed, were cancelled or timed out, those that failed first;
     `by_status` counts all jobs of the run; `left_out` are jobs beyond the limit, by name."""
 
     run: RunHead
