@@ -35,10 +35,11 @@ class Place:
         return result
 
     def failure(self, *words: object, **environment: str | None) -> tuple[int, str]:
-        """The exit code and the one sentence on stderr of a command that prints nothing else."""
+        """The exit code, and the one sentence on stderr of a command that prints nothing else but what there is to choose
+        from, a line each."""
         result = self.run(*words, **environment)
         assert result.stdout == "" and result.stderr.startswith("forgejo-shim: ")
-        assert result.stderr.count("\n") == 1
+        assert all(line.startswith("  ") for line in result.stderr.splitlines()[1:])
         return result.exit_code, result.stderr
 
     def shell(self, line: str, *words: object, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -32,14 +32,15 @@ contract has a word of its own for an error, an answer's JSON has no `cause`; `a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ShimError(Exception):
     """An error of the shim; `status` is HTTP's, `exit_code` the command's, `cause` a stable kebab-case id.
 
-    `retry_after` are the seconds to wait before asking again, if that helps. `is_relayed`: whether the server said so,
-    as a shim in front of a Forgejo does; its web account is not ours then.
+    `retry_after` are the seconds to wait before asking again, if that helps. `choices` are what could be asked for
+    instead, one a line. `is_relayed`: whether the server said so, as a shim in front of a Forgejo does; its web account
+    is not ours then.
     """
 
     status = 500
@@ -47,6 +48,7 @@ class ShimError(Exception):
     cause = ""
     text = ""  # the message where none is given
     retry_after: int | None = None
+    choices: Sequence[str] = ()
     is_relayed = False
 
     def __init__(
@@ -217,6 +219,11 @@ def job_over(job_id: int, name: str, status: str) -> NotExecuted:
     return NotExecuted(
         f"job {job_id} ({name}) {ended} before a runner took it: there is nothing to read", cause="job-cancelled"
     )
+
+
+def run_again(job_id: int) -> RunAgain:
+    """What is said of a log that is another attempt's than when its reading began."""
+    return RunAgain(f"job {job_id} was run again while its log was read; ask again for the new attempt's")
 
 
 def not_over(what: str, job_id: int, status: str) -> NotNow:

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 LAYERS = (
     ("models", "errors", "inert"),
     ("artifact_ids", "why.values", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
-    ("operations", "pages", "paths", "rows", "schema"),
+    ("operations", "pages", "paths", "rows", "log_lines", "schema"),
     ("why.",),
     ("api", "transport", "store.protocol", "webui.values", "webui.grammar", "webui.html", "webui.view", "webui.totp"),
     ("store.facts", "webui.session"),

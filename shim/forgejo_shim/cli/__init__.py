@@ -36,6 +36,7 @@ from .jobs import jobs
 from .logs import logs
 from .open_page import open_page
 from .output import show_error
+from .pick import SeveralFit
 from .rerun import rerun
 from .runs import runs
 from .serve import serve
@@ -102,8 +103,11 @@ def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
             sys.stdout.flush()
         except OSError:  # it is stdout that takes nothing
             _drop_stdout()
-        show_error(error.message, error.cause or "error", error.exit_code, as_json)
+        show_error(error.message, error.cause or "error", error.exit_code, as_json, error.choices)
         return error.exit_code
+    except SeveralFit as error:
+        show_error(error.message, "usage", USAGE, as_json, error.choices)
+        return USAGE
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE

@@ -1,8 +1,7 @@
-"""`forgejo-shim jobs`: the jobs of a run and their steps, and how a verb names one of them."""
+"""`forgejo-shim jobs`: the jobs of a run and their steps."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
@@ -11,7 +10,6 @@ from typing import Any, Unpack
 import click
 
 from ..arguments import RunFilters
-from ..errors import NothingMatched
 from ..models import Job, JobDetails, Step
 from .fields import FieldsVerb, chosen, is_chosen
 from .filters import chosen_run, run_filters
@@ -23,7 +21,6 @@ from .steps import elapsed, step_json, steps_of, times_json
 from .table import Cell, Column, Row, row_of, status_cell
 from .target import Target, parse_target, with_run
 
-JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
 OF_STEPS = ("started", "stopped", "duration", "steps")  # fields that only a job in full has
 COLUMNS = (
     Column("status"),
@@ -101,33 +98,3 @@ def _line_of_step(step: Step, encoding: str) -> Row:
     took = lasted(elapsed(step.times, step.status))
     cells = (status_cell(step.status, encoding), "", "", "", took, f"  {step.number}  {step.name}")
     return row_of(step.status, cells)
-
-
-def check_job_name(target: Target, job: str | None) -> None:
-    """Raise UsageError for a --job that no job can have, or beside a URL that names a job."""
-    if job is not None and target.job_index is not None:
-        raise click.UsageError("the URL already names a job; leave out --job")
-    if job is not None and len(job.encode(errors="replace")) > JOB_NAME:
-        raise click.UsageError("--job is longer than any job's name; give a name or an index")
-
-
-def pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
-    """The job that fits. Raises NothingMatched if there is none, UsageError if there are several."""
-    run = f"run {target.run} of {target.repo}"
-    if target.job_index is not None:
-        found = [job for job in jobs if job.index == target.job_index]
-    elif wanted is None:
-        found = list(jobs)
-    else:
-        found = [job for job in jobs if job.name == wanted]
-        if not found and re.fullmatch("[0-9]+", wanted):
-            found = [job for job in jobs if job.index == int(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise click.UsageError(f"{len(found)} jobs of {run} fit; give a job id: {_names(found)}")
-    raise NothingMatched(f"no job of {run} fits; it has {_names(jobs) or 'none'}")
-
-
-def _names(jobs: Sequence[Job]) -> str:
-    return ", ".join(f"{job.id} ({job.name})" for job in jobs)

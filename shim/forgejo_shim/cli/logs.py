@@ -1,13 +1,14 @@
-"""`forgejo-shim logs`: a job's log on stdout or in a file, or the logs of a whole run in a folder.
+"""`forgejo-shim logs`: a job's log, or what is wanted of it, on stdout; or logs as they are in a file or a folder.
 
-Rules: a job is asked for by its id. A name or an index is looked up in the run's list of jobs; where several jobs fit,
-their ids are listed instead.
+Rules: which job is pick.py's to say, what of its log log_options.py's, how it looks log_output.py's. A job is asked for
+by its id, once it is known.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ import click
 from ..client import Client
 from ..client_log import saying_over
 from ..download import Saved
-from ..errors import PageChanged, ShimError
+from ..errors import NothingMatched, NotThere, PageChanged, ShimError
 from ..files import open_special
-from ..models import Job
+from ..models import Job, Overview
+from .failed import show_failed
+from .follow import follow_job, follow_run
 from .help import Verb, option_of
-from .jobs import check_job_name, pick_job
-from .output import note, progress, show_json, show_log
+from .log_options import LogOptions, chosen_options, log_options
+from .log_output import LogPrinter, Origin
+from .log_part import show_part
+from .output import note, progress, show_json, tell
+from .pick import check_job_name, pick_job
 from .settings import CommonOptions, FileType, common
 from .target import RunRef, Target, parse_target, with_run
 
@@ -57,7 +63,9 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     cls=_LogsCommand,
     examples=[
         "forgejo-shim logs OWNER/REPO 7",
-        "forgejo-shim logs OWNER/REPO --run latest --job build",
+        "forgejo-shim logs OWNER/REPO --run latest --job build --tail 50",
+        "forgejo-shim logs OWNER/REPO --failed",
+        "forgejo-shim logs OWNER/REPO --follow",
         "forgejo-shim logs https://forge.example/OWNER/REPO/actions/runs/42/jobs/0",
         "forgejo-shim logs OWNER/REPO --run 42 --dir logs",
     ],
@@ -65,8 +73,9 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
 @click.argument("job_id", metavar="[JOB_ID]", type=_parse_id, required=False)
 @which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
-@which_option("--job", metavar="NAME|INDEX", help="The job in that run: its name or its index (from 0).")
+@which_option("--job", metavar="NAME|INDEX|ID", help="The job in it: its name, what fits only that, its index or id.")
 @which_option("--attempt", type=_parse_id, metavar="N", help="Attempt of the job (from 1). Default: the current.")
+@log_options
 @where_option(
     "-o",
     "--output",
@@ -85,39 +94,59 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @common
 @click.pass_obj
-def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **chosen: Any) -> int:
-    """Print a job's log, or save it.
+def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given: Any) -> int:
+    """Print a job's log, or a part of it; follow or save it.
 
-    The job is named by JOB_ID, by --run and --job, or by a URL from the browser.
+    The job is named by JOB_ID, by --run and --job, or by a URL from the browser. With --failed and --follow the run is
+    the latest, unless one is given. A followed log ends with its job, and the exit code is the result: 0 for success,
+    else 1. Piped, a log is its bytes.
     """
-    job, attempt, output, folder = (chosen[key] for key in ("job", "attempt", "output", "folder"))
-    target = with_run(target, chosen["run"], "--run")
-    _check_options(target, job_id, job, attempt, output, folder)
+    options = chosen_options(given)
+    job, attempt, output, folder = (given[key] for key in ("job", "attempt", "output", "folder"))
     output = None if output == "-" else output
+    target = _target(target, job_id, given["run"], options)
+    _check_options(target, job_id, job, attempt, output, folder, options)
     special = open_special(Path(output)) if output else None  # opened now, so that a pipe's reader sees an error
     with special or nullcontext(), settings.client(target.server) as client:
         if folder:
             assert target.run is not None
             return _save_run(client, target, target.run, Path(folder), settings.json)
-        found: Job | None = None
-        if job_id is None:
-            assert target.run is not None
-            found = pick_job(client.jobs(target.repo, target.run), target, job)
-            job_id = found.id
         attempt = target.attempt if attempt is None else attempt
+        seen = _seen(client, target) if target.run is not None else None
+        if seen and options.failed:
+            return show_failed(client, target.repo, seen.run, seen.jobs, options)
+        if seen and options.follow and job is None and target.job_index is None:
+            return follow_run(client, target.repo, seen, LogPrinter(options))
+        found = pick_job(seen.jobs, target, job) if seen else None
+        job_id = found.id if found else job_id
+        assert job_id is not None
         if output and not special:
-            with progress(f"job {job_id}") as report, saying_over(found):
-                saved = client.save_log(target.repo, job_id, output, attempt, report)
-            if settings.json:
-                show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
-            return 0
-        with saying_over(found), client.log(target.repo, job_id, attempt) as log:
-            show_log(log, special, output or "stdout")
+            return _save(client, target, job_id, found, attempt, output, settings.json)
+        origin = Origin(job_id, found.name if found else "", seen.run.number if seen else None, attempt)
+        origin = replace(origin, is_counted=options.is_counted)
+        printer = LogPrinter(options, special, output or "stdout")
+        if options.follow:
+            return follow_job(client, target.repo, attempt, origin, printer)
+        with saying_over(found):
+            show_part(client, target.repo, attempt, origin, printer)
     return 0
 
 
+def _target(target: Target, job_id: int | None, run: str | None, options: LogOptions) -> Target:
+    """The target with its run: the latest where it need not be named. Raises UsageError."""
+    target = with_run(target, run, "--run")
+    may_be_latest = (options.failed or options.follow) and job_id is None
+    return replace(target, run="latest") if may_be_latest and target.run is None else target
+
+
 def _check_options(
-    target: Target, job_id: int | None, job: str | None, attempt: int | None, output: str | None, folder: str | None
+    target: Target,
+    job_id: int | None,
+    job: str | None,
+    attempt: int | None,
+    output: str | None,
+    folder: str | None,
+    options: LogOptions,
 ) -> None:
     if job_id is not None and (target.run is not None or job is not None):
         raise click.UsageError("a job id is enough; leave out the run and --job")
@@ -127,6 +156,35 @@ def _check_options(
     one_job = job_id is not None or job is not None or target.job_index is not None
     if folder and (one_job or attempt is not None or output):
         raise click.UsageError("--dir saves all current logs of a run; leave out the job, --attempt and --output")
+    if (output or folder) and options != LogOptions():
+        raise click.UsageError("--output and --dir save logs as they are; redirect stdout to keep a part of one")
+    if options.failed and (one_job or attempt is not None):
+        raise click.UsageError("--failed looks at all jobs of a run as they are; leave out the job and --attempt")
+    if options.follow and attempt is not None and not one_job:
+        raise click.UsageError("an attempt is one of a job; name the job too")
+
+
+def _seen(client: Client, target: Target) -> Overview:
+    """The run and its jobs. Raises NothingMatched if there is no such run."""
+    assert target.run is not None
+    try:
+        return client.overview(target.repo, target.run)
+    except NotThere as error:
+        if error.cause != "run-number-not-found":
+            raise
+        raise NothingMatched(f"{target.repo} has no run {target.run}; list its runs") from None
+
+
+def _save(
+    client: Client, target: Target, job_id: int, job: Job | None, attempt: int | None, output: str, as_json: bool
+) -> int:
+    with progress(f"job {job_id}") as report, saying_over(job):
+        saved = client.save_log(target.repo, job_id, output, attempt, report)
+    if as_json:
+        show_json({"job_id": job_id, "attempt": attempt, **_summary(saved)})
+    else:
+        tell(f"saved {saved.path} ({saved.size:,} bytes)")
+    return 0
 
 
 def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> int:
@@ -141,6 +199,11 @@ def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json
         says_all = error.cause in {"job-skipped", "job-cancelled"}
         said = error.message.removeprefix(f"job {job.id} of {target.repo}: ")
         note(said if says_all else f"job {job.id} ({job.name}): not saved: {said}")
+    skipped = sum(error.cause == "job-skipped" for _, error in failures)
+    counts = {"saved": len(found) - len(failures), "skipped": skipped, "not saved": len(failures) - skipped}
+    others = "".join(f", {count} {word}" for word, count in list(counts.items())[1:] if count)
+    if not as_json:
+        tell(f"saved {counts['saved']} logs in {folder}/{others}")
     failed = [error.exit_code for _, error in failures if isinstance(error, PageChanged)]
     if not failed and len(failures) == len(found):
         failed = [error.exit_code for _, error in failures]

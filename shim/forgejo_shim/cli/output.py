@@ -11,9 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from io import FileIO
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, TextIO, cast
+from typing import Any, Literal, TextIO
 
 import click
 from rich.console import Console
@@ -22,10 +20,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..download import Progress as OnProgress
-from ..files import write_all, writing
 from .table import Column as TableColumn
 from .table import Row, table_lines
-from .terminal import RESET, one_line, safe_chunks
+from .terminal import one_line
 
 
 def show_json(value: Any) -> None:
@@ -68,34 +65,26 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     terminal().print(table)
 
 
-def show_log(chunks: Iterable[bytes], file: FileIO | None = None, name: str = "stdout") -> None:
-    """Write a log to stdout, or to the special file `file` that messages call `name`: its bytes, or on a terminal its
-    text and colours. Raises ShimError, and BrokenPipeError if the reader has gone."""
-    out: BinaryIO = sys.stdout.buffer if file is None else cast(BinaryIO, file)
-    is_terminal = sys.stdout.isatty() if file is None else file.isatty()
-    encoding = sys.stdout.encoding or "utf-8"
-    pieces = (text.encode(encoding, "backslashreplace") for text in safe_chunks(chunks)) if is_terminal else chunks
-    with writing(Path(name)):
-        try:
-            for piece in pieces:
-                write_all(out, piece)
-        finally:
-            if is_terminal:
-                write_all(out, RESET.encode())
-            out.flush()
-
-
-def show_error(message: str, cause: str, exit_code: int, as_json: bool) -> None:
-    """An error on stderr: a sentence, or JSON."""
+def show_error(message: str, cause: str, exit_code: int, as_json: bool, choices: Sequence[str] = ()) -> None:
+    """An error on stderr: a sentence and what there is to choose from, a line each; or JSON."""
     if as_json:
-        click.echo(json.dumps({"error": {"cause": cause, "message": message, "exit_code": exit_code}}), err=True)
-    else:
-        click.echo(f"forgejo-shim: {one_line(message)}", err=True)
+        told = {"cause": cause, "message": message, "exit_code": exit_code}
+        listed = {"choices": [choice.strip() for choice in choices]} if choices else {}
+        click.echo(json.dumps({"error": told | listed}), err=True)
+        return
+    for line in (f"forgejo-shim: {message}", *choices):
+        note(line)
 
 
 def note(message: str) -> None:
     """Print a line on stderr."""
     click.echo(one_line(message), err=True)
+
+
+def tell(message: str) -> None:
+    """Print a line on stderr, if that is a terminal: of what went well, a program needs no word."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        note(message)
 
 
 @contextmanager

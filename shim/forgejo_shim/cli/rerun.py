@@ -6,8 +6,8 @@ import click
 
 from ..models import Job
 from .help import Verb, option_of
-from .jobs import check_job_name, pick_job
 from .output import show_json, show_table
+from .pick import check_job_name, pick_job
 from .settings import CommonOptions, common
 from .target import Target, named_run, parse_target
 
@@ -21,7 +21,7 @@ which_option = option_of("Which jobs")
 @click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
 @click.argument("run", metavar="RUN", required=False)
 @which_option("--failed", is_flag=True, help="Only the job that failed or was cancelled, and those that need it.")
-@which_option("--job", metavar="NAME|INDEX", help="Only this job, and those that need it: its name or index (from 0).")
+@which_option("--job", metavar="NAME|INDEX|ID", help="Only this job, and those that need it: as for `logs`.")
 @common
 @click.pass_obj
 def rerun(settings: CommonOptions, target: Target, run: str | None, failed: bool, job: str | None) -> None:

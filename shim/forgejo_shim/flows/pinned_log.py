@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api import error_of, parse_job, parse_jobs
 from ..capabilities import Capability
-from ..errors import NoLog, NotExecuted, NotNow, PageChanged, RunAgain
+from ..errors import NoLog, NotExecuted, NotNow, PageChanged, run_again
 from ..models import FINAL, JobPlan, Location
 from ..operations import JOB, JOB_LOG, RUN_JOBS, Call
 from ..paths import job_log_path, job_path, run_jobs_path
@@ -47,7 +47,7 @@ class WebLog:
         opened = await open_log(self._reader, self.job_id, self.attempt, [("Range", ranges)] if ranges else [])
         if self._task not in (None, opened.task):
             await opened.answer.close()
-            raise RunAgain(f"job {self.job_id} was run again while its log was read; ask again for the new attempt's")
+            raise run_again(self.job_id)
         self._task, self.attempt = opened.task, opened.attempt or self.attempt
         return opened.answer
 

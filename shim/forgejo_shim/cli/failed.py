@@ -1,0 +1,83 @@
+"""`forgejo-shim logs --failed`: of each job of a run that did not succeed, the steps that did not.
+
+Rules: never silent: where nothing failed, or a job has no log, a sentence says so. A job whose steps cannot be told
+gives all of its log. A server's word for a time-out is failure or cancelled.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from ..client import Client
+from ..client_log import saying_over
+from ..errors import Expired, NotExecuted, NothingMatched, NotThere, ShimError
+from ..log_lines import select
+from ..models import Attempt, Job, Repo, Run, Step
+from .log_options import LogOptions
+from .log_output import LogPrinter, Origin
+from .output import note
+
+FAILED = ("failure", "cancelled")
+NO_LOG = (NotThere, NotExecuted, Expired)
+
+
+def show_failed(client: Client, repo: Repo, run: Run, jobs: tuple[Job, ...], options: LogOptions) -> int:
+    """Print them. The exit code is 0, or that of the first failure if no job had a log. Raises NothingMatched."""
+    failed = [job for job in jobs if job.status in FAILED]
+    if not failed:
+        counted = ", ".join(f"{count} {status}" for status, count in Counter(job.status for job in jobs).items())
+        raise NothingMatched(f"no job of run {run.number} of {repo} failed; it has {counted or 'none yet'}")
+    printer, errors = LogPrinter(options), []
+    for job in failed:
+        try:
+            with saying_over(job):
+                _show_job(client, repo, run, job, printer)
+        except NO_LOG as error:
+            note(error.message)
+            errors.append(error)
+    return errors[0].exit_code if len(errors) == len(failed) else 0
+
+
+def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinter) -> None:
+    attempt, why = _current(client, repo, job)
+    steps = _failing(attempt.steps) if attempt else []
+    number = attempt.number if attempt else None
+    origin = Origin(job.id, job.name, run.number, job.attempt if number is None else number)
+    for step in steps:
+        _head(printer, f"== {job.name} / {step.name} ==")
+        with client.log(repo, job.id, number, step=step.number) as log:
+            wanted = printer.options.wanted
+            printed = printer.print_lines(select(log, wanted, (step.log_index or 0) + 1), origin.of(step))
+        if not printed:
+            _head(printer, "no line of it fits" if wanted.grep or wanted.since else "nothing was written in it")
+    if not steps:
+        _head(printer, f"== {job.name} ==", why or "none of its steps failed; this is all of its log")
+        tail, wanted = printer.options.tail_of_server(of_step=False)
+        with client.log(repo, job.id, number, tail=tail) as log:
+            printer.print_lines(select(log, wanted), origin)
+
+
+def _current(client: Client, repo: Repo, job: Job) -> tuple[Attempt | None, str]:
+    """The job's current attempt; or None, and why it cannot be told. Raises the errors that its log has, too."""
+    try:
+        attempts = client.job(repo, job.id).attempts
+    except NO_LOG:
+        raise
+    except ShimError as error:
+        return None, f"its steps cannot be told, so this is all of its log: {error.message}"
+    return attempts[-1] if attempts else None, ""
+
+
+def _failing(steps: tuple[Step, ...]) -> list[Step]:
+    """The steps that failed; else the one that was at work when the job was cancelled: those behind it are, too."""
+    failed = [step for step in steps if step.status == "failure"]
+    return failed or [step for step in steps if step.status == "cancelled"][:1]
+
+
+def _head(printer: LogPrinter, *lines: str) -> None:
+    """What stands above lines that do not say themselves where they are from."""
+    if printer.options.format == "plain":
+        sys.stdout.flush()
+        for line in lines:
+            note(line)
