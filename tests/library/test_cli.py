@@ -105,7 +105,7 @@ def test_what_is_not_one_job(place: Place) -> None:
     assert place.failure("logs", "o/r", "--run", 1)[0] == 2
     for words in (
         ["o/r", "--run", 1, "--job", "three"],
-        ["o/r", "--run", 1, "--job", 2],
+        ["o/r", "--run", 1, "--job", 99],
         ["o/r", "--run", 7, "--job", "one"],
         ["o/r", "--run", 0, "--job", "one"],
         [f"{place.small.url}/o/r/actions/runs/1/jobs/2"],
