@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ class Place:
         return result
 
     def failure(self, *words: object, **environment: str | None) -> tuple[int, str]:
-        """The exit code, and the one sentence on stderr of a command that prints nothing else but what there is to choose
-        from, a line each."""
+        """The exit code, and the one sentence on stderr of a command that prints nothing else, but for what there is to
+        choose from, a line each."""
         result = self.run(*words, **environment)
         assert result.stdout == "" and result.stderr.startswith("forgejo-shim: ")
         assert all(line.startswith("  ") for line in result.stderr.splitlines()[1:])
@@ -48,8 +49,8 @@ class Place:
         command = ["sh", "-c", line, "sh", *PROGRAM, *map(str, words)]
         return subprocess.run(command, env=kept, capture_output=True, timeout=30, check=False)
 
-    def process(self, *words: object, **more: Any) -> subprocess.Popen[bytes]:
+    def process(self, *words: object, program: Sequence[str] = PROGRAM, **more: Any) -> subprocess.Popen[bytes]:
         """The command as a process."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         environment = {**kept, **self.environment}
-        return subprocess.Popen([*PROGRAM, *map(str, words)], env=environment, **more)
+        return subprocess.Popen([*program, *map(str, words)], env=environment, **more)

@@ -45,16 +45,16 @@ def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinte
     number = attempt.number if attempt else None
     origin = Origin(job.id, job.name, run.number, job.attempt if number is None else number)
     for step in steps:
-        _head(printer, f"== {job.name} / {step.name} ==")
         with client.log(repo, job.id, number, step=step.number) as log:
+            _head(printer, f"== {job.name} / {step.name} ==")
             wanted = printer.options.wanted
             printed = printer.print_lines(select(log, wanted, (step.log_index or 0) + 1), origin.of(step))
         if not printed:
             _head(printer, "no line of it fits" if wanted.grep or wanted.since else "nothing was written in it")
     if not steps:
-        _head(printer, f"== {job.name} ==", why or "none of its steps failed; this is all of its log")
         tail, wanted = printer.options.tail_of_server(of_step=False)
         with client.log(repo, job.id, number, tail=tail) as log:
+            _head(printer, f"== {job.name} ==", why or "it tells no step that failed, so this is all of its log")
             printer.print_lines(select(log, wanted), origin)
 
 
@@ -70,9 +70,12 @@ def _current(client: Client, repo: Repo, job: Job) -> tuple[Attempt | None, str]
 
 
 def _failing(steps: tuple[Step, ...]) -> list[Step]:
-    """The steps that failed; else the one that was at work when the job was cancelled: those behind it are, too."""
-    failed = [step for step in steps if step.status == "failure"]
-    return failed or [step for step in steps if step.status == "cancelled"][:1]
+    """The steps that failed; else the one that was at work when the job was cancelled: those behind it are, too.
+
+    The last one, which completes the job, has the job's status: it counts if no other does.
+    """
+    failed = [step for step in steps[:-1] if step.status == "failure"]
+    return failed or [step for step in steps if step.status in FAILED][:1]
 
 
 def _head(printer: LogPrinter, *lines: str) -> None:

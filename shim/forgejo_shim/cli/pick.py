@@ -52,7 +52,7 @@ def pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
         return found[0]
     more = f": `forgejo-shim jobs {target.repo} {target.run}`"
     if found:
-        fit = "" if wanted is None else f" fit {wanted!a}"
+        fit = "" if wanted is None else f" that fit {wanted!a}"
         raise SeveralFit(f"{run} has {len(found)} jobs{fit}; give the id of one", job_choices(found, more))
     if not jobs:
         raise NothingMatched(f"{run} has no jobs yet")
