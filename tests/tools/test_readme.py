@@ -190,8 +190,8 @@ def shell(place: Place, example: str, port: int) -> list[str]:
     lines = here(place, example).replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines()
     for name, value in values.items():
         lines = [re.sub(rf"\b{name}=\S+", lambda _, v=value, n=name: f"{n}={shlex.quote(v)}", line) for line in lines]
-    # Findings are exit code 1.
-    checks = re.compile(r"(forgejo-shim spec (?:check|diff) [^#]*).*")
+    # Findings are exit code 1, and so is a failed run.
+    checks = re.compile(r"(forgejo-shim (?:spec (?:check|diff)|logs \S+ --follow) [^#]*).*")
     return [checks.sub(r"\1 || [ $? -eq 1 ]", line) for line in lines]
 
 
