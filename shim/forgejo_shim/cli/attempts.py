@@ -12,8 +12,8 @@ from ..models import Attempt
 from ..times import moment
 from .fields import FieldsVerb, chosen
 from .help import option_of
-from .jobs import check_job_name, pick_job
 from .output import is_for_people, show_json, show_lines, show_rows
+from .pick import check_job_name, pick_job
 from .settings import CommonOptions, common
 from .status import lasted
 from .steps import attempt_json, elapsed
@@ -42,7 +42,7 @@ which_option = option_of("Which job")
 @click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
 @click.argument("job_id", metavar="[JOB_ID]", type=int, required=False)
 @which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
-@which_option("--job", metavar="NAME|INDEX", help="The job in that run: its name or its index (from 0).")
+@which_option("--job", metavar="NAME|INDEX|ID", help="The job in it: its name, what fits only that, its index or id.")
 @common
 @click.pass_obj
 def attempts(settings: CommonOptions, target: Target, job_id: int | None, run: str | None, job: str | None) -> None:

@@ -40,7 +40,7 @@ def show_failed(client: Client, repo: Repo, run: Run, jobs: tuple[Job, ...], opt
 
 
 def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinter) -> None:
-    attempt, why = _current(client, repo, job)
+    attempt, why = _current(client, repo, job, is_counted=printer.options.format != "plain")
     steps = _failing(attempt.steps) if attempt else []
     number = attempt.number if attempt else None
     origin = Origin(job.id, job.name, run.number, job.attempt if number is None else number)
@@ -58,10 +58,11 @@ def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinte
             printer.print_lines(select(log, wanted), origin)
 
 
-def _current(client: Client, repo: Repo, job: Job) -> tuple[Attempt | None, str]:
-    """The job's current attempt; or None, and why it cannot be told. Raises the errors that its log has, too."""
+def _current(client: Client, repo: Repo, job: Job, is_counted: bool) -> tuple[Attempt | None, str]:
+    """The job's current attempt, its lines counted if they are; or None, and why it cannot be told. Raises the errors
+    that its log has, too."""
     try:
-        attempts = client.job(repo, job.id).attempts
+        attempts = client.job(repo, job.id, brief=not is_counted).attempts
     except NO_LOG:
         raise
     except ShimError as error:

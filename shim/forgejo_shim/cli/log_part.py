@@ -21,7 +21,8 @@ def show_part(client: Client, repo: Repo, attempt: int | None, origin: Origin, p
     options, job_id = printer.options, origin.job_id
     number, step = _number(options.step), None
     if options.step is not None and number is None:
-        step = pick_step(_steps(client.job(repo, job_id), attempt), options.step, f"job {job_id}")
+        is_brief = attempt is None and options.format == "plain"
+        step = pick_step(_steps(client.job(repo, job_id, brief=is_brief), attempt), options.step, f"job {job_id}")
         number = step.number
     tail, wanted = options.tail_of_server(of_step=number is not None)
     try:

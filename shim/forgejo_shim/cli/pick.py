@@ -16,13 +16,13 @@ import click
 
 from ..errors import NothingMatched
 from ..models import Job, Step
+from .status import URGENCY
 from .target import Target
 
 T = TypeVar("T", Job, Step)
 
 JOB_NAME = 255  # bytes at most; Forgejo cuts a longer one (modules/util/truncate.go)
 SHOWN = 10  # choices in a message
-FIRST = ("failure", "cancelled", "running")  # statuses that are listed first
 
 
 class SeveralFit(click.ClickException):
@@ -88,7 +88,7 @@ def step_choices(steps: Sequence[Step]) -> list[str]:
 
 
 def _choices(rows: Sequence[tuple[int, str, str]], more: str) -> list[str]:
-    order = sorted(rows, key=lambda row: FIRST.index(row[1]) if row[1] in FIRST else len(FIRST))[:SHOWN]
+    order = sorted(rows, key=lambda row: URGENCY.index(row[1]) if row[1] in URGENCY else len(URGENCY))[:SHOWN]
     width = max((len(str(number)) for number, _, _ in order), default=0)
     shown = [f"  {number:{width}}  {status:9}  {name}" for number, status, name in order]
     return [*shown, *([f"  and {len(rows) - SHOWN} more{more}"] if len(rows) > SHOWN else [])]
