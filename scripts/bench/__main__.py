@@ -8,8 +8,8 @@ Rules
 * Nothing is compared with a figure of another day or machine: a plain web download and a read through the adapter take
   turns, and the median of their ratios is the figure. Memory is that of a child process, before and at its peak.
 * adapter.py has the library's figures, counts.py its requests, fronted.py and calls.py those of the proxy, artifacts.py
-  those of both about artifacts, patched.py those of a Forgejo with the patches, judged.py those of the spec checks,
-  which alone are seconds; measuring.py has what they share.
+  those of both about artifacts, patched.py those of a Forgejo with the patches, reports.py those of `why`, judged.py
+  those of the spec checks, of which the last two have seconds; measuring.py has what they share.
 * The server is another process than the client. It is the double, and a real Forgejo too where there is one
   (`servers.available`); the worlds of 10,000 runs, the log of 1 GB through the adapter, and the followers, who would
   keep a Forgejo busy and whose memory is the proxy's, are the double's alone.
@@ -43,6 +43,7 @@ import counts  # noqa: E402
 import fronted  # noqa: E402
 import judged  # noqa: E402
 import patched  # noqa: E402
+import reports  # noqa: E402
 import servers  # noqa: E402
 from hand import Hand  # noqa: E402
 from measuring import LARGE, PLACE, SMALL, Figure, prepare, say  # noqa: E402
@@ -64,6 +65,7 @@ def figures() -> Iterator[Figure]:
         yield from calls.figures("one answer", fixed)
     yield from counts.request_counts()
     yield from counts.artifact_counts()
+    yield from reports.figures()
     yield from judged.made()
     for place, measure in ((PLACE, shimmed), (f"{PLACE}-patched", patched.figures), ("16", judged.figures)):
         way = servers.available(place)

@@ -59,6 +59,9 @@ from .store.protocol import Store
 from .store.session_file import SessionFile
 from .store.sqlite import SQLiteStore
 from .unzip import ExtractedFile
+from .why.matchers import Matcher
+from .why.matchers import load as load_matchers
+from .why.values import Finding, JobReport, Report, RunHead
 
 __version__ = "0.1.0"
 __doc__ = f"{__doc__}\n{_errors.__doc__}"
@@ -76,11 +79,14 @@ __all__ = [
     "DiskFull",
     "Expired",
     "ExtractedFile",
+    "Finding",
     "Followed",
     "Job",
     "JobDetails",
+    "JobReport",
     "Log",
     "Loop",
+    "Matcher",
     "MemoryStore",
     "NoLog",
     "NotExecuted",
@@ -94,10 +100,12 @@ __all__ = [
     "Progress",
     "Refused",
     "Repo",
+    "Report",
     "Run",
     "RunAgain",
     "RunFacts",
     "RunFilters",
+    "RunHead",
     "SQLiteStore",
     "Saved",
     "SavedArtifact",
@@ -119,6 +127,7 @@ __all__ = [
     "WebCredentials",
     "WebLogin",
     "backend_of",
+    "load_matchers",
     "mount",
     "task_of",
 ]

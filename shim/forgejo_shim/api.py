@@ -32,7 +32,7 @@ from .errors import (
     Unreachable,
     WebAccount,
 )
-from .models import JobPlan, RunFacts
+from .models import RunFacts
 from .operations import ARTIFACT_ZIP, CANCEL_RUN, JOB_LOG, RUN_ARTIFACTS, RUN_JOBS, RUN_LOGS
 from .schema import parse_valid
 
@@ -148,6 +148,8 @@ def _forbidden(what: str, message: str) -> ShimError:
 _BY_CAUSE: dict[str, type[ShimError]] = {
     "write-unknown": Unreachable,
     "filter-not-understood": BadRequest,
+    "out-of-range": BadRequest,
+    "matcher-not-understood": BadRequest,
     **{
         kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo, RunAgain)
     },
@@ -251,22 +253,6 @@ def parse_jobs(body: bytes) -> list[dict[str, Any]]:
     """The jobs of a run as the API gives them. Raises PageChanged, naming the field."""
     jobs: list[dict[str, Any]] = parse_valid("jobs", body, "the API's list of a run's jobs")
     return jobs
-
-
-def parse_job(body: bytes) -> JobPlan:
-    """One job in full, as a server gives it that has the operation. Raises PageChanged."""
-    try:
-        job = json.loads(body)
-        attempts = {
-            int(told["number"]): (
-                str(told["status"]),
-                tuple((int(step["log_index"]), int(step["log_length"])) for step in told["steps"] or ()),
-            )
-            for told in job["attempts"]
-        }
-        return JobPlan(int(job["attempt"]), int(job["task_id"]), str(job["status"]), attempts, str(job["name"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise PageChanged("the API's job was not understood: it lacks its attempts or their steps") from None
 
 
 def parse_tasks(body: bytes) -> tuple[list[dict[str, Any]], int]:

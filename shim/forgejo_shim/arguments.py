@@ -73,6 +73,13 @@ def limit(value: object) -> int:
     return wanted
 
 
+def within(value: object, name: str, least: int, most: int) -> int:
+    """A whole number in a range. Raises ValueError for one outside."""
+    if not least <= (wanted := number(value, name)) <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, not {wanted}")
+    return wanted
+
+
 def run_number(value: object) -> int | Literal["latest"]:
     """A run's number, or `latest`."""
     return "latest" if value == "latest" else number(value, "run", "a run's number or 'latest'")

@@ -31,6 +31,7 @@ from .client_log import Log
 from .client_logs import ClientLogs
 from .client_runs import ClientRuns
 from .client_session import ClientSession, Token, refuse_unsendable
+from .client_why import ClientWhy
 from .download import Progress, Saved
 from .environment import Session
 from .errors import BadRequest, NothingMatched, ShimError
@@ -42,7 +43,7 @@ from .store.protocol import Store
 from .store.session_file import SessionFile
 
 
-class Client:
+class Client(ClientWhy):
     """One Forgejo as one caller sees it; see the module's docstring.
 
     `token` is the caller's access token (None: anonymous), `web` the account that reads the web UI where the server

@@ -66,19 +66,6 @@ class Location:
 
 
 @dataclass(frozen=True)
-class JobPlan:
-    """A job as the server's own operation gives it in full: its current attempt (its task 0 if no runner has it), its
-    status and name, and by number the attempts that were taken: their status, and the first line and the lines of each
-    step."""
-
-    attempt: int
-    task_id: int
-    status: str
-    attempts: dict[int, tuple[str, tuple[tuple[int, int], ...]]]
-    name: str = ""
-
-
-@dataclass(frozen=True)
 class WebLogin:
     """The shim's web account. `totp_secret` is the base32 text shown when two-factor sign-in was set up."""
 
@@ -160,7 +147,8 @@ class Overview:
 @dataclass(frozen=True)
 class RunFacts:
     """A run as a flow gives it. `given` is the API's own object, {} where the web UI told; then `id`, `repo_id` and
-    `owner_id` are None. Times are RFC 3339, "" if unset."""
+    `owner_id` are None. Times are RFC 3339, "" if unset. The web UI tells the first digits of `commit`, and
+    `error`, what is wrong with the run's workflow; None where it was not asked."""
 
     number: int
     id: int | None = None
@@ -171,6 +159,9 @@ class RunFacts:
     workflow: str | None = None
     started: str = ""
     stopped: str = ""
+    branch: str = ""
+    commit: str = ""
+    error: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -218,6 +209,18 @@ class Attempt:
     log_expired: bool | None
     log_length: int | None
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """A job as the server's own operation gives it in full: its current attempt (its task 0 if no runner has it), its
+    status and name, and by number the attempts that were taken. A shim behind may not know the number (None)."""
+
+    attempt: int | None
+    task_id: int
+    status: str
+    attempts: dict[int | None, Attempt]
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ RUN_OF_TOKEN = Operation("GET", "/actions/run", is_added=False, native_only=True
 LATEST_RUN = Operation("GET", REPO + "/actions/runs/latest")
 LATEST_JOBS = Operation("GET", LATEST_RUN.path + "/jobs", by_run_id=True)
 LATEST_LOGS = Operation("GET", LATEST_RUN.path + "/logs", by_run_id=True)
+LATEST_WHY = Operation("GET", LATEST_RUN.path + "/why")
+WHY = Operation("GET", RUN + "/why", by_run_id=True)
 JOB = Operation("GET", REPO + "/actions/jobs/{job_id}")
 RERUN_JOB = Operation("POST", JOB.path + "/rerun", writes=True)
 RERUN_RUN = Operation("POST", RUN + "/rerun", writes=True, by_run_id=True)
@@ -62,10 +64,10 @@ RERUN_RUN = Operation("POST", RUN + "/rerun", writes=True, by_run_id=True)
 RUN_SUMMARY = Operation("GET", RUN)
 RUN_LIST = Operation("GET", LIST_RUNS)
 
-OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS)
+OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS, LATEST_WHY)
 # In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.
 OPERATIONS = (
-    *OF_LATEST, JOB, RERUN_JOB, RERUN_RUN, JOB_LOG, RUN_JOBS, RUN_LOGS, RUN_ARTIFACTS, ARTIFACTS, ARTIFACT,
+    *OF_LATEST, WHY, JOB, RERUN_JOB, RERUN_RUN, JOB_LOG, RUN_JOBS, RUN_LOGS, RUN_ARTIFACTS, ARTIFACTS, ARTIFACT,
     DELETE_ARTIFACT, ARTIFACT_ZIP, CANCEL_RUN, DELETE_RUN, RUN_OF_TOKEN,
 )  # fmt: skip
 CONTRACT = tuple(row for row in OPERATIONS if not row.is_added)

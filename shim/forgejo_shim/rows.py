@@ -13,6 +13,7 @@ from .times import seconds
 
 ROW = b"dddd-dd-ddTdd:dd:dd.dddddddZ "  # how each line of a stored log begins (modules/actions/log.go, 11.0.15 to 16)
 ROW_HEAD = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ")  # ROW as a pattern, for many rows at once
+ROW_START = re.compile(rb"^" + ROW_HEAD.pattern, re.MULTILINE)
 ROWS = re.compile(rb"(?:" + ROW_HEAD.pattern + rb"[^\n]*\n)*")
 
 
@@ -72,3 +73,10 @@ def last_lines(data: bytes, count: int) -> int | None:
     """Where the last `count` lines of `data` begin; None if that is before it."""
     missing = count + data.endswith(b"\n") - data.count(b"\n")
     return None if missing > 0 else line_feed(data, 1 - missing) + 1
+
+
+def first_row(data: bytes, when: bytes = b"") -> int | None:
+    """Where the first row in `data` begins that is not before `when`, a time as rows have it or the beginning of one;
+    None if there is none. The bytes before the first row may be the rest of another."""
+    starts = (found.start() for found in ROW_START.finditer(data))
+    return next((at for at in starts if data[at : at + len(when)] >= when), None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+LAST = 253_402_300_799  # seconds since the epoch at the end of the year 9999
+
 
 def seconds(text: str) -> float:
     """An API time in seconds since the epoch, 0 if unset (Forgejo gives the epoch itself, or the year 1)."""
@@ -32,5 +34,5 @@ def duration(text: str) -> int | None:
 
 
 def moment(at: int) -> str:
-    """Seconds since the epoch in RFC 3339, as the API writes them."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """Seconds since the epoch in RFC 3339, as the API writes them; of a later year than 9999, its end."""
+    return f"{datetime.fromtimestamp(min(at, LAST), UTC):%Y-%m-%dT%H:%M:%SZ}"

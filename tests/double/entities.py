@@ -104,11 +104,16 @@ class Run:
     started: int = 0
     stopped: int = 0
     jobs: list[Job] = field(default_factory=list)
+    error: str = ""
+    """What is wrong with its workflow, as the web UI says it from 13 on."""
     artifacts: list[Artifact] = field(default_factory=list)
     """Rows in the order of ids."""
 
     @property
     def pretty_ref(self) -> str:
+        """As a run shows it; that of a pull request is its number (models/actions/run.go, PrettyRef)."""
+        if self.ref.startswith("refs/pull/"):
+            return "#" + self.ref.removeprefix("refs/pull/").removesuffix("/head")
         return self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 

@@ -128,7 +128,7 @@ def state(
         "commit": _commit(face, sub_path, link, run),
     }
     if face.pre_execution_error:
-        shown["preExecutionError"] = ""
+        shown["preExecutionError"] = run.error
     if face.native_logs:
         shown["canDelete"] = owner and over
         shown["preExecutionWarnings"] = None

@@ -18,6 +18,7 @@ from forgejo_shim.errors import ShimError
 from forgejo_shim.flows import follow as following
 from forgejo_shim.flows import log_tail as tails
 from forgejo_shim.operations import JOB
+from forgejo_shim.times import moment
 from forgejo_shim.transport import BrokenBody
 from forgejo_shim.webui import reader
 from small import LOG, Small, row
@@ -217,8 +218,19 @@ class Telling:
             {
                 "number": task.attempt,
                 "status": task.status,
+                "started": moment(task.started),
+                "stopped": moment(task.stopped),
                 "steps": [
-                    {"log_index": step.log_index, "log_length": step.log_length} for step in view.framed_steps(task)
+                    {
+                        "number": number,
+                        "name": step.name,
+                        "status": step.status,
+                        "started": moment(step.started),
+                        "stopped": moment(step.stopped),
+                        "log_index": step.log_index,
+                        "log_length": step.log_length,
+                    }
+                    for number, step in enumerate(view.framed_steps(task))
                 ],
             }
             for task in job.tasks

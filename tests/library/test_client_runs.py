@@ -12,7 +12,7 @@ import pytest
 from double import Run as DoubleRun
 from forgejo_shim import Client, NothingMatched, NotPossible, NotThere, PageChanged, Run
 from forgejo_shim.api import parse_listed
-from forgejo_shim.client_jobs import parse_details
+from forgejo_shim.api_job import parse_details
 from forgejo_shim.client_runs import EVENTS
 from running import Running
 from small import Small, row

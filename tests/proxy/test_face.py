@@ -431,7 +431,7 @@ def test_its_own_document_is_there_always(writes: bool) -> None:
         assert document["basePath"] == f"{FACE}/api/v1"
         told = {(method, path) for path, methods in document["paths"].items() for method in methods}
         reruns = {("post", OF_FACE + "rerun")}
-        reads = {("get", OF_FACE + what) for what in ("logs", "jobs", "summary")}
+        reads = {("get", OF_FACE + what) for what in ("logs", "jobs", "summary", "why")}
         reads |= {("get", LATEST_RUN.path), ("get", LIST_RUNS)}
         assert told == reads | (reruns if writes else set())
         assert (proxy.get(f"{FACE}/else").headers.get("X-Forgejo-Shim"), small.double.requests[-1].path) == (

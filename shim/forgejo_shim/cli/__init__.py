@@ -43,6 +43,7 @@ from .serve import serve
 from .settings import CommonOptions, common
 from .spec import spec
 from .watch import watch
+from .why import why
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -163,6 +164,6 @@ def main() -> None:
 
 
 for _verb in (
-    detect, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel, rerun, serve, spec,
+    detect, why, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel, rerun, serve, spec,
 ):  # fmt: skip
     main.add_command(_verb)

@@ -2,6 +2,7 @@
 
     server = "https://forge.example"
     ca_file = "/etc/ssl/forge-ca.pem"
+    matchers = ["mine.json"]
 
     [servers."https://forge.example"]
     token = "…"
@@ -55,10 +56,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Config:
-    """What the config file says; servers by their base URLs."""
+    """What the config file says; `matchers` are files beside it, servers by their base URLs."""
 
     server: str | None = None
     ca_file: str | None = None
+    matchers: tuple[Path, ...] = ()
     servers: Mapping[str, Credentials] = field(default_factory=dict)
 
 
@@ -99,12 +101,16 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     servers = found.pop("servers", {})
     if not isinstance(servers, dict) or not all(isinstance(entry, dict) for entry in servers.values()):
         raise ShimError(f'{path}: servers must be tables; write [servers."https://forge.example"]')
+    matchers = found.pop("matchers", [])
+    if not isinstance(matchers, list) or not all(isinstance(name, str) for name in matchers):
+        raise ShimError(f'{path}: matchers must be a list of files; write matchers = ["mine.json"]')
     _only_texts(found, {"server", "ca_file"}, path)
     for entry in servers.values():
         _only_texts(entry, _CREDENTIALS, path)
     credentials = {_base(name, path): _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
     server = found.get("server")
-    return Config(_base(server, path) if server else None, found.get("ca_file") or None, credentials)
+    files = tuple(path.parent / Path(name).expanduser() for name in matchers)
+    return Config(_base(server, path) if server else None, found.get("ca_file") or None, files, credentials)
 
 
 def _base(address: str, path: Path) -> str:

@@ -86,6 +86,10 @@ class CommonOptions:
         """The certificates and the proxy for a server. Raises ShimError."""
         return network_settings(server, self._config().ca_file)
 
+    def matchers(self) -> tuple[Path, ...]:
+        """The files of problem matchers that the config file names. Raises ShimError."""
+        return self._config().matchers
+
     def _config(self) -> Config:
         return read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
 

@@ -21,12 +21,14 @@ from ..flows.job_log import OpenLog
 from ..flows.log_parts import TEXT, LogPart
 from ..flows.run_list import RunPage
 from ..flows.run_zip import Archive
+from ..flows.why import Why
 from ..models import Artifact, Attempt, Done, Job, JobDetails, RunFacts, RunJobs, Step, Times
 from ..operations import Call, recognise
 from ..paths import artifact_path
 from ..router import parameters
 from ..times import moment
 from ..transport import encode
+from ..why.render import as_json, as_markdown
 from .face import Reply
 
 # Taken over from the web's download; nothing else, above all no Set-Cookie (every version sets cookies there).
@@ -35,6 +37,8 @@ OF_DOWNLOAD = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges
 OF_ARTIFACT = (*OF_DOWNLOAD, "Last-Modified", "X-Content-Type-Options", "Content-Security-Policy")
 OF_NATIVE = ("Content-Type", "Content-Length", "Content-Disposition", "Date")
 JSON = ("Content-Type", "application/json;charset=utf-8")
+MARKDOWN = ("Content-Type", "text/markdown; charset=utf-8")
+VARIES = (("Vary", "Accept"), ("X-Content-Type-Options", "nosniff"))
 GROWS = ("Cache-Control", "no-store, no-transform")
 
 Json = dict[str, Any]
@@ -82,6 +86,8 @@ class Forgejo:
                 return Reply(value.answer.status, [*headers, ("Content-Disposition", value.disposition)], value.answer)
             case Relayed():
                 return Reply(200, value.answer.headers.only(*OF_NATIVE), value.answer)
+            case Why():
+                return _why(value)
             case Done():
                 return Reply(204, [], b"")
             case Native():
@@ -164,6 +170,12 @@ def _of_page(page: ArtifactPage, call: Call, base_url: str) -> list[tuple[str, s
 
 def _run(run: RunFacts) -> Json:
     return dict(run.given) or known({"index_in_repo": run.number, "title": run.title, "status": run.status})
+
+
+def _why(value: Why) -> Reply:
+    if not value.as_markdown:
+        return reply_json(as_json(value.report), VARIES)
+    return Reply(200, [MARKDOWN, *VARIES], as_markdown(value.report).encode())
 
 
 def _details(details: JobDetails) -> Json:

@@ -22,12 +22,14 @@ from ..operations import (
     LATEST_JOBS,
     LATEST_LOGS,
     LATEST_RUN,
+    LATEST_WHY,
     LIST_RUNS,
     RERUN_RUN,
     RUN_JOBS,
     RUN_LIST,
     RUN_LOGS,
     RUN_SUMMARY,
+    WHY,
     Call,
     Operation,
     called,
@@ -47,11 +49,12 @@ ROUTES: dict[str, Operation] = {
     f"{RUN}/jobs": RUN_JOBS,
     f"{RUN}/summary": RUN_SUMMARY,
     f"{RUN}/rerun": RERUN_RUN,
+    f"{RUN}/why": WHY,
     LATEST_RUN.path: LATEST_RUN,
 }
 # Operations of `/api/v1` whose paths mean something else where these routes stand there, and the other way round.
-HIDDEN = tuple(row.path for row in (RUN_JOBS, RUN_LOGS, RERUN_RUN, LATEST_JOBS, LATEST_LOGS))
-ONLY_HERE = tuple(f"{RUN}/{what}" for what in ("jobs", "logs", "rerun"))
+HIDDEN = tuple(row.path for row in (RUN_JOBS, RUN_LOGS, RERUN_RUN, WHY, LATEST_JOBS, LATEST_LOGS, LATEST_WHY))
+ONLY_HERE = tuple(f"{RUN}/{what}" for what in ("jobs", "logs", "rerun", "why"))
 
 _PATTERNS = tuple((path, matcher(path)) for path in ROUTES)
 

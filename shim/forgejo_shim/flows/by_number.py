@@ -31,7 +31,7 @@ SHOWN = 20  # jobs that a message names
 async def by_number(reader: Reader, call: Call, caller: Grants) -> Call | RunJobs:
     """The call by ids that a call by number means, or its value. Raises ShimError."""
     run = await _run(reader, call, caller)
-    found = await _jobs(reader, call, run)
+    found = await jobs_of(reader, call, run)
     operation = call.operation
     if operation in (CANCEL_RUN, RERUN_RUN) and not call.job:
         if not found.jobs:
@@ -59,7 +59,7 @@ async def _run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
     return RunFacts(run_number)
 
 
-async def _jobs(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
+async def jobs_of(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
     """The run's jobs by their index, with attempts and tasks where those are asked for."""
     if run.id is not None:
         native = call.of(RUN_JOBS, run.id)
@@ -72,7 +72,9 @@ async def _jobs(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
         if run.id is None:
             raise _no_run(reader, run.number)
         return RunJobs(run, ())
-    run = replace(run, status=run.status or state.status, title=state.title if run.title is None else run.title)
+    status, title = run.status or state.status, state.title if run.title is None else run.title
+    told = replace(run, status=status, title=title)
+    run = replace(told, branch=state.branch, commit=state.commit, error=state.error)
     if call.operation is RUN_JOBS:
         return await run_jobs(reader, run)
     rows = enumerate(state.jobs)

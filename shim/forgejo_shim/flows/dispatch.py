@@ -28,6 +28,7 @@ from ..operations import (
     JOB_LOG,
     LATEST_JOBS,
     LATEST_RUN,
+    LATEST_WHY,
     OF_LATEST,
     OPERATIONS,
     RERUN_JOB,
@@ -37,6 +38,7 @@ from ..operations import (
     RUN_LIST,
     RUN_LOGS,
     RUN_OF_TOKEN,
+    WHY,
     Call,
 )
 from ..server import Server
@@ -45,7 +47,7 @@ from ..transport import Native as NativeAnswer
 from ..webui.reader import Reader
 from .artifact_zip import OpenArtifact, open_artifact
 from .artifacts import ArtifactPage, artifacts_of_repository, artifacts_of_run, find_artifact
-from .by_number import by_number
+from .by_number import by_number, jobs_of
 from .job_details import job_details
 from .job_log import OpenLog, open_log
 from .latest import latest_of_api, latest_run
@@ -55,6 +57,7 @@ from .rights import Grants, check_may_read, check_may_write, check_no_signature,
 from .run_jobs import run_jobs
 from .run_list import RunPage, run_list
 from .run_zip import Archive, run_zip
+from .why import Why, why
 from .writes import change_run, delete_artifact, once, rerun_job
 
 VERBS = {RERUN_RUN: "rerun", CANCEL_RUN: "cancel"}  # of a run, as the web UI calls them
@@ -80,7 +83,7 @@ class Relayed:
 
 Value = (
     Native | Relayed | RunFacts | RunPage | RunJobs | JobDetails | OpenLog | LogPart | Archive | Artifact | ArtifactPage
-    | OpenArtifact | Done
+    | OpenArtifact | Why | Done
 )  # fmt: skip
 
 
@@ -123,7 +126,7 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         request.from_web()
     reader = Reader(net, server, await _repository(net, call, request), call.query)
     if call.operation in OF_LATEST:
-        return await _latest(reader, call, request.caller)
+        return await _latest(reader, call, request)
     if call.parts:
         return await log_part(reader, call, request.caller)
     if call.operation.writes:
@@ -138,6 +141,9 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
     if row in (RUN_JOBS, RUN_LOGS):
         run = await run_of(reader, call, caller)
         return await (run_jobs(reader, run) if row is RUN_JOBS else run_zip(reader, run))
+    if row is WHY:
+        found = await jobs_of(reader, call, await run_of(reader, call, caller))
+        return await why(reader, call, found, request.headers)
     if row is RUN_LIST:
         return await run_list(reader, call, caller)
     if row is RUN_ARTIFACTS:
@@ -176,19 +182,28 @@ async def _repository(net: Transport, call: Call, request: Request) -> Repo:
     return call.repo
 
 
-async def _by_ids(net: Transport, server: Server, call: Call, request: Request) -> Call | RunJobs:
+async def _by_ids(net: Transport, server: Server, call: Call, request: Request) -> Call | RunJobs | Why:
     """The call by ids, or its value; one that is refused anyhow, whatever the job, is left as it is."""
     if not call.is_by_method or call.repo is None:
         return call
     request.from_web()
     check_no_signature(request.headers)
-    return await by_number(Reader(net, server, call.repo, call.query), call, request.caller)
+    reader = Reader(net, server, call.repo, call.query)
+    found = await by_number(reader, call, request.caller)
+    if call.operation is WHY and isinstance(found, RunJobs):
+        return await why(reader, call, found, request.headers)
+    return found
 
 
-async def _latest(reader: Reader, call: Call, caller: Grants) -> Value:
-    """The latest run, or its jobs or logs as the operation by its id gives them, natively where the server has it."""
+async def _latest(reader: Reader, call: Call, request: Request) -> Value:
+    """The latest run, why it is red, or its jobs or logs as the operation by its id gives them, natively where the
+    server has it."""
+    caller = request.caller
     if call.operation is LATEST_RUN:
         return await latest_run(reader, call, caller)
+    if call.operation is LATEST_WHY:
+        found = await jobs_of(reader, call, await latest_run(reader, call, caller))
+        return await why(reader, call, found, request.headers)
     try:
         run_id = (await latest_of_api(reader, call)).id or 0
     except NotPossible:  # 11, whose API knows no runs: asking for one by its id says so

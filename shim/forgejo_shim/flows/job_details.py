@@ -118,7 +118,7 @@ async def _details(
     task = current.page.task if current and current.page.kind is Page.LOG else 0
     row = JobRow(place.job, redirected, current is not None, task)
     job = row.as_job(run, place.at.job_index, place.state.counts_on_request)
-    times = _times(_start(current), current.view.duration, job.status) if current else Times()
+    times = times_of(_start(current), current.view.duration, job.status) if current else Times()
     known = bool(told) or await _never_taken(reader, place, redirected)
     attempts = [_as_attempt(one) for one in told]
     if current and times.stopped:
@@ -159,7 +159,7 @@ def _step(number: int, step: WebStep, view: View, lengths: list[int] | None) -> 
         number,
         step.name,
         step.status,
-        _times(started, step.duration, step.status),
+        times_of(started, step.duration, step.status),
         None if lengths is None else sum(lengths[:number]),
         None if lengths is None else lengths[number],
     )
@@ -176,7 +176,7 @@ def _stop(told: AttemptRead, steps: tuple[Step, ...]) -> int:
     return steps[-1].times.stopped if steps and told.status in FINAL else 0
 
 
-def _times(started: int, lasted: int | None, status: str) -> Times:
+def times_of(started: int, lasted: int | None, status: str) -> Times:
     """The beginning, and the end of what is over; 0 of what is unset or unknown."""
     if started <= 0:
         return Times()

@@ -75,12 +75,16 @@ async def _step_of_api(reader: Reader, job_id: int, log: NativeLog, wanted: int)
         return await _counted(reader, job_id, place.at, log.attempt, wanted, await _size(log))
     plan = await log.plan()
     log.pin_to(plan)
-    status, steps = plan.attempts.get(log.attempt or 0, ("", ()))
+    attempt = plan.attempts.get(log.attempt)
+    steps = attempt.steps if attempt else ()
     if not steps:
         await (await log.open("bytes=0-0")).close()  # its refusal says more
     if wanted >= len(steps):
         raise _no_step(job_id, wanted, len(steps))
-    return StepRange(*steps[wanted], is_over=status in FINAL)
+    index, length = steps[wanted].log_index, steps[wanted].log_length
+    if attempt is None or index is None or length is None:
+        raise PageChanged(f"the API's job {job_id} does not tell which lines of its log its steps have")
+    return StepRange(index, length, is_over=attempt.status in FINAL)
 
 
 async def _step_of_web(reader: Reader, job_id: int, log: PinnedLog, wanted: int) -> tuple[Answer, StepRange]:

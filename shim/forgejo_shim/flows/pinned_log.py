@@ -7,13 +7,15 @@ caller; a file's time or length proves nothing.
 
 from __future__ import annotations
 
-from ..api import error_of, parse_job, parse_jobs
+from ..api import error_of, parse_jobs
+from ..api_job import parse_job
 from ..capabilities import Capability
 from ..errors import NoLog, NotExecuted, NotNow, PageChanged, run_again
 from ..models import FINAL, JobPlan, Location
 from ..operations import JOB, JOB_LOG, RUN_JOBS, Call
 from ..paths import job_log_path, job_path, run_jobs_path
 from ..transport import JSON_LIMIT, Answer, read_all, read_head
+from ..webui.grammar import part_of
 from ..webui.reader import Reader
 from ..webui.values import WebJob, WebRun
 from .find_job import find_job
@@ -77,6 +79,7 @@ class NativeLog:
         self._reader = reader
         self._call = call
         self._runs = NativeRuns(reader, call)
+        self._task = 0
 
     async def open(self, ranges: str) -> Answer:
         """As in `WebLog`."""
@@ -92,7 +95,7 @@ class NativeLog:
         raise await _refused(answer, f"the log of job {self.job_id}", self._call)
 
     async def pin(self) -> None:
-        """Hold every later `open` to one task."""
+        """Hold every later `open` to one task; where no attempt can be named, `check` says whether they were."""
         if self.attempt is None:
             self.pin_to(await self.plan())
 
@@ -101,12 +104,19 @@ class NativeLog:
         if self.attempt is None and not plan.task_id:
             raise NotExecuted
         self.attempt = plan.attempt if self.attempt is None else self.attempt
+        self._task = plan.task_id
+
+    async def check(self) -> None:
+        """Raise NotNow if what was opened since `pin` can be of several tasks: a shim behind may know no attempts."""
+        if self.attempt is None and (await self.plan()).task_id != self._task:
+            raise another_log(self.job_id)
 
     async def is_over(self) -> bool:
         """As in `WebLog`."""
         plan = await self.plan()
         is_current = self.attempt in (None, plan.attempt)
-        self.status = plan.status if is_current else plan.attempts.get(self.attempt or 0, ("",))[0]
+        told = plan.attempts.get(self.attempt)
+        self.status = plan.status if is_current else told.status if told else ""
         self.name = plan.name
         return not is_current or self.status in FINAL
 
@@ -182,3 +192,26 @@ def another_log(job_id: int) -> NotNow:
 def another_part() -> PageChanged:
     """The error for other bytes of a log than those that were asked for."""
     return PageChanged("a part of a log was asked for, and another came; try again")
+
+
+async def read_end(log: PinnedLog, length: int) -> tuple[bytes, int, int]:
+    """The last bytes of a log, where they begin, and its size. A log without a byte has no range at all."""
+    answer = await log.open(f"bytes=-{length}")
+    part = part_of(answer.headers)
+    if answer.status == 416 or (answer.status == 200 and answer.headers.get("Content-Length") == "0"):
+        await answer.close()
+        return b"", 0, 0
+    if answer.status != 206 or part is None:
+        await answer.close()
+        raise PageChanged("the end of a log was asked for, and something else came")
+    return await read_all(answer, length, "the end of a log"), part[0], part[2]
+
+
+async def read_block(log: PinnedLog, start: int, stop: int) -> bytes:
+    """The bytes of a log from `start` to before `stop`."""
+    answer = await log.open(f"bytes={start}-{stop - 1}")
+    part = part_of(answer.headers)
+    data = await read_all(answer, stop - start, "a part of a log")
+    if part is None or part[:2] != (start, stop - 1) or len(data) != stop - start:
+        raise another_part()
+    return data

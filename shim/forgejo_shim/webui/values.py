@@ -23,7 +23,9 @@ class WebRun:
 
     `attempts` are the numbers in `allAttempts` with their statuses, newest first; None where the answer has none
     (up to 12 always; from 13 to 15.0.2 for a job that no runner has now). `counts_on_request` tells when the attempt
-    counter is raised: True from 15 (when a rerun is asked for), False up to 14 (when a runner takes the job).
+    counter is raised: True from 15 (when a rerun is asked for), False up to 14 (when a runner takes the job). `commit`
+    are the first digits of it; `error` is what is wrong with the run's workflow, in the account's language, where that
+    is told (from 13 on).
     """
 
     jobs: tuple[WebJob, ...]
@@ -32,6 +34,9 @@ class WebRun:
     counts_on_request: bool
     status: str = ""
     title: str = ""
+    branch: str = ""
+    commit: str = ""
+    error: str = ""
 
     @property
     def newest(self) -> int | None:

@@ -66,6 +66,9 @@ def _state(answer: Any, repo: Repo, at: Location) -> WebRun:
         counts_on_request="description" in run,  # in the answer from 15 on (ViewResponse, 15.0.2: view.go)
         status=run["status"],
         title=run.get("title", ""),
+        branch=run.get("commit", {}).get("branch", {}).get("name", ""),
+        commit=run.get("commit", {}).get("shortSHA", ""),
+        error=run.get("preExecutionError", ""),
     )
 
 

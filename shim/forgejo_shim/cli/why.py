@@ -1,0 +1,118 @@
+"""`forgejo-shim why`: why a run is red, or what a log on disk says of that.
+
+Rules: the report is made elsewhere (why/); here its run is chosen and it is shown. What comes from a log or a server is
+made safe for a terminal, in a pipe too: a report is no log. Log files are read as they stream, whatever their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from ..errors import NothingMatched
+from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
+from ..inert import plain_text
+from ..why.find import find
+from ..why.matchers import Matcher, built_in, load
+from ..why.render import as_json, as_markdown, as_text, limit, of_log
+from ..why.values import Report
+from .help import Verb, option_of
+from .output import show_json, terminal
+from .pick_run import FAILED, pick_run
+from .settings import CommonOptions, FileType, common
+from .target import Target, parse_target, with_run
+
+CHUNK = 64 * 1024  # bytes of a file that are read at once
+
+_READ = FileType(exists=True, dir_okay=False, allow_dash=True)
+which_option, how_option = map(option_of, ("Which run", "How it is told"))
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        "forgejo-shim why OWNER/REPO",
+        "forgejo-shim why OWNER/REPO 42 --markdown",
+        "forgejo-shim why OWNER/REPO --branch main",
+        "forgejo-shim why --file build.log",
+    ],
+)
+@click.argument("target", metavar="[OWNER/REPO|URL]", type=parse_target, required=False)
+@click.argument("run", metavar="[RUN]", required=False)
+@which_option("--run", "named", metavar="NUMBER|latest|URL", help="The same as RUN.")
+@which_option("--commit", metavar="SHA", help="The run of a commit, by its first digits or all.")
+@which_option("--branch", metavar="NAME", help="The run of the newest commit of a branch.")
+@which_option(
+    "--pr", "pull", type=click.IntRange(1), metavar="N", help="The run of the newest commit of a pull request."
+)
+@which_option("--file", "log", metavar="FILE", type=_READ, help="A log on disk; - is stdin.")
+@how_option("--lines", type=click.IntRange(0, MOST_LINES), default=LINES, metavar="N", help="Last lines of a step.")
+@how_option("--max-bytes", type=click.IntRange(LEAST_SIZE, MOST_SIZE), default=SIZE, metavar="N", help="All bytes.")
+@how_option("--matcher", "files", multiple=True, metavar="FILE", type=_READ, help="A file of problem matchers.")
+@how_option("--markdown", is_flag=True, help="Print Markdown.")
+@common
+@click.pass_obj
+def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> None:
+    """Say why a run is red: its failed jobs, in each the step that failed, what was found there, and its last lines.
+
+    RUN is a run number, "latest" (the default) or a run's URL, which can stand alone too. --matcher adds a file of
+    GitHub's problem matchers to those that are known. If nothing failed, the exit code is 3.
+    """
+    files = (*settings.matchers(), *chosen["files"])
+    own = [matcher for path in files for matcher in load(Path(path).read_bytes(), str(path))]
+    if chosen["log"] is not None:
+        report = _of_file(target, own, chosen)
+    else:
+        report = _of_run(settings, target, own, chosen)
+    if settings.json:
+        show_json(as_json(report))
+    elif chosen["markdown"]:
+        click.echo(as_markdown(report), nl=False)
+    else:
+        _show(report)
+
+
+def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], chosen: dict[str, Any]) -> Report:
+    """The report of the run that is asked for. Raises NothingMatched if nothing failed in it, and ShimError."""
+    if target is None:
+        raise click.UsageError("no repository given; give OWNER/REPO, the URL of a run, or --file")
+    target = with_run(with_run(target, chosen["run"], "RUN"), chosen["named"], "--run")
+    by = (chosen["commit"], chosen["branch"], chosen["pull"])
+    if target.run is not None and any(given is not None for given in by):
+        raise click.UsageError("the run is named already; leave out --commit, --branch and --pr")
+    with settings.client(target.server) as client:
+        run = pick_run(client, target.repo, *by) or target.run or "latest"
+        size = {"lines": chosen["lines"], "max_bytes": chosen["max_bytes"]}
+        report = client.why(target.repo, run, **size, matchers=own)
+    if not report.jobs and report.run.status not in FAILED:
+        raise NothingMatched(f"nothing failed in run {report.run.number} of {target.repo}: {report.run.status}")
+    return report
+
+
+def _of_file(target: Target | None, own: list[Matcher], chosen: dict[str, Any]) -> Report:
+    """What a log on disk says. Raises NothingMatched if no error is found in it, and ShimError."""
+    named = ("run", "named", "commit", "branch", "pull")
+    if target or any(chosen[name] is not None for name in named):
+        raise click.UsageError("--file needs no repository and no run; leave them out")
+    with click.open_file(chosen["log"], "rb") as file:
+        chunks: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
+        found = find(chunks, (*own, *built_in()), chosen["lines"])
+    if not found.findings:
+        raise NothingMatched(f"no error was found in the {found.lines} lines of {chosen['log']}")
+    return limit(of_log(found, chosen["log"]), chosen["max_bytes"], chosen["lines"])
+
+
+def _show(report: Report) -> None:
+    """The report as text, in colours on a terminal, and how to get more of it."""
+    text = Text()
+    for style, piece in as_text(report):
+        text.append(plain_text(piece), style)
+    step = next((job for job in report.jobs if job.log_size), None)
+    if step and report.run.repo:
+        at = f" --step {step.step.number}" if step.step else ""
+        text.append(f"\nmore: forgejo-shim logs {report.run.repo} {step.id}{at}\n", "dim")
+    terminal().print(text, end="", soft_wrap=True)
