@@ -46,28 +46,31 @@ class Target:
     control: bool = False
 
 
+ADAPTER, PROXY = frozenset({"adapter", "additions"}), frozenset({"proxy", "additions"})
+
+
 def _faces() -> list[Target]:
     older = {"11": frozenset(), "12": RUNS, "13.0.3": RUNS, "13": ATTEMPTS, "14": ATTEMPTS, "15": ATTEMPTS}
-    shim, adapter, proxy = frozenset({"shim", "missing-log", "artifacts"}), {"adapter"}, {"proxy"}
+    shim = frozenset({"shim", "missing-log", "artifacts"})
     found = []
     for double, mark in ((True, "double-"), (False, "")):
         end = "" if double else "-adapter"
         for v, features in older.items():
             found += [
-                Target(f"{mark}{v}{end}", v, features | shim | adapter, double=double),
-                Target(f"{mark}{v}-proxy", v, features | shim | proxy, "proxy", double=double),
+                Target(f"{mark}{v}{end}", v, features | shim | ADAPTER, double=double),
+                Target(f"{mark}{v}-proxy", v, features | shim | PROXY, "proxy", double=double),
             ]
         found += [
             Target(f"{mark}16", "16", OF_16, front=None, double=double),
-            Target(f"{mark}16-adapter", "16", OF_16 | adapter, double=double),
-            Target(f"{mark}16-proxy", "16", OF_16 | proxy, "proxy", double=double),
+            Target(f"{mark}16-adapter", "16", OF_16 | ADAPTER, double=double),
+            Target(f"{mark}16-proxy", "16", OF_16 | PROXY, "proxy", double=double),
             Target(f"{mark}15-plain", "15", (OF_16 | PATCHED) - {"native"}, front=None, double=double, control=True),
         ]
     for v in servers.PATCHED:
         found += [
             Target(v, v, PATCHED, front=None),
-            Target(f"{v}-adapter", v, PATCHED | adapter),
-            Target(f"{v}-proxy", v, PATCHED | proxy, "proxy"),
+            Target(f"{v}-adapter", v, PATCHED | ADAPTER),
+            Target(f"{v}-proxy", v, PATCHED | PROXY, "proxy"),
         ]
     return found
 
