@@ -19,6 +19,7 @@ from typing import Any
 import click
 import pytest
 from command import Place
+from double import Run
 from forgejo_shim import __version__
 from forgejo_shim.cli import main
 from forgejo_shim.cli.help import Verb
@@ -511,6 +512,9 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
     for verb in (main, *main.commands.values()):
         if not isinstance(verb, Verb):
             continue
+        if verb.name == "why":  # which wants a run that is red, and a log of one
+            _redden(run)
+            (tmp_path / "build.log").write_bytes(row("error: x"))
         assert len(verb.examples) >= 2 and all(line in verb.get_help(click.Context(verb)) for line in verb.examples)
         for line in verb.examples:
             words = [str(run.jobs[0].id) if word == "7" else word for word in line.split()[1:]]
@@ -522,9 +526,15 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
                 assert place.run(*words).exit_code == fails, line
             if run.jobs[0].status == "waiting":  # rerun
                 place.small.model.play(run.jobs[0], LOG)
+        if verb.name == "why":
+            _redden(run, "success")
     assert (tmp_path / "report" / "a.txt").read_bytes() == (tmp_path / "out" / "report" / "a.txt").read_bytes() == b"x"
     assert (tmp_path / "zips" / "report.zip").exists()
     assert [path.read_bytes() for path in (tmp_path / "logs").iterdir()] == [LOG]
+
+
+def _redden(run: Run, status: str = "failure") -> None:
+    run.status = run.jobs[0].status = run.jobs[0].tasks[0].status = status
 
 
 def test_without_a_verb_the_help_is_shown_as_help(web: Place) -> None:

@@ -37,7 +37,7 @@ which_option, how_option = map(option_of, ("Which run", "How it is told"))
     examples=[
         "forgejo-shim why OWNER/REPO",
         "forgejo-shim why OWNER/REPO 42 --markdown",
-        "forgejo-shim why OWNER/REPO --branch main",
+        "forgejo-shim why https://forge.example/OWNER/REPO/actions/runs/42",
         "forgejo-shim why --file build.log",
     ],
 )
@@ -52,15 +52,15 @@ which_option, how_option = map(option_of, ("Which run", "How it is told"))
 @which_option("--file", "log", metavar="FILE", type=_READ, help="A log on disk; - is stdin.")
 @how_option("--lines", type=click.IntRange(0, MOST_LINES), default=LINES, metavar="N", help="Last lines of a step.")
 @how_option("--max-bytes", type=click.IntRange(LEAST_SIZE, MOST_SIZE), default=SIZE, metavar="N", help="All bytes.")
-@how_option("--matcher", "files", multiple=True, metavar="FILE", type=_READ, help="A file of problem matchers.")
+@how_option("--matcher", "files", multiple=True, metavar="FILE", type=_READ, help="Further matchers, as GitHub's are.")
 @how_option("--markdown", is_flag=True, help="Print Markdown.")
 @common
 @click.pass_obj
 def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> None:
-    """Say why a run is red: its failed jobs, in each the step that failed, what was found there, and its last lines.
+    """Say why a run is red, or a log on disk.
 
-    RUN is a run number, "latest" (the default) or a run's URL, which can stand alone too. --matcher adds a file of
-    GitHub's problem matchers to those that are known. If nothing failed, the exit code is 3.
+    Of each failed job: the step that failed, what was found in its lines, and the last of them. RUN is a run number,
+    "latest" (the default) or a run's URL, which can stand alone too. If nothing failed, the exit code is 3.
     """
     files = (*settings.matchers(), *chosen["files"])
     own = [matcher for path in files for matcher in load(Path(path).read_bytes(), str(path))]
