@@ -97,6 +97,23 @@ def test_a_log_is_followed_through_both(live: Live, second: Proxied) -> None:
     assert isinstance(expected, bytes) and expected.startswith(first + second_)
 
 
+@clause("X40", "F6")
+def test_a_log_is_followed_from_its_last_line_on(live: Live, second: Proxied) -> None:
+    stage = live.world.stage
+    job = live.world.job("running", "build")
+    path = f"/api/v1{log_path(job.run.repo, job.id)}?follow=true&tail=1"
+    headers = {"Authorization": f"token {live.world.tokens['read']}"}
+    for front in (live.base_url, second.base_url):
+        stage.say(job, 2)
+        before = job.expected()
+        assert isinstance(before, bytes)
+        with plain_session().get(front + path, headers=headers, stream=True, timeout=30) as answer:
+            rows = answer.iter_content(None)
+            assert next(rows) == before.splitlines(keepends=True)[-1]
+            stage.say(job, 1)
+            assert before + next(rows) == job.expected()
+
+
 @clause("X40", "X14", "X15")
 def test_the_second_one_widens_nothing(live: Live, job: Job, second: Proxied) -> None:
     for token, status in (("outsider", 404), ("no-scope", 403), ("0" * 40, 401), (None, 404)):

@@ -7,17 +7,23 @@ compared byte for byte.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from forgejo_shim import WebLogin
+from command import PROGRAM
+from forgejo_shim import Client, WebLogin
 from hand import READ, WRITE, Hand, plain_session, wait
 from proxied import END, Proxied, Wire, header
 from runner import Row, Runner
@@ -44,6 +50,7 @@ class Place:
     job: Job
     token: str
     headers: dict[str, str]
+    web: WebLogin
 
     @property
     def path(self) -> str:
@@ -100,8 +107,9 @@ def made(live: Live) -> Place:
         stage.say(job, rows, more=first + 50 < ROWS)
     stage.finish(job, "success")
     token = hand.new_token(owner, (*READ, *WRITE))
-    proxied = Proxied(server.base_url, WebLogin(owner.name, owner.password), port=port)
-    return Place(server, proxied, stage, repo, job, token, {"Authorization": f"token {token}"})
+    web = WebLogin(owner.name, owner.password)
+    proxied = Proxied(server.base_url, web, port=port)
+    return Place(server, proxied, stage, repo, job, token, {"Authorization": f"token {token}"}, web)
 
 
 def dialled(place: Place) -> Wire:
@@ -195,6 +203,52 @@ def test_a_follower_goes_on_where_it_was(place: Place) -> None:
         stage.finish(job, "success")
         got += b"".join(pieces)
     assert got == job.expected()
+
+
+LINES, SECONDS = (int(text) for text in os.environ.get("FORGEJO_SHIM_FOLLOW", "500/4").split("/"))
+AT_ONCE = 10  # lines that the runner sends at once
+
+
+@clause("C31", "C36")
+@pytest.mark.parametrize("how", ["client", "command"])
+def test_who_follows_a_job_gets_each_line_once(place: Place, how: str, tmp_path: Path) -> None:
+    """While the job writes, the server restarts once. As in real life: FORGEJO_SHIM_FOLLOW=5000/60."""
+    stage, told = place.stage, tmp_path / "log"
+    job = stage.take(stage.start(f"followed by the {how}", place.repo, ONE, "one.yml"), "build")
+    with following(place, job, how, told):
+        for at in range(0, LINES, AT_ONCE):
+            if at == LINES // 2:
+                place.server.kill()
+                time.sleep(SECONDS / 20)
+                place.restarted()
+            stage.say(job, AT_ONCE)
+            time.sleep(SECONDS * AT_ONCE / LINES)
+        stage.say(job, 1, more=False)
+        stage.finish(job, "success")
+    assert told.read_bytes() == job.expected()
+    assert told.read_bytes().count(b"\n") == LINES + 1
+
+
+@contextmanager
+def following(place: Place, job: Job, how: str, told: Path) -> Iterator[None]:
+    """Somebody follows the job directly, without the proxy, into a file."""
+    url = place.server.base_url
+    if how == "client":
+        with Client(url, place.token, web=place.web) as client, ThreadPoolExecutor(1) as beside:
+            followed = client.follow(place.repo.full, job.id)
+            done = beside.submit(lambda: told.write_bytes(b"".join(followed)))
+            yield
+            done.result(60)
+            assert followed.status == "success"
+        return
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(told.parent), "FORGEJO_URL": url, "FORGEJO_TOKEN": place.token,
+        "FORGEJO_SHIM_WEB_USER": place.web.user, "FORGEJO_SHIM_WEB_PASSWORD": place.web.password,
+    }  # fmt: skip
+    words = [*PROGRAM, "logs", place.repo.full, "--run", str(job.run.number), "--follow"]
+    with told.open("wb") as file, subprocess.Popen(words, stdout=file, env=environment) as process:
+        yield
+        assert process.wait(60) == 0
 
 
 @clause("X26", "X11")

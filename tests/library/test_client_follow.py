@@ -17,6 +17,7 @@ import pytest
 from double import Task
 from forgejo_shim import BadRequest, NotExecuted, NotThere, RunAgain, StillRunning, Unreachable, client_follow
 from forgejo_shim.flows import follow as following
+from hand import wait
 from small import LOG, Small
 from test_additions import lines
 
@@ -36,10 +37,12 @@ def taken(small: Small) -> Task:
 
 
 @contextmanager
-def meanwhile(*steps: Callable[[], Any], every: float = 0.15) -> Iterator[None]:
-    """Do these things, one after the other, while something is read."""
+def meanwhile(*steps: Callable[[], Any], after: Small | None = None, every: float = 0.15) -> Iterator[None]:
+    """Do these things, one after the other, while something is read; after a log there began to be, if that is said."""
 
     def do() -> None:
+        if after:
+            wait(lambda: bool(after.downloads()), "a log to be read", 30)
         for step in steps:
             time.sleep(every)
             step()
@@ -132,7 +135,7 @@ def test_a_rerun_is_never_mixed_in(small: Small) -> None:
         small.model.finish(task)
         small.again(task.job, b"".join(lines(900, "other")))
 
-    with small.client() as client, meanwhile(rerun):
+    with small.client() as client, meanwhile(rerun, after=small):
         followed, got = client.follow("o/r", task.job.id), b""
         if small.double.face.attempt_in_download or small.double.face.native_logs:
             assert b"".join(followed) == b"".join(rows)
