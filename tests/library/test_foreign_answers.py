@@ -43,10 +43,12 @@ ALL = tuple(FOREIGN)
 BARE = ("half of it",)  # the answer has no body
 OTHER_ROUTE = ("404 page",)  # the same is asked for by another version's route
 LONG = ("runs", "o/r", "--limit", "60")
+GREEN = (*LONG, "--status", "success")
 MOMENTS = (
-    Moment("11", LONG, r"/o/r/actions\?page=1&"),
-    Moment("11", LONG, r"/o/r/actions\?page=2&"),
-    Moment("11", LONG, r"/o/r/actions\?page=3&"),
+    Moment("11", GREEN, r"/o/r/actions\?status=\d+&page=1&"),
+    Moment("11", GREEN, r"/o/r/actions\?status=\d+&page=2&"),
+    Moment("11", LONG, "/actions/runs/latest$", harmless=BARE),
+    Moment("11", LONG, VIEW, "POST", nth=3),
     Moment("11", ("runs", "o/r"), "/actions/tasks"),
     Moment("11", ("runs", "o/r"), API_RUNS),
     Moment("11", ("runs", "o/r"), "^/user/login", "POST", harmless=BARE),
