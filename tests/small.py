@@ -55,6 +55,7 @@ class Small:
         """What the command is to find in its environment."""
         return {
             "HOME": str(home),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
             "FORGEJO_URL": self.url,
             "FORGEJO_TOKEN": self.token,
             "FORGEJO_SHIM_WEB_USER": self.web.user,

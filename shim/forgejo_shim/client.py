@@ -31,13 +31,14 @@ from .client_log import Log
 from .client_logs import ClientLogs
 from .client_runs import ClientRuns
 from .client_session import ClientSession, Token, refuse_unsendable
+from .client_token import try_token
 from .client_why import ClientWhy
 from .download import Progress, Saved
 from .environment import Session
 from .errors import BadRequest, NothingMatched, ShimError
 from .files import make_folder
 from .flows.try_account import try_account
-from .models import Artifact, Job, JobDetails, Overview, Repo, Run, WebCredentials
+from .models import Artifact, Job, JobDetails, Overview, Repo, Run, TokenRights, WebCredentials
 from .requests_adapter import mount
 from .store.protocol import Store
 from .store.session_file import SessionFile
@@ -271,6 +272,10 @@ class Client(ClientWhy):
     def get_json(self, path: str, what: str) -> object:
         """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
         return self._asking.json(arguments.text(path, "path"), arguments.text(what, "what"))
+
+    def try_token(self) -> TokenRights:
+        """What the client's token may do. Raises Refused if the server does not know it, or if it may not read."""
+        return try_token(self._asking)
 
     def try_web(self, repo: str | Repo | None = None) -> None:
         """Sign in with the web account, if there is one, and look at the Actions of `repo`, if one is given.

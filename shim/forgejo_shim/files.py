@@ -70,6 +70,30 @@ def private_file(path: Path) -> Path:
     return path
 
 
+def replace_private(path: Path, text: str) -> None:
+    """Give a private file new contents, whole or not at all: mode 0600, or the narrower one that it has.
+
+    Call it with the file `locked`. Raises ShimError, also for a link, and for a file that is not this user's alone.
+    """
+    _refuse_irregular(path, follow=False)
+    mode = 0o600
+    if path.exists():
+        check_private(path)
+        mode &= path.stat().st_mode
+    unfinished = private_file(path.with_name(f"{path.name}.{os.getpid()}"))
+    try:
+        with writing(path):
+            with unfinished.open("wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(unfinished, mode)
+            unfinished.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+
+
 def _make_folder(path: Path) -> None:
     """Make the folder of `path`, with mode 0700. Raises ShimError if `path` is there and is no regular file."""
     _refuse_irregular(path, follow=False)

@@ -66,6 +66,15 @@ class Location:
 
 
 @dataclass(frozen=True)
+class TokenRights:
+    """What a token may do: `account` is the name of whose it is (None: it may not tell), `writes` whether its scope is
+    write:repository (None: the server did not tell) and not read:repository alone."""
+
+    account: str | None
+    writes: bool | None
+
+
+@dataclass(frozen=True)
 class WebLogin:
     """The shim's web account. `totp_secret` is the base32 text shown when two-factor sign-in was set up."""
 

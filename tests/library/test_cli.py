@@ -491,6 +491,7 @@ def test_version_and_help(web: Place) -> None:
         assert "Usage: forgejo-shim" in text
         shared = ["--server", "--json", "--config", "--state", "--no-state", "--keep-session", "--timeout"]
         own = {"serve": ["--upstream", "--config", "--state"], "spec": ["check", "diff", "extract"]}
+        own["forget"] = ["--json"]
         for name in own.get("".join(words), shared):
             assert name in text
     summaries = web.run("--help", COLUMNS="80").stdout.partition("Commands:")[2]
@@ -521,6 +522,11 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
             words = [re.sub("OWNER/REPO", "o/r", re.sub("^https://forge.example", place.small.url, w)) for w in words]
             if words[0] == "serve":
                 main.commands["serve"].make_context("serve", words[1:])
+            elif words[:2] == ["login", place.small.url] and "<" in words:
+                assert place.run(*words[: words.index("<")], stdin=place.small.token).exit_code == 0, line
+            elif words[0] == "login":
+                answers = [("Token (hidden): ", place.small.token), ("]: ", "none")]
+                assert place.talk(words, answers)[0] == 0, line
             else:
                 fails = 3 if words[0] == "logs" and "--failed" in words else 0  # nothing has failed
                 assert place.run(*words).exit_code == fails, line

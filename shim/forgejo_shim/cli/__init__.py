@@ -30,9 +30,12 @@ from .cancel import cancel
 from .detect import detect
 from .download import download
 from .fields import JSON
+from .forget import forget
 from .help import Verb
 from .hints import with_hint
 from .jobs import jobs
+from .login import login
+from .logout import logout
 from .logs import logs
 from .open_page import open_page
 from .output import show_error
@@ -164,6 +167,7 @@ def main() -> None:
 
 
 for _verb in (
-    detect, why, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel, rerun, serve, spec,
+    login, logout, forget, detect, why, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel, rerun,
+    serve, spec,
 ):  # fmt: skip
     main.add_command(_verb)

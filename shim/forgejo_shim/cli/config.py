@@ -9,6 +9,7 @@
     web_user = "log-reader"
     web_password = "…"
     web_totp_secret = "…"
+    keyring = true              # further ones are in the keyring, where `login` has put them
 
 Rules: no credential comes from the command line. A file that others may read is refused. Credentials in the file are
 for the server of their section. Messages name keys and variables, never values.
@@ -36,7 +37,8 @@ WEB = {  # key of the file: variable of the environment
     "web_totp_secret": "FORGEJO_SHIM_WEB_TOTP_SECRET",
     "web_cookie": "FORGEJO_SHIM_WEB_COOKIE",
 }
-_CREDENTIALS = {"token", *WEB}
+CREDENTIALS = ("token", *WEB)
+KEYRING = "keyring"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Config:
-    """What the config file says; `matchers` are files beside it, servers by their base URLs."""
+    """What the config file says; `matchers` are files beside it, servers by their base URLs, and those of them that the
+    keyring has credentials of."""
 
     server: str | None = None
     ca_file: str | None = None
     matchers: tuple[Path, ...] = ()
     servers: Mapping[str, Credentials] = field(default_factory=dict)
+    in_keyring: frozenset[str] = frozenset()
 
 
 def from_environment(environment: Mapping[str, str]) -> Credentials:
@@ -104,13 +108,16 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     matchers = found.pop("matchers", [])
     if not isinstance(matchers, list) or not all(isinstance(name, str) for name in matchers):
         raise ShimError(f'{path}: matchers must be a list of files; write matchers = ["mine.json"]')
-    _only_texts(found, {"server", "ca_file"}, path)
+    _check_keys(found, {"server", "ca_file"}, path)
     for entry in servers.values():
-        _only_texts(entry, _CREDENTIALS, path)
-    credentials = {_base(name, path): _of_entry(entry, f"the config file {path}") for name, entry in servers.items()}
+        _check_keys(entry, {*CREDENTIALS, KEYRING}, path)
+    named = {_base(name, path): entry for name, entry in servers.items()}
+    credentials = {base: credentials_of(entry, f"the config file {path}") for base, entry in named.items()}
+    in_keyring = frozenset(base for base, entry in named.items() if entry.get(KEYRING))
     server = found.get("server")
     files = tuple(path.parent / Path(name).expanduser() for name in matchers)
-    return Config(_base(server, path) if server else None, found.get("ca_file") or None, files, credentials)
+    address = _base(server, path) if server else None
+    return Config(address, found.get("ca_file") or None, files, credentials, in_keyring)
 
 
 def _base(address: str, path: Path) -> str:
@@ -120,19 +127,22 @@ def _base(address: str, path: Path) -> str:
         raise ShimError(f"{path}: {error.message}") from None
 
 
-def _of_entry(entry: Mapping[str, str], source: str) -> Credentials:
-    """The credentials of one server in the file."""
+def credentials_of(entry: Mapping[str, str], source: str) -> Credentials:
+    """The credentials of one server, as they are called in the file. Raises UsageError if half of an account is
+    missing."""
     token, web = entry.get("token") or None, _web({key: entry.get(key, "") for key in WEB}, {})
     return Credentials(token, web, source if token else "", source if web else "")
 
 
-def _only_texts(table: dict[str, Any], known: set[str], path: Path) -> None:
+def _check_keys(table: dict[str, Any], known: set[str], path: Path) -> None:
     for key, value in table.items():
-        if key in _CREDENTIALS - known:
+        if key in {*CREDENTIALS, KEYRING} - known:
             raise ShimError(f'{path}: {key} belongs under the server that it is for: [servers."https://forge.example"]')
         if key not in known:
             raise ShimError(f"{path}: {key!a} is an unknown key; known keys: {', '.join(sorted(known))}")
-        if not isinstance(value, str):
+        if key == KEYRING and not isinstance(value, bool):
+            raise ShimError(f"{path}: {key} is true or false, without quotes")
+        if key != KEYRING and not isinstance(value, str):
             raise ShimError(f"{path}: {key} is no text; write it in quotes")
 
 

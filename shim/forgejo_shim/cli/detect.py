@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -35,6 +35,7 @@ from ..paths import tasks_path
 from .help import Verb
 from .hints import with_hint
 from .output import show_json, show_table
+from .ready import not_ready, ready
 from .settings import CommonOptions, common
 from .target import Target, parse_target
 
@@ -83,33 +84,53 @@ class Check:
 def detect(settings: CommonOptions, target: Target | None) -> int:
     """Show what the server offers, and whether the credentials work.
 
-    With OWNER/REPO, also show whether they can read the Actions of that repository.
+    With OWNER/REPO, also show whether they can read the Actions of that repository. The last line says in words what
+    can be read and how, or what is missing.
     """
-    repo = target.repo if target else None
     with settings.client(target.server if target else None) as client:
-        version = _check("token" if client.session.auth.token else "anonymous", "version", lambda: _version(client))  # type: ignore[union-attr]
-        known = client.capabilities()
-        offers = list(_offers(known))
-        web_is_needed = any("web" in offer.backend for offer in offers)
-        checks = [version, *_checks(client, repo, web_is_needed)]
-        spare = {"" if web_is_needed else client.adapter.server.session.account}
-        report = {
-            "server": client.base_url,
-            "version": version.says if version.works else known.version or None,
-            "operations": [asdict(offer) for offer in offers],
-            "credentials": [asdict(check) for check in checks],
-            "requests": client.adapter.sent,
-        }
+        report, exit_code = _report(client, target.repo if target else None)
     if settings.json:
         show_json(report)
-    else:
-        click.echo(f"{report['server']}: version {report['version'] or 'unknown'}, {report['requests']} requests\n")
-        show_table(("operation", "capability", "backend", "why"), [tuple(asdict(offer).values()) for offer in offers])
-        click.echo()
-        rows = [(t.credential, t.purpose, "works" if t.works else "does not", t.says) for t in checks]
-        show_table(("credential", "for", "works", "says"), rows)
+        return exit_code
+    click.echo(f"{report['server']}: version {report['version'] or 'unknown'}, {report['requests']} requests\n")
+    show_table(("operation", "capability", "backend", "why"), [tuple(offer.values()) for offer in report["operations"]])
+    click.echo()
+    rows = [(t["credential"], t["purpose"], "works" if t["works"] else "does not", t["says"])
+            for t in report["credentials"]]  # fmt: skip
+    show_table(("credential", "for", "works", "says"), rows)
+    click.echo(f"\n{report['summary']}")
+    return exit_code
+
+
+def _report(client: Client, repo: Repo | None) -> tuple[dict[str, Any], int]:
+    """What is shown, and the exit code: that of the first needed thing that does not work. Raises ShimError."""
+    has_token, has_web = has_credentials(client)
+    version = _check("token" if has_token else "anonymous", "version", lambda: _version(client))
+    known = client.capabilities()
+    offers = list(_offers(known))
+    web_is_needed = any("web" in offer.backend for offer in offers)
+    checks = [version, *_checks(client, repo, web_is_needed)]
+    spare = {"" if web_is_needed else client.adapter.server.session.account}
     needed = (check for check in checks if check.purpose != "account" and check.credential not in spare)
-    return next((check.exit_code for check in needed if not check.works), 0)
+    failed = next((check for check in needed if not check.works), None)
+    if failed:
+        summary = not_ready(client.base_url, failed.says)
+    else:
+        summary = ready(client.base_url, known.of("GET", JOB_LOG.path), repo, has_token, has_web)
+    report = {
+        "server": client.base_url,
+        "version": version.says if version.works else known.version or None,
+        "operations": [asdict(offer) for offer in offers],
+        "credentials": [asdict(check) for check in checks],
+        "requests": client.adapter.sent,
+        "summary": summary,
+    }
+    return report, failed.exit_code if failed else 0
+
+
+def has_credentials(client: Client) -> tuple[bool, bool]:
+    """Whether the client has a token, and a web account."""
+    return bool(client.session.auth.token), bool(client.adapter.server.session.credentials)  # type: ignore[union-attr]
 
 
 def _offers(known: Capabilities) -> Iterator[Offer]:
@@ -132,8 +153,8 @@ def _offers(known: Capabilities) -> Iterator[Offer]:
 
 
 def _checks(client: Client, repo: Repo | None, web_is_needed: bool) -> Iterator[Check]:
-    session, account = client.session, client.adapter.server.session
-    token = bool(session.auth.token)  # type: ignore[union-attr]
+    account = client.adapter.server.session
+    token, _ = has_credentials(client)
     if token:
         yield _check("token", "account", lambda: _field(client, f"{API}/user", "the token's account", "login", str))
     if repo:

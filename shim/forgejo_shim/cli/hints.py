@@ -25,8 +25,10 @@ _OF_THE_TOKEN = {
 }
 
 
-def with_hint(error: ShimError, credentials: Credentials) -> str:
-    """The error's message, and what the command knows about the credentials."""
+def with_hint(error: ShimError, credentials: Credentials | None) -> str:
+    """The error's message, and what the command knows about the credentials that it used (None: none of its own)."""
+    if credentials is None:
+        return error.message
     if error.cause.startswith("web-"):
         if error.is_relayed:
             return error.message

@@ -7,8 +7,9 @@ option, a variable or the config file names, never to one that only a pasted URL
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +20,12 @@ from ..address import base_url_of
 from ..client import Client
 from ..environment import NetworkSettings, network_settings
 from ..errors import ShimError
+from ..models import WebCredentials
+from ..store.protocol import Store
 from ..store.session_file import SessionFile
 from ..store.sqlite import SQLiteStore
-from .config import Config, Credentials, from_environment, read_config
+from . import os_keyring
+from .config import Config, Credentials, credentials_of, from_environment, read_config
 from .help import option_of
 
 APP = "forgejo-shim"
@@ -38,33 +42,54 @@ class CommonOptions:
     state: Path | None = None
     no_state: bool = False
     keep_session: bool = False
+    no_input: bool = False
     timeout: int = 60
-    used: Credentials = field(default_factory=Credentials)  # of the server that was asked
+    used: Credentials | None = None  # of the server that was asked
 
     def client(self, server_of_url: str | None = None) -> Client:
         """A client of the server; `server_of_url` is the one that a pasted URL names. Raises ShimError."""
         server, found = self.server_and_credentials(os.environ, server_of_url)
-        ca_file = self.network(server).ca
         if self.no_state and self.state:
             raise click.UsageError("give --state or --no-state, not both")
-        folder = platformdirs.user_state_path(APP)
+        return self.client_with(server, found.token, found.web, self._store())
+
+    def client_with(
+        self, server: str, token: str | None, web: WebCredentials | None, store: Store | None = None
+    ) -> Client:
+        """A client of `server` with these credentials, else as the options say. Raises ShimError."""
         return Client(
             server,
-            found.token,
-            web=found.web,
-            store=self._store(folder),
-            session_file=SessionFile(folder / "session.json") if self.keep_session else None,
+            token,
+            web=web,
+            store=store,
+            session_file=SessionFile(session_path()) if self.keep_session else None,
             timeout=self.timeout,
-            ca_file=ca_file,
+            ca_file=self.network(server).ca,
         )
 
-    def _store(self, folder: Path) -> SQLiteStore | None:
+    def config_path(self) -> Path:
+        """The config file, whether it is there or not."""
+        return self.config or platformdirs.user_config_path(APP) / "config.toml"
+
+    def may_ask(self) -> bool:
+        """Whether somebody is there who can be asked: stdin is a terminal, and --no-input is not given."""
+        return not self.no_input and sys.stdin is not None and sys.stdin.isatty()
+
+    def address(self) -> str:
+        """The server's address, as an option, the environment or the config file names it. Raises ShimError."""
+        return self._server(None, self._config())[0]
+
+    def is_in_keyring(self, server: str) -> bool:
+        """Whether the config file says that the keyring has credentials of `server`. Raises ShimError."""
+        return server in self._config().in_keyring
+
+    def _store(self) -> SQLiteStore | None:
         """Where facts are kept; None: in memory, where a home takes no file, as they only spare requests. Raises
         ShimError for a file that was named."""
         if self.no_state:
             return None
         try:
-            return SQLiteStore(self.state or folder / "state.sqlite3")
+            return SQLiteStore(self.state or state_path())
         except ShimError as error:
             if self.state:
                 raise ShimError(f"{error.message}, or give --no-state") from None
@@ -91,14 +116,14 @@ class CommonOptions:
         return self._config().matchers
 
     def _config(self) -> Config:
-        return read_config(self.config, default=platformdirs.user_config_path(APP) / "config.toml")
+        return read_config(self.config, default=self.config_path())
 
     def _server(self, of_url: str | None, config: Config) -> tuple[str, bool]:
         """The server, and whether anything but a pasted URL names it."""
         explicit = self.server or os.environ.get("FORGEJO_URL")
         server = of_url or explicit or config.server
         if not server:
-            raise click.UsageError("no server given; use --server URL or set FORGEJO_URL")
+            raise click.UsageError("no server given; run forgejo-shim login URL, use --server URL, or set FORGEJO_URL")
         if any("@" in text for text in (server, explicit) if text):
             raise click.UsageError("the server's address contains credentials; give them as a token or a web account")
         try:
@@ -117,8 +142,21 @@ class CommonOptions:
                 f"the credentials in the environment are not sent to {server}, since only the URL names it; name it"
                 " with --server or FORGEJO_URL as well"
             )
-        self.used = found.or_from(config.servers.get(server, Credentials()))
-        return self.used
+        found = found.or_from(config.servers.get(server, Credentials()))
+        if server in config.in_keyring and not (found.token and found.web):
+            found = found.or_from(credentials_of(os_keyring.load(server, self.may_ask()), "the keyring"))
+        self.used = found
+        return found
+
+
+def state_path() -> Path:
+    """The file of facts about servers, where no other is given."""
+    return platformdirs.user_state_path(APP) / "state.sqlite3"
+
+
+def session_path() -> Path:
+    """The file of web sessions that are kept."""
+    return platformdirs.user_state_path(APP) / "session.json"
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -156,6 +194,7 @@ _OPTIONS = {
     "keep_session": _option(
         "--keep-session", is_flag=True, help="Keep the web session in a file: the next command need not sign in."
     ),
+    "no_input": _option("--no-input", is_flag=True, help="Ask for nothing, also on a terminal: fail instead."),
     "timeout": _option(
         "--timeout",
         type=click.IntRange(1, 86400),

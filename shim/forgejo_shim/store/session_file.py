@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from ..files import check_private, locked, private_file
+from ..files import check_private, locked, replace_private
 
 
 class SessionFile:
@@ -29,9 +29,18 @@ class SessionFile:
         with locked(self.path):
             entries = self._read()
             entries[f"{account} {base}"] = cookies
-            unfinished = private_file(self.path.with_name(f"{self.path.name}.{os.getpid()}"))
-            unfinished.write_text(json.dumps(entries))
-            unfinished.replace(self.path)
+            replace_private(self.path, json.dumps(entries))
+
+    def remove(self, base: str) -> bool:
+        """Remove what is kept for all accounts at `base`; gives whether there was anything."""
+        if not self.path.exists():
+            return False
+        with locked(self.path):
+            entries = self._read()
+            others = {name: cookies for name, cookies in entries.items() if name.rpartition(" ")[2] != base}
+            if len(others) < len(entries):
+                replace_private(self.path, json.dumps(others))
+        return len(others) < len(entries)
 
     def _read(self) -> dict[str, dict[str, str]]:
         if self.path.exists():
