@@ -35,6 +35,7 @@ lint: $(READY)  ## ruff, mypy (strict for shim/, spec/checker/, the README's exa
 	@$(BIN)/mypy --config-file shim/pyproject.toml shim/forgejo_shim spec/checker/swagger_breaking
 	@$(BIN)/mypy --strict -c "$$($(BIN)/python tests/examples.py)"
 	@$(BIN)/python scripts/tables --check
+	@$(BIN)/python scripts/man --check
 	@$(BIN)/python -m pytest -c tests/pytest.ini $(OF_LINT)
 
 conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table
@@ -46,8 +47,9 @@ bench: $(READY)  ## throughput, memory and request counts, as ratios of one run
 spec-check: $(READY)  ## do contract, Forgejo's versions, patch series and recordings agree? a live server too: make spec-check SERVER=URL
 	@$(BIN)/python spec/tools/spec_check.py $(if $(SERVER),"$(SERVER)")
 
-tables: $(READY)  ## make the generated tables of the READMEs anew
+tables: $(READY)  ## make the generated tables of the READMEs and the man page anew
 	@$(BIN)/python scripts/tables
+	@$(BIN)/python scripts/man
 
 patches:  ## is the Go patch series sound? all of it with a clone of Forgejo: make patches FORGEJO_SOURCE=DIR
 	@$(PYTHON) scripts/patches check $(if $(FORGEJO_SOURCE),"$(FORGEJO_SOURCE)")

@@ -29,13 +29,15 @@ _PAGE = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """A repository, and what else the URL names: server, run, job index, attempt."""
+    """A repository, and what else the URL names: server, run, job index, attempt. `is_here`: none was named, so it is
+    that of the git clone in which the command was called."""
 
     repo: Repo
     server: str | None = None
     run: RunRef | None = None
     job_index: int | None = None
     attempt: int | None = None
+    is_here: bool = False
 
 
 def target_of(value: str) -> Target:

@@ -145,11 +145,13 @@ def test_trouble_with_a_local_file_is_no_answer_of_the_server(small: Small, tmp_
     assert "chmod 600" in caught.value.message
 
 
-def test_a_wheel_has_the_schemas(tmp_path: Path) -> None:
+def test_a_wheel_has_the_schemas_and_the_man_page(tmp_path: Path) -> None:
     if subprocess.run([sys.executable, "-c", "import hatchling"], capture_output=True).returncode:
         pytest.skip("not run: no hatchling to build with")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT / "shim", check=True, capture_output=True)
     (wheel,) = tmp_path.iterdir()
-    names = {name.rpartition("/")[2] for name in zipfile.ZipFile(wheel).namelist()}
+    paths = zipfile.ZipFile(wheel).namelist()
+    names = {path.rpartition("/")[2] for path in paths}
+    assert any(path.endswith(".data/data/share/man/man1/forgejo-shim.1") for path in paths)
     assert {path.name for path in (ROOT / "spec/web").glob("*.json")} <= names

@@ -491,13 +491,13 @@ def test_version_and_help(web: Place) -> None:
         assert "Usage: forgejo-shim" in text
         shared = ["--server", "--json", "--config", "--state", "--no-state", "--keep-session", "--timeout"]
         own = {"serve": ["--upstream", "--config", "--state"], "spec": ["check", "diff", "extract"]}
-        own["forget"] = ["--json"]
+        own |= {"forget": ["--json"], "completion": ["bash|zsh|fish"]}
         for name in own.get("".join(words), shared):
             assert name in text
     summaries = web.run("--help", COLUMNS="80").stdout.partition("Commands:")[2]
     for name, command in main.commands.items():
         assert command.help and all(option.help for option in command.params if isinstance(option, click.Option))
-        assert f"\n  {name:<9}  {command.help.splitlines()[0]}\n" in summaries, "it does not fit the line"
+        assert f"\n  {name:<10}  {command.help.splitlines()[0]}\n" in summaries, "it does not fit the line"
 
 
 @pytest.mark.clause("C11")
@@ -518,6 +518,7 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
             (tmp_path / "build.log").write_bytes(row("error: x"))
         assert len(verb.examples) >= 2 and all(line in verb.get_help(click.Context(verb)) for line in verb.examples)
         for line in verb.examples:
+            line = line.partition(" > ")[0]
             words = [str(run.jobs[0].id) if word == "7" else word for word in line.split()[1:]]
             words = [re.sub("OWNER/REPO", "o/r", re.sub("^https://forge.example", place.small.url, w)) for w in words]
             if words[0] == "serve":
@@ -541,6 +542,26 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
 
 def _redden(run: Run, status: str = "failure") -> None:
     run.status = run.jobs[0].status = run.jobs[0].tasks[0].status = status
+
+
+@pytest.mark.clause("G12")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_verbs_and_options_to_complete(shell: str, web: Place) -> None:
+    script = web.run("completion", shell)
+    assert script.exit_code == 0 and f"_FORGEJO_SHIM_COMPLETE={shell}_complete" in script.stdout
+    asked = {"_FORGEJO_SHIM_COMPLETE": f"{shell}_complete", "COMP_CWORD": "1"}
+    for words, found in (("forgejo-shim lo", ["login", "logout", "logs"]), ("forgejo-shim", ["artifacts", "watch"])):
+        current = words.partition(" ")[2]
+        said = web.shell('"$@"', COMP_WORDS=words if shell != "fish" else "forgejo-shim", **asked).stdout.decode()
+        if shell == "fish":
+            said = web.shell('"$@"', COMP_WORDS="forgejo-shim", **{**asked, "COMP_CWORD": current}).stdout.decode()
+        assert all(name in said for name in found if name in main.commands)
+    asked["COMP_CWORD"] = "--no-" if shell == "fish" else "2"
+    said = web.shell('"$@"', COMP_WORDS="forgejo-shim artifacts --no-", **asked).stdout.decode()
+    assert "--no-input" in said and "--no-state" in said
+    if shell == "bash":
+        done = web.shell('"$@" completion bash | bash -c ". /dev/stdin && complete -p forgejo-shim"')
+        assert b"_forgejo_shim_completion forgejo-shim" in done.stdout, done.stderr
 
 
 def test_without_a_verb_the_help_is_shown_as_help(web: Place) -> None:

@@ -134,7 +134,7 @@ def test_credentials_are_named_by_where_they_are_from(web: Place) -> None:
     cookie = {**no_web, "FORGEJO_SHIM_WEB_COOKIE": "session=0123456789abcdef"}
     for environment, end in (
         ({"FORGEJO_TOKEN": "0" * 40}, "check them (token from FORGEJO_TOKEN)"),
-        (no_web, "give the shim a web account: set FORGEJO_SHIM_WEB_USER and FORGEJO_SHIM_WEB_PASSWORD"),
+        (no_web, "account: run forgejo-shim login, or set FORGEJO_SHIM_WEB_USER and FORGEJO_SHIM_WEB_PASSWORD"),
         ({"FORGEJO_SHIM_WEB_PASSWORD": "wrong"}, "(web account from FORGEJO_SHIM_WEB_USER)"),
         (cookie, "(web account from FORGEJO_SHIM_WEB_COOKIE)"),
         ({"FORGEJO_TOKEN": "abc\u201d"}, "check how it was copied (token from FORGEJO_TOKEN)"),

@@ -27,6 +27,7 @@ from ..files import writing
 from .artifacts import artifacts
 from .attempts import attempts
 from .cancel import cancel
+from .completion import completion
 from .detect import detect
 from .download import download
 from .fields import JSON
@@ -144,15 +145,22 @@ def _hide_credentials(message: str, words: Sequence[str]) -> str:
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    examples=["forgejo-shim detect OWNER/REPO", "forgejo-shim logs OWNER/REPO --run latest --job build"],
+    examples=[
+        "forgejo-shim login https://forge.example",
+        "forgejo-shim detect OWNER/REPO",
+        "forgejo-shim logs OWNER/REPO --run latest --job build",
+    ],
 )
 @click.version_option(__version__, prog_name="forgejo-shim", message="%(prog)s %(version)s")
 @common
 def main() -> None:
     """Read runs, jobs, logs and artifacts of Forgejo Actions, cancel and rerun, from Forgejo 11 on.
 
-    Credentials come from these variables or from the config file (~/.config/forgejo-shim/config.toml), never from the
-    command line:
+    In a git clone, OWNER/REPO may be left out: a remote at a configured server tells it. Each verb has more with
+    --help.
+
+    Credentials are those that login keeps, in the keyring of the system or in the config file
+    (~/.config/forgejo-shim/config.toml), or those of these variables, which come first. The command line takes none.
 
     \b
     FORGEJO_TOKEN                 your token, with the scope read:repository, or
@@ -163,11 +171,16 @@ def main() -> None:
     FORGEJO_SHIM_WEB_TOTP_SECRET  its TOTP secret, if it has two-factor sign-in
     FORGEJO_SHIM_WEB_COOKIE       instead of the account: the Cookie header of a
                                   signed-in browser
+
+    \b
+    Exit codes: 0 done, 1 error, 2 usage, 3 nothing matched, 4 credentials,
+    5 not found, 6 not executed yet, 7 expired, 8 server not understood or
+    unreachable.
     """
 
 
 for _verb in (
-    login, logout, forget, detect, why, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel, rerun,
-    serve, spec,
+    login, logout, forget, detect, why, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel,
+    rerun, serve, spec, completion,
 ):  # fmt: skip
     main.add_command(_verb)

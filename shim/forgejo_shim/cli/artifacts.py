@@ -6,16 +6,17 @@ from dataclasses import asdict
 
 import click
 
-from .help import Verb, option_of
+from .filters import chosen_run
+from .help import option_of
 from .output import show_json, show_table
 from .settings import CommonOptions, common
-from .target import Target, parse_target, with_run
+from .target import Target, TargetVerb, takes_target, with_run
 
 
 @click.command(
-    cls=Verb, examples=["forgejo-shim artifacts OWNER/REPO 42", "forgejo-shim artifacts OWNER/REPO --newest 50"]
+    cls=TargetVerb, examples=["forgejo-shim artifacts OWNER/REPO 42", "forgejo-shim artifacts OWNER/REPO --newest 50"]
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("run", metavar="[RUN]", required=False)
 @option_of("Options")(
     "--newest",
@@ -36,7 +37,7 @@ def artifacts(settings: CommonOptions, target: Target, run: str | None, newest: 
     if newest and target.run is not None:
         raise click.UsageError("--newest lists those of all runs; leave the run out")
     with settings.client(target.server) as client:
-        found = client.artifacts(target.repo, None if newest else target.run or "latest", newest)
+        found = client.artifacts(target.repo, None if newest else chosen_run(client, target, {}), newest)
     if settings.json:
         show_json([asdict(artifact) for artifact in found])
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from ..errors import NotNow
 from ..models import Attempt
 from ..times import moment
 from .fields import FieldsVerb, chosen
+from .filters import chosen_run
 from .help import option_of
 from .output import is_for_people, show_json, show_lines, show_rows
 from .pick import check_job_name, pick_job
@@ -18,7 +20,7 @@ from .settings import CommonOptions, common
 from .status import lasted
 from .steps import attempt_json, elapsed
 from .table import Column, Row, row_of, status_cell
-from .target import Target, parse_target, with_run
+from .target import Target, takes_target, with_run
 
 FIELDS = (
     "number", "status", "task_id", "started", "stopped", "duration", "log", "log_length", "log_expired", "steps",
@@ -39,7 +41,7 @@ which_option = option_of("Which job")
     fields=FIELDS,
     examples=["forgejo-shim attempts OWNER/REPO 7", "forgejo-shim attempts OWNER/REPO --run latest --job build"],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("job_id", metavar="[JOB_ID]", type=int, required=False)
 @which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
 @which_option("--job", metavar="NAME|INDEX|ID", help="The job in it: its name, what fits only that, its index or id.")
@@ -56,13 +58,13 @@ def attempts(settings: CommonOptions, target: Target, job_id: int | None, run: s
     target = with_run(target, run, "--run")
     if job_id is not None and (target.run is not None or job is not None):
         raise click.UsageError("a job id is enough; leave out the run and --job")
-    if job_id is None and target.run is None:
+    if job_id is None and target.run is None and not target.is_here:
         raise click.UsageError("no job given; use a job id, or --run and --job")
     check_job_name(target, job)
     with settings.client(target.server) as client:
         if job_id is None:
-            assert target.run is not None
-            job_id = pick_job(client.jobs(target.repo, target.run), target, job).id
+            found_run = chosen_run(client, target, {})
+            job_id = pick_job(client.jobs(target.repo, found_run), replace(target, run=found_run.number), job).id
         found = client.job(target.repo, job_id).attempts
     if found is None:
         raise NotNow(

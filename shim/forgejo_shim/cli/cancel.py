@@ -5,17 +5,16 @@ from __future__ import annotations
 import click
 
 from ..models import FINAL
-from .help import Verb
 from .output import show_json, show_table
 from .settings import CommonOptions, common
-from .target import Target, named_run, parse_target
+from .target import Target, TargetVerb, named_run, takes_target
 
 
 @click.command(
-    cls=Verb,
+    cls=TargetVerb,
     examples=["forgejo-shim cancel OWNER/REPO 42", "forgejo-shim cancel OWNER/REPO latest --json"],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("run", metavar="RUN", required=False)
 @common
 @click.pass_obj

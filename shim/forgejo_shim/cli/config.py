@@ -43,17 +43,18 @@ KEYRING = "keyring"
 
 @dataclass(frozen=True)
 class Credentials:
-    """The caller's token and the web account (None: not given), and where each came from."""
+    """The caller's token and the web account (None: not given), and where each came from; what is said of no token."""
 
     token: str | None = field(default=None, repr=False)
     web: WebCredentials | None = None
     token_source: str = ""
     web_source: str = ""
+    no_token: str = "no FORGEJO_TOKEN is set"
 
     def or_from(self, other: Credentials) -> Credentials:
         """These credentials, with the other's in place of those not given."""
         token, web = (self if self.token else other), (self if self.web else other)
-        return Credentials(token.token, web.web, token.token_source, web.web_source)
+        return Credentials(token.token, web.web, token.token_source, web.web_source, self.no_token)
 
 
 @dataclass(frozen=True)

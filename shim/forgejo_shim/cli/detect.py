@@ -32,12 +32,11 @@ from ..operations import (
     RUN_OF_TOKEN,
 )
 from ..paths import tasks_path
-from .help import Verb
 from .hints import with_hint
 from .output import show_json, show_table
 from .ready import not_ready, ready
 from .settings import CommonOptions, common
-from .target import Target, parse_target
+from .target import Target, TargetVerb, takes_target
 
 T = TypeVar("T")
 OPERATIONS = {
@@ -77,15 +76,15 @@ class Check:
     exit_code: int = 0
 
 
-@click.command(cls=Verb, examples=["forgejo-shim detect", "forgejo-shim detect OWNER/REPO --json"])
-@click.argument("target", metavar="[OWNER/REPO]", type=parse_target, required=False)
+@click.command(cls=TargetVerb, examples=["forgejo-shim detect", "forgejo-shim detect OWNER/REPO --json"])
+@takes_target("[OWNER/REPO]", is_needed=False)
 @common
 @click.pass_obj
 def detect(settings: CommonOptions, target: Target | None) -> int:
     """Show what the server offers, and whether the credentials work.
 
-    With OWNER/REPO, also show whether they can read the Actions of that repository. The last line says in words what
-    can be read and how, or what is missing.
+    With OWNER/REPO, or in a git clone of it, also show whether they can read the Actions of that repository. The last
+    line says in words what can be read and how, or what is missing.
     """
     with settings.client(target.server if target else None) as client:
         report, exit_code = _report(client, target.repo if target else None)

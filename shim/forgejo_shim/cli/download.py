@@ -20,10 +20,11 @@ from ..client_artifacts import SavedArtifact, folder_names
 from ..errors import DiskFull, Expired, NothingMatched, NotNow, Refused, ShimError, Unreachable, WebAccount
 from ..files import make_folder
 from ..models import Artifact
-from .help import Verb, option_of
+from .filters import chosen_run
+from .help import option_of
 from .output import note, progress, show_json, show_table
 from .settings import CommonOptions, common
-from .target import RunRef, Target, parse_target, with_run
+from .target import Target, TargetVerb, takes_target, with_run
 
 OF_ALL = (DiskFull, NotNow, Refused, Unreachable, WebAccount)  # errors that the next artifact would meet, too
 SHOWN = 10  # names in a message
@@ -32,14 +33,14 @@ where_option = option_of("Where it goes")
 
 
 @click.command(
-    cls=Verb,
+    cls=TargetVerb,
     examples=[
         "forgejo-shim download OWNER/REPO",
         "forgejo-shim download OWNER/REPO 42 report --dir out",
         "forgejo-shim download OWNER/REPO latest --zip --dir zips",
     ],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("words", metavar="[RUN] [NAME]...", nargs=-1)
 @where_option("-d", "--dir", "folder", metavar="PATH", default=".", help="Folder to save in; it is made if needed.")
 @where_option("--zip", "as_zip", is_flag=True, help="Keep each artifact as NAME.zip; extract nothing.")
@@ -60,10 +61,10 @@ def download(settings: CommonOptions, target: Target, words: tuple[str, ...], fo
             raise click.UsageError(f"{error.message}; names of artifacts come after it") from None
     if not folder or "" in names:
         raise click.UsageError("a name or --dir is empty")
-    run: RunRef = "latest" if target.run is None else target.run
     with settings.client(target.server) as client:
+        run = chosen_run(client, target, {})
         found = client.artifacts(target.repo, run)
-        chosen = _chosen(found, names, f"run {run} of {target.repo}")
+        chosen = _chosen(found, names, f"run {run.number} of {target.repo}")
         places = _places(found, chosen, Path(folder), as_zip)
         saved: list[tuple[Artifact, SavedArtifact | ShimError]] = []
         code = 0

@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from .help import Verb
+from .target import TargetVerb
 
 JSON = "--json"
 
 
-class FieldsVerb(Verb):
-    """A verb whose JSON is an object, or a list of objects, with these fields."""
+class FieldsVerb(TargetVerb):
+    """A verb of a repository whose JSON is an object, or a list of objects, with these fields."""
 
     def __init__(self, *arguments: Any, fields: Sequence[str], **more: Any) -> None:
         super().__init__(*arguments, **more)

@@ -11,6 +11,7 @@ from ..arguments import RunFilters, filters
 from ..client import Client
 from ..models import STATUSES, Run
 from .help import option_of
+from .pick_run import run_here
 from .target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +46,12 @@ def run_filters(title: str) -> Callable[[F], F]:
 
 
 def chosen_run(client: Client, target: Target, given: RunFilters) -> Run:
-    """The run that the target names, else the latest that fits. Raises UsageError for a number and a filter."""
+    """The run that the target names; without filters that of the clone here; else the latest that fits.
+
+    Raises UsageError for a number and a filter.
+    """
+    if not filters(given) and (found := run_here(client, target)):
+        return found
     if target.run in (None, "latest"):
         return client.run(target.repo, "latest", **given)
     if filters(given):

@@ -23,14 +23,7 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, each under the title of its group."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        title = "Options"
-        for parameter in self.get_params(ctx):
-            title = parameter.group if isinstance(parameter, _GroupedOption) else title
-            record = parameter.get_help_record(ctx)
-            if record and isinstance(parameter, click.Option):
-                groups.setdefault(title, []).append(record)
-        for title, records in groups.items():
+        for title, records in groups_of(self, ctx).items():
             with formatter.section(title):
                 formatter.write_dl(records)
 
@@ -40,6 +33,18 @@ class Verb(click.Command):
             with formatter.section("Examples"):
                 for line in self.examples:
                     formatter.write(f"{' ' * formatter.current_indent}{line}\n")
+
+
+def groups_of(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """The options of a command and what is said of each, by the title of their group."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    title = "Options"
+    for parameter in command.get_params(ctx):
+        title = parameter.group if isinstance(parameter, _GroupedOption) else title
+        record = parameter.get_help_record(ctx)
+        if record and isinstance(parameter, click.Option):
+            groups.setdefault(title, []).append(record)
+    return groups
 
 
 class _GroupedOption(click.Option):

@@ -9,20 +9,14 @@ from __future__ import annotations
 from ..errors import NotThere, Refused, ShimError
 from .config import WEB, Credentials
 
-# Causes that setting a variable solves.
+# Causes that giving something more solves.
 _SET = {
-    "web-credentials-needed": f": set {WEB['web_user']} and {WEB['web_password']}",
-    "web-two-factor-needed": f" (set {WEB['web_totp_secret']} or {WEB['web_cookie']})",
-    "web-sign-in-disabled": f" (set {WEB['web_cookie']})",
+    "web-credentials-needed": f": run forgejo-shim login, or set {WEB['web_user']} and {WEB['web_password']}",
+    "web-two-factor-needed": f" (run forgejo-shim login, or set {WEB['web_totp_secret']} or {WEB['web_cookie']})",
+    "web-sign-in-disabled": f" (run forgejo-shim login, or set {WEB['web_cookie']})",
+    "web-captcha-needed": f" (run forgejo-shim login, or set {WEB['web_cookie']})",
 }
-_OF_THE_TOKEN = {
-    "repository-hidden",
-    "not-found",
-    "credentials-wrong",
-    "scope-missing",
-    "sign-in-required",
-    "token-unsendable",
-}
+_HIDDEN = {"repository-hidden", "not-found"}  # as to nobody, or to another one
 
 
 def with_hint(error: ShimError, credentials: Credentials | None) -> str:
@@ -33,8 +27,8 @@ def with_hint(error: ShimError, credentials: Credentials | None) -> str:
         if error.is_relayed:
             return error.message
         return error.message + (_SET.get(error.cause) or _from("web account", credentials.web_source))
-    if error.cause in _OF_THE_TOKEN and isinstance(error, NotThere | Refused):
-        return error.message + (_from("token", credentials.token_source) or " (no FORGEJO_TOKEN is set)")
+    if isinstance(error, Refused) or (isinstance(error, NotThere) and error.cause in _HIDDEN):
+        return error.message + (_from("token", credentials.token_source) or f" ({credentials.no_token})")
     return error.message
 
 

@@ -19,7 +19,7 @@ from .settings import CommonOptions, common
 from .status import lasted
 from .steps import elapsed, step_json, steps_of, times_json
 from .table import Cell, Column, Row, row_of, status_cell
-from .target import Target, parse_target, with_run
+from .target import Target, takes_target, with_run
 
 OF_STEPS = ("started", "stopped", "duration", "steps")  # fields that only a job in full has
 COLUMNS = (
@@ -41,7 +41,7 @@ COLUMNS = (
         "forgejo-shim jobs OWNER/REPO --workflow ci.yml --json id,name,status",
     ],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("run", metavar="[RUN]", required=False)
 @option_of("Options")("--steps", is_flag=True, help="The steps of each job, too. That takes some requests a job.")
 @run_filters("Which run, if not RUN")

@@ -25,8 +25,8 @@ from ..files import write_all, writing
 from ..log_lines import Line, Wanted, readable, select, written
 from ..models import Step
 from .log_options import LogOptions
-from .log_terminal import colours_wanted, shown_line
-from .terminal import RESET, one_line
+from .log_terminal import shown_line
+from .terminal import RESET, colours_wanted, one_line
 
 
 @dataclass(frozen=True)

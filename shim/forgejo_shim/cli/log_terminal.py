@@ -8,7 +8,6 @@ workflow shown as what they mean.
 
 from __future__ import annotations
 
-import os
 import re
 
 from ..inert import safe_text
@@ -20,11 +19,6 @@ COMMAND = re.compile(
 )
 COLOURS = {"group": "\x1b[1m", "error": "\x1b[31m", "warning": "\x1b[33m", "command": "\x1b[36m"}
 _SEQUENCES = re.compile(r"\x1b\[[0-9;:]*m")  # all that a safe text has
-
-
-def colours_wanted() -> bool:
-    """Whether a terminal may be written to in colour (no-color.org)."""
-    return not os.environ.get("NO_COLOR")
 
 
 def shown_line(text: str, has_colours: bool) -> str | None:

@@ -22,19 +22,20 @@ from ..files import open_special
 from ..models import Job, Overview
 from .failed import show_failed
 from .follow import follow_job, follow_run
-from .help import Verb, option_of
+from .help import option_of
 from .log_options import LogOptions, chosen_options, log_options
 from .log_output import LogPrinter, Origin
 from .log_part import show_part
 from .output import note, progress, show_json, tell
 from .pick import check_job_name, pick_job
+from .pick_run import run_here
 from .settings import CommonOptions, FileType, common
-from .target import RunRef, Target, parse_target, with_run
+from .target import RunRef, Target, TargetVerb, takes_target, with_run
 
 which_option, where_option = map(option_of, ("Which log", "Where it goes"))
 
 
-class _LogsCommand(Verb):
+class _LogsCommand(TargetVerb):
     """Reads `-1` as a job id, not as an option, so that the server answers it as any id that no job has."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -70,7 +71,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
         "forgejo-shim logs OWNER/REPO --run 42 --dir logs",
     ],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("job_id", metavar="[JOB_ID]", type=_parse_id, required=False)
 @which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
 @which_option("--job", metavar="NAME|INDEX|ID", help="The job in it: its name, what fits only that, its index or id.")
@@ -98,16 +99,19 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
     """Print a job's log, or a part of it; follow or save it.
 
     The job is named by JOB_ID, by --run and --job, or by a URL from the browser. With --failed and --follow the run is
-    the latest, unless one is given. A followed log ends with its job, and the exit code is the result: 0 for success,
-    else 1. Piped, a log is its bytes.
+    the latest, unless one is given; in a git clone the default is the run of what is checked out. A followed log ends
+    with its job, and the exit code is the result: 0 for success, else 1. Piped, a log is its bytes.
     """
     options = chosen_options(given)
     job, attempt, output, folder = (given[key] for key in ("job", "attempt", "output", "folder"))
     output = None if output == "-" else output
-    target = _target(target, job_id, given["run"], options)
+    target = with_run(target, given["run"], "--run")
     _check_options(target, job_id, job, attempt, output, folder, options)
     special = open_special(Path(output)) if output else None  # opened now, so that a pipe's reader sees an error
     with special or nullcontext(), settings.client(target.server) as client:
+        if job_id is None and target.run is None:
+            run = run_here(client, target, failed_first=options.failed)
+            target = replace(target, run=run.number if run else "latest")
         if folder:
             assert target.run is not None
             return _save_run(client, target, target.run, Path(folder), settings.json)
@@ -132,13 +136,6 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
     return 0
 
 
-def _target(target: Target, job_id: int | None, run: str | None, options: LogOptions) -> Target:
-    """The target with its run: the latest where it need not be named. Raises UsageError."""
-    target = with_run(target, run, "--run")
-    may_be_latest = (options.failed or options.follow) and job_id is None
-    return replace(target, run="latest") if may_be_latest and target.run is None else target
-
-
 def _check_options(
     target: Target,
     job_id: int | None,
@@ -150,7 +147,7 @@ def _check_options(
 ) -> None:
     if job_id is not None and (target.run is not None or job is not None):
         raise click.UsageError("a job id is enough; leave out the run and --job")
-    if job_id is None and target.run is None:
+    if job_id is None and target.run is None and not (options.failed or options.follow or target.is_here):
         raise click.UsageError("no job given; use a job id, or --run and --job")
     check_job_name(target, job)
     one_job = job_id is not None or job is not None or target.job_index is not None

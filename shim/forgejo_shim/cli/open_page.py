@@ -14,18 +14,18 @@ import click
 from ..arguments import RunFilters
 from ..webui.grammar import actions
 from .filters import chosen_run, run_filters
-from .help import Verb, option_of
+from .help import option_of
 from .output import is_for_people, show_json
 from .settings import CommonOptions, common
-from .target import Target, parse_target, with_run
+from .target import Target, TargetVerb, takes_target, with_run
 
 
 @click.command(
     "open",
-    cls=Verb,
+    cls=TargetVerb,
     examples=["forgejo-shim open OWNER/REPO --print", "forgejo-shim open OWNER/REPO --workflow ci.yml --print"],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("run", metavar="[RUN]", required=False)
 @option_of("Options")("--print", "only_print", is_flag=True, help="Print the address, and open nothing.")
 @run_filters("Which run, if not RUN")

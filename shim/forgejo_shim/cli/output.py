@@ -7,7 +7,6 @@ and only if that is a terminal.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from rich.text import Text
 from ..download import Progress as OnProgress
 from .table import Column as TableColumn
 from .table import Row, table_lines
-from .terminal import one_line
+from .terminal import colours_wanted, one_line
 
 
 def show_json(value: Any) -> None:
@@ -49,8 +48,8 @@ def is_for_people() -> bool:
 
 
 def terminal(stream: TextIO | None = None) -> Console:
-    """A terminal (of stdout) that is written to without colour and weight where NO_COLOR is set."""
-    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    """A terminal (of stdout) that is written to without colour and weight where they are not wanted."""
+    colours: Literal["auto"] | None = "auto" if colours_wanted() else None
     return Console(file=stream or sys.stdout, color_system=colours, highlight=False)
 
 

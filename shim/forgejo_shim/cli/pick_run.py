@@ -1,8 +1,12 @@
 """Which run is meant by a commit, a branch or a pull request: of its newest commit's runs the newest that failed, else
-the newest.
+the newest. And which by the git clone here, where neither a repository nor a run is named:
 
-Rules: a commit can have a run for each workflow; the others are named on stderr. What the server's list cannot filter
-is looked for among the newest runs.
+1. the newest run of the commit that is checked out;
+2. else the newest of the branch of that name;
+3. else the newest.
+
+Rules: a commit can have a run for each workflow; the others are named on stderr. So is the run that the clone means,
+and why. What the server's list cannot filter is looked for among the newest runs.
 """
 
 from __future__ import annotations
@@ -13,10 +17,13 @@ from itertools import islice
 
 import click
 
+from ..arguments import RunFilters
 from ..client import Client
-from ..errors import NothingMatched, NotPossible
+from ..errors import NothingMatched, NotPossible, SearchLimit
 from ..models import Repo, Run
 from .output import note
+from .remote import head_here
+from .target import Target
 
 FAILED = ("failure", "cancelled")
 NEWEST = 200  # runs that are looked through
@@ -34,6 +41,31 @@ def pick_run(client: Client, repo: Repo, commit: str | None, branch: str | None,
     if pull is not None:
         found = [run for run in _newest(client, repo) if run.branch == f"#{pull}"]
         return _of_newest_commit(repo, found, f"pull request #{pull}")
+    return None
+
+
+def run_here(client: Client, target: Target, *, failed_first: bool = False) -> Run | None:
+    """The run that the clone here means; None if a run or a repository is named, or nothing is checked out.
+
+    With `failed_first` it is the newest that failed of its commit, if one did. Raises ShimError.
+    """
+    head = head_here() if target.is_here and target.run is None else None
+    if not head:
+        return None
+    branch = head.branch or "HEAD"
+    tried: list[tuple[RunFilters, str]] = [({"commit": head.commit}, f"the commit of {branch} here")]
+    if head.branch:
+        tried.append(({"branch": head.branch}, f"the newest of {branch}, since the commit here has none"))
+    tried.append(({}, f"the newest, since {branch} here has none"))
+    for filters, why in tried:
+        try:
+            runs = client.runs(target.repo, NEWEST if failed_first and filters else 1, **filters)
+        except (NotPossible, SearchLimit):
+            continue
+        if runs:
+            run = _of_newest_commit(target.repo, runs, why) if failed_first else runs[0]
+            note(f"run {run.number} of {target.repo}: {why}")
+            return run
     return None
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import click
 
 from ..models import Job
-from .help import Verb, option_of
+from .help import option_of
 from .output import show_json, show_table
 from .pick import check_job_name, pick_job
 from .settings import CommonOptions, common
-from .target import Target, named_run, parse_target
+from .target import Target, TargetVerb, named_run, takes_target
 
 which_option = option_of("Which jobs")
 
 
 @click.command(
-    cls=Verb,
+    cls=TargetVerb,
     examples=["forgejo-shim rerun OWNER/REPO 42", "forgejo-shim rerun OWNER/REPO latest --job build"],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("run", metavar="RUN", required=False)
 @which_option("--failed", is_flag=True, help="Only the job that failed or was cancelled, and those that need it.")
 @which_option("--job", metavar="NAME|INDEX|ID", help="Only this job, and those that need it: as for `logs`.")

@@ -19,7 +19,7 @@ from .output import is_for_people, note, show_json, show_lines, show_rows
 from .settings import CommonOptions, common
 from .status import ago, lasted
 from .table import Column, Row, row_of, status_cell
-from .target import Target, parse_target
+from .target import Target, takes_target
 
 # For a program; new ones come at the end.
 OF_ROWS = ("number", "status", "event", "workflow", "title", "branch", "commit", "actor", "created", "duration")
@@ -45,7 +45,7 @@ OF_TABLE = (
         "forgejo-shim runs OWNER/REPO --json number,status,branch",
     ],
 )
-@click.argument("target", metavar="OWNER/REPO", type=parse_target)
+@takes_target("[OWNER/REPO]")
 @run_filters("Which runs")
 @option_of("Which runs")(
     "--limit",

@@ -83,6 +83,14 @@ class CommonOptions:
         """Whether the config file says that the keyring has credentials of `server`. Raises ShimError."""
         return server in self._config().in_keyring
 
+    def configured_servers(self) -> list[str]:
+        """The servers that a git remote may be at: the one that an option or the environment names, else all those of
+        the config file, the default one first. Raises ShimError."""
+        config = self._config()
+        if self.server or os.environ.get("FORGEJO_URL"):
+            return [self._server(None, config)[0]]
+        return list(dict.fromkeys([*([config.server] if config.server else []), *config.servers]))
+
     def _store(self) -> SQLiteStore | None:
         """Where facts are kept; None: in memory, where a home takes no file, as they only spare requests. Raises
         ShimError for a file that was named."""
@@ -138,10 +146,12 @@ class CommonOptions:
     def _credentials(self, server: str, named: bool, config: Config, environment: Mapping[str, str]) -> Credentials:
         found = from_environment(environment)
         if (found.token or found.web) and not named:
-            raise click.UsageError(
-                f"the credentials in the environment are not sent to {server}, since only the URL names it; name it"
-                " with --server or FORGEJO_URL as well"
-            )
+            if server not in config.servers:
+                raise click.UsageError(
+                    f"the credentials in the environment are not sent to {server}, since only the URL names it; name it"
+                    " with --server or FORGEJO_URL as well"
+                )
+            found = Credentials(no_token=f"FORGEJO_TOKEN is not for {server}")  # they are for the default server
         found = found.or_from(config.servers.get(server, Credentials()))
         if server in config.in_keyring and not (found.token and found.web):
             found = found.or_from(credentials_of(os_keyring.load(server, self.may_ask()), "the keyring"))
@@ -183,7 +193,7 @@ class FileType(click.Path):
 _FILE = FileType(path_type=Path, dir_okay=False)
 _OPTIONS = {
     "server": _option(
-        "--server", metavar="URL", help="Address of the server. Default: FORGEJO_URL, then the config file."
+        "--server", metavar="URL", help="Address of the server. Default: FORGEJO_URL, the clone's, the config file's."
     ),
     "json": _option("--json", is_flag=True, help="Print JSON, for errors too. A log is printed as it is."),
     "config": _option("--config", type=_FILE, help="Another config file: TOML, readable by its owner only."),

@@ -1,22 +1,70 @@
 """A verb's first argument: a repository, or one of its run pages, as a URL or a path (pages.py).
 
-Rules: what is wrong with it is an error of usage.
+Rules: the first argument is the target if it has a slash in it, else the repository is that of the git clone here
+(remote.py). What is wrong with a target is an error of usage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from functools import wraps
+from typing import Any, TypeVar
 
 import click
 
 from ..errors import ShimError
 from ..pages import RunRef, Target, run_of, target_of
+from .help import Verb
+from .remote import remote_here
+from .settings import CommonOptions
 
-__all__ = ["RunRef", "Target", "named_run", "parse_target", "run_ref", "with_run"]
+__all__ = ["RunRef", "Target", "TargetVerb", "named_run", "run_ref", "takes_target", "with_run"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+
+
+class TargetVerb(Verb):
+    """A verb whose first argument is a target, which may be left out: a word without a slash is another argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with an empty word in the place of a target that was left out."""
+        first = self.make_parser(ctx).parse_args(list(args))[0].get("target")
+        return super().parse_args(ctx, args if isinstance(first, str) and "/" in first else ["", *args])
+
+
+def takes_target(metavar: str = "[OWNER/REPO|URL]", *, is_needed: bool = True, instead: str = "") -> Callable[[F], F]:
+    """Give a `TargetVerb` its argument `target`: a Target, or None if none `is_needed` and none is found here.
+
+    With the parameter `instead` it is None if none is given.
+    """
+
+    def give(command: F) -> F:
+        @wraps(command)
+        def call(*others: Any, target: Target | None, **more: Any) -> Any:
+            if target is None and more.get(instead) is None:
+                target = _here(click.get_current_context().ensure_object(CommonOptions), is_needed)
+            return command(*others, target=target, **more)
+
+        return click.argument("target", metavar=metavar, type=_target, required=False)(call)  # type: ignore[return-value]
+
+    return give
+
+
+def _target(value: str) -> Target | None:
+    return parse_target(value) if value else None
+
+
+def _here(settings: CommonOptions, is_needed: bool) -> Target | None:
+    """The repository of the clone here. Raises UsageError if there is none, and one `is_needed`."""
+    try:
+        found = remote_here(settings.configured_servers())
+    except click.UsageError:
+        if is_needed:
+            raise
+        return None
+    return Target(found.repo, found.server, is_here=True)
 
 
 def parse_target(value: str) -> Target:

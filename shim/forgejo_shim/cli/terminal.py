@@ -5,9 +5,16 @@ Rules: a log is untrusted text. Bytes that are no UTF-8 become `�`. Only for t
 
 from __future__ import annotations
 
+import os
+
 from ..inert import safe_text
 
 RESET = "\x1b[0m"
+
+
+def colours_wanted() -> bool:
+    """Whether a terminal may be written to in colour and weight (no-color.org), and knows them."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def one_line(value: object) -> str:

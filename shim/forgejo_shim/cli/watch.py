@@ -24,11 +24,11 @@ from ..client import Client
 from ..errors import NotNow, NotThere, ShimError, Unreachable
 from ..models import FINAL, Job, JobDetails, Repo
 from .filters import chosen_run, run_filters
-from .help import Verb, option_of
+from .help import option_of
 from .output import note, show_json, terminal
 from .settings import CommonOptions, common
 from .steps import steps_of
-from .target import Target, parse_target, with_run
+from .target import Target, TargetVerb, takes_target, with_run
 from .terminal import one_line
 from .watch_table import Seen, frame
 
@@ -40,10 +40,10 @@ Show = Callable[[Seen, str], None]
 
 
 @click.command(
-    cls=Verb,
+    cls=TargetVerb,
     examples=["forgejo-shim watch OWNER/REPO", "forgejo-shim watch OWNER/REPO 42 --steps --interval 10"],
 )
-@click.argument("target", metavar="OWNER/REPO|URL", type=parse_target)
+@takes_target()
 @click.argument("run", metavar="[RUN]", required=False)
 @option_of("Options")("--steps", is_flag=True, help="The steps of all jobs, not only of running ones.")
 @option_of("Options")(

@@ -16,15 +16,16 @@ from rich.text import Text
 from ..errors import NothingMatched
 from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
 from ..inert import plain_text
+from ..models import Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
 from ..why.values import Report
-from .help import Verb, option_of
+from .help import option_of
 from .output import show_json, terminal
-from .pick_run import FAILED, pick_run
+from .pick_run import FAILED, pick_run, run_here
 from .settings import CommonOptions, FileType, common
-from .target import Target, parse_target, with_run
+from .target import RunRef, Target, TargetVerb, takes_target, with_run
 
 CHUNK = 64 * 1024  # bytes of a file that are read at once
 
@@ -33,7 +34,7 @@ which_option, how_option = map(option_of, ("Which run", "How it is told"))
 
 
 @click.command(
-    cls=Verb,
+    cls=TargetVerb,
     examples=[
         "forgejo-shim why OWNER/REPO",
         "forgejo-shim why OWNER/REPO 42 --markdown",
@@ -41,7 +42,7 @@ which_option, how_option = map(option_of, ("Which run", "How it is told"))
         "forgejo-shim why --file build.log",
     ],
 )
-@click.argument("target", metavar="[OWNER/REPO|URL]", type=parse_target, required=False)
+@takes_target(instead="log")
 @click.argument("run", metavar="[RUN]", required=False)
 @which_option("--run", "named", metavar="NUMBER|latest|URL", help="The same as RUN.")
 @which_option("--commit", metavar="SHA", help="The run of a commit, by its first digits or all.")
@@ -60,7 +61,8 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
     """Say why a run is red, or a log on disk.
 
     Of each failed job: the step that failed, what was found in its lines, and the last of them. RUN is a run number,
-    "latest" (the default) or a run's URL, which can stand alone too. If nothing failed, the exit code is 3.
+    "latest" (the default) or a run's URL, which can stand alone too; in a git clone the default is the run of what is
+    checked out. If nothing failed, the exit code is 3.
     """
     files = (*settings.matchers(), *chosen["files"])
     own = [matcher for path in files for matcher in load(Path(path).read_bytes(), str(path))]
@@ -78,14 +80,14 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
 
 def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], chosen: dict[str, Any]) -> Report:
     """The report of the run that is asked for. Raises NothingMatched if nothing failed in it, and ShimError."""
-    if target is None:
-        raise click.UsageError("no repository given; give OWNER/REPO, the URL of a run, or --file")
+    assert target
     target = with_run(with_run(target, chosen["run"], "RUN"), chosen["named"], "--run")
     by = (chosen["commit"], chosen["branch"], chosen["pull"])
     if target.run is not None and any(given is not None for given in by):
         raise click.UsageError("the run is named already; leave out --commit, --branch and --pr")
     with settings.client(target.server) as client:
-        run = pick_run(client, target.repo, *by) or target.run or "latest"
+        run: Run | RunRef | None = pick_run(client, target.repo, *by) or target.run
+        run = run or run_here(client, target, failed_first=True) or "latest"
         size = {"lines": chosen["lines"], "max_bytes": chosen["max_bytes"]}
         report = client.why(target.repo, run, **size, matchers=own)
     if not report.jobs and report.run.status not in FAILED:
