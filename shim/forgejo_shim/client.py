@@ -22,7 +22,6 @@ from typing import Literal, Self, Unpack
 from . import arguments
 from .address import base_url_of
 from .arguments import RunFilters, Timeout
-from .capabilities import Capabilities
 from .client_artifacts import ClientArtifacts, SavedArtifact
 from .client_changes import ClientChanges
 from .client_follow import Followed, Following
@@ -31,20 +30,19 @@ from .client_log import Log
 from .client_logs import ClientLogs
 from .client_runs import ClientRuns
 from .client_session import ClientSession, Token, refuse_unsendable
-from .client_token import try_token
+from .client_tries import ClientTries
 from .client_why import ClientWhy
 from .download import Progress, Saved
 from .environment import Session
 from .errors import BadRequest, NothingMatched, ShimError
 from .files import make_folder
-from .flows.try_account import try_account
-from .models import Artifact, Job, JobDetails, Overview, Repo, Run, TokenRights, WebCredentials
+from .models import Artifact, Job, JobDetails, Overview, Repo, Run, WebCredentials
 from .requests_adapter import mount
 from .store.protocol import Store
 from .store.session_file import SessionFile
 
 
-class Client(ClientWhy):
+class Client(ClientTries, ClientWhy):
     """One Forgejo as one caller sees it; see the module's docstring.
 
     `token` is the caller's access token (None: anonymous), `web` the account that reads the web UI where the server
@@ -268,26 +266,6 @@ class Client(ClientWhy):
     def rerun_job(self, repo: str | Repo, job_id: int) -> None:
         """Rerun a job of a run that is over, and the jobs that need it. Raises ShimError."""
         self._changes.rerun_job(arguments.repository(repo), arguments.number(job_id, "job_id"))
-
-    def get_json(self, path: str, what: str) -> object:
-        """The JSON that the API answers to `path`, below the base URL; `what` names it in errors. Raises ShimError."""
-        return self._asking.json(arguments.text(path, "path"), arguments.text(what, "what"))
-
-    def try_token(self) -> TokenRights:
-        """What the client's token may do. Raises Refused if the server does not know it, or if it may not read."""
-        return try_token(self._asking)
-
-    def try_web(self, repo: str | Repo | None = None) -> None:
-        """Sign in with the web account, if there is one, and look at the Actions of `repo`, if one is given.
-
-        Raises ShimError if either fails.
-        """
-        named = None if repo is None else arguments.repository(repo)
-        self._asking.run(lambda net, caller: try_account(net, self.adapter.server, named))
-
-    def capabilities(self) -> Capabilities:
-        """What the server offers, as it is kept or read now. Raises ShimError."""
-        return self._asking.capabilities()
 
     def close(self) -> None:
         """Close the connections."""

@@ -165,6 +165,20 @@ def test_the_librarys_own_messages_name_no_variable(web: Place) -> None:
     assert "FORGEJO" not in str(caught.value) and isinstance(client, Client) and LOG
 
 
+@pytest.mark.clause("G8")
+def test_a_terminal_gets_no_colour_where_it_is_not_wanted(web: Place) -> None:
+    run = web.small.add({"build": row("\x1b[31mred\x1b[0m ::x") + row("::error::no")}, status="failure")
+    web.small.model.artifacts.add(run, "report", {"a.txt": b"x"})
+    words = (["logs", "o/r", run.jobs[0].id], ["runs", "o/r"], ["jobs", "o/r"], ["artifacts", "o/r"], ["detect", "o/r"],
+             ["why", "o/r"])  # fmt: skip
+    for line in words:
+        code, screen = web.talk(line, [])
+        assert code == 0 and "\x1b[" in screen, line
+        for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            code, screen = web.talk(line, [], **environment)
+            assert code == 0 and "\x1b" not in screen and len(screen) > 20, (line, environment)
+
+
 COLOURS = ["", "0", "1", "31", "01;31", "107", "4:3", "04:3", "28", "38:2::1:2:3", "38:2:1:2:3", "38:5:8", "48:5:208",
            "58:2::8:8:8", "58:5:8", "1;38:2::1:2:3;4", "38;5;8", "38;5;008", "38;2;1;2;8", "48;2;8;8;8", "38;2;;;",
            "38:2:0:1:2:3:0:1", ";", "038;5;1"]  # fmt: skip

@@ -16,7 +16,7 @@ from command import Place
 from forgejo_shim.cli import main, remote
 from forgejo_shim.cli.remote import Head, host_of, remotes_at
 from forgejo_shim.cli.target import TargetVerb
-from small import Small, row
+from small import LOG, Small, row
 from test_cli_credentials import NOTHING, config
 
 ALL = ("https://forge.example", "https://forge.example:8443/git", "http://127.0.0.1:3000", "http://[::1]:3000")
@@ -117,7 +117,9 @@ def test_of_an_address_only_the_host_is_shown() -> None:
 
 @pytest.mark.clause("G9", "G10")
 def test_each_verb_takes_the_repository_of_the_clone(place: Place, clone: Path) -> None:
-    run = place.small.add()
+    place.small.repo.head = git(clone, "rev-parse", "HEAD")
+    run = place.small.add(status="failure")
+    job = run.jobs[0].id
     place.small.model.artifacts.add(run, "report", {"a.txt": b"x"})
     place.small.token = place.environment["FORGEJO_TOKEN"] = place.small.model.add_token(
         place.small.repo.owner, ("write:repository", "read:user")
@@ -125,6 +127,21 @@ def test_each_verb_takes_the_repository_of_the_clone(place: Place, clone: Path) 
     at(clone, origin=f"{place.small.url.replace('//', '//someone:hush@')}/o/r.git")
     for words, says in (
         (["detect"], "the Actions of o/r"),
+        (["runs"], "failure\t"),
+        (["runs", "--limit", "1"], "failure\t"),
+        (["jobs"], f"{job}\t0\t"),
+        (["jobs", "1"], f"{job}\t0\t"),
+        (["logs", job], "row 1\n"),
+        (["logs"], "row 1\n"),
+        (["logs", "--job", "build", "--tail", "1"], "row 11999\n"),
+        (["logs", "--run", "latest", "--job", "build"], "row 1\n"),
+        (["logs", "--failed"], "row 11999\n"),
+        (["why"], "row 11999"),
+        (["why", "1"], "row 11999"),
+        (["attempts", job], "failure\t"),
+        (["attempts"], "failure\t"),
+        (["attempts", "--job", "build"], "failure\t"),
+        (["open"], f"{place.small.url}/o/r/actions/runs/1\n"),
         (["artifacts", "1"], "report"),
         (["artifacts"], "report"),
         (["artifacts", "--newest", "5"], "report"),
@@ -133,8 +150,15 @@ def test_each_verb_takes_the_repository_of_the_clone(place: Place, clone: Path) 
         (["rerun", "latest"], "1\tall jobs"),
     ):
         result = place.run(*words)
-        assert result.exit_code == 0 and says in result.stdout, (words, result.stderr)
+        assert result.exit_code == 0 and says in result.stdout, (words, result.stdout[-200:], result.stderr)
         assert "hush" not in result.output and "someone" not in result.output
+    place.small.model.play(run.jobs[0], LOG, "failure")
+    for words in (["watch"], ["logs", "--follow"]):
+        assert place.run(*words).exit_code == 1
+    for words in (["cancel"], ["rerun"]):
+        assert "no run given" in place.failure(*words)[1]
+    (clone / "build.log").write_bytes(row("error: it fails"))
+    assert place.run("why", "--file", "build.log").exit_code == 0
 
 
 @pytest.mark.clause("G9")
@@ -271,15 +295,30 @@ def test_the_run_is_that_of_what_is_checked_out(place: Place, clone: Path) -> No
         assert said() == ("report-1", "run 1 of o/r: the commit of main here\n")
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "not pushed yet")
     if has_filters:
-        assert said() == ("report-2", "run 2 of o/r: the latest of main, since the commit here has none\n")
+        assert said() == ("report-2", "run 2 of o/r: the newest of main, since the commit here has none\n")
     git(clone, "checkout", "--quiet", "-b", "new")
-    assert said() == ("report-3", "the latest run of o/r, since new here has none\n")
+    assert said() == ("report-3", "run 3 of o/r: the newest, since new here has none\n")
     git(clone, "checkout", "--quiet", "--detach")
-    assert said() == ("report-3", "the latest run of o/r, since HEAD here has none\n")
+    assert said() == ("report-3", "run 3 of o/r: the newest, since HEAD here has none\n")
     if has_filters:
         git(clone, "checkout", "--quiet", commit)
         assert said() == ("report-1", "run 1 of o/r: the commit of HEAD here\n")
         assert place.run("artifacts", "o/r").stderr == ""  # a repository that is named has no branch
+
+
+@pytest.mark.clause("G11")
+def test_of_a_commit_that_which_failed_is_explained(web: Place, clone: Path) -> None:
+    at(clone, origin=f"{web.small.url}/o/r")
+    web.small.repo.head = git(clone, "rev-parse", "HEAD")
+    web.small.add({"build": row("error: it fails")}, status="failure", workflow="a.yml")
+    web.small.add({"test": row("fine")}, workflow="b.yml")
+    assert web.run("jobs").stderr == "run 2 of o/r: the commit of main here\n"
+    for words in (["why"], ["logs", "--failed"]):
+        result = web.run(*words)
+        assert "it fails" in result.stdout and "run 1 of o/r: the commit of main here\n" in result.stderr, words
+        assert "has others: 2 (b.yml, success)" in result.stderr
+    assert "the commit" not in web.run("jobs", "--workflow", "a.yml").stderr
+    assert "the commit" not in web.run("why", "--branch", "main").stderr
 
 
 @pytest.mark.clause("G11")

@@ -48,7 +48,7 @@ LAYERS = (
         "client_logs",
         "client_runs",
         "client_session",
-        "client_token",
+        "client_tries",
         "client_why",
     ),
     ("__init__",),

@@ -102,7 +102,7 @@ class LogPrinter:
                             self._out.flush()
             finally:
                 with self.lock:
-                    if self.is_terminal:
+                    if self._has_colours:
                         write_all(self._out, RESET.encode())
                     self._out.flush()
         return count
