@@ -234,7 +234,7 @@ def test_the_shell_examples_work(page: str, example: str, place: Place, tmp_path
         for line in starts:
             running.enter_context(served(place, line, environment, port))
         words = ["sh", "-c", script]
-        done = subprocess.run(words, cwd=work, env=environment, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(words, cwd=work, env=environment, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, (script, done.stdout[-500:], done.stderr)
     for noted in notes.read_text().splitlines() if notes.exists() else ():
         check_noted(shlex.split(noted))

@@ -24,7 +24,6 @@ from ..operations import JOB_LOG
 from ..store.memory import MemoryStore
 from . import os_keyring
 from .config import WEB
-from .config_edit import keep
 from .help import Verb, option_of
 from .output import note, show_json
 from .ready import ready
@@ -210,6 +209,8 @@ def _cookie(text: str) -> str:
 
 def _save(settings: CommonOptions, server: str, values: dict[str, str], no_keyring: bool) -> str:
     """Keep credentials; gives the place. Raises ShimError."""
+    from .config_edit import keep  # here, since no other verb need wait for tomlkit
+
     path, may_ask = settings.config_path(), settings.may_ask()
     if no_keyring or not os_keyring.is_there(may_ask):
         keep(path, server, values, in_keyring=False)

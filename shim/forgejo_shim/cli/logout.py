@@ -9,7 +9,6 @@ import click
 from ..store.session_file import SessionFile
 from . import os_keyring
 from .config import WEB
-from .config_edit import drop
 from .help import Verb
 from .output import note, show_json
 from .settings import CommonOptions, common, session_path
@@ -26,6 +25,8 @@ def logout(settings: CommonOptions, address: str | None) -> None:
     session kept with --keep-session, ~/.local/state/forgejo-shim/session.json. The server is not asked: a token is
     revoked there, under Settings, Applications.
     """
+    from .config_edit import drop  # here, since no other verb need wait for tomlkit
+
     settings.server = address or settings.server
     server = settings.address()
     removed = []
