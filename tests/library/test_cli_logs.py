@@ -669,6 +669,31 @@ def test_ctrl_c_ends_it_without_a_word(web: Place) -> None:
 
 
 @clause("C36")
+def test_ctrl_c_ends_it_where_nobody_reads(web: Place) -> None:
+    """The threads wait to write then."""
+    model = web.small.model
+    run = model.add_run(web.small.repo, ["one", "two"])
+    for job in run.jobs:
+        model.log(model.take(job), LOG, more=True)
+    process = web.process("logs", "o/r", "--follow", stdout=subprocess.PIPE, stderr=subprocess.PIPE, program=SOON)
+    assert process.stdout and process.stderr
+    process.stdout.read(1000)
+    process.send_signal(2)
+    assert process.wait(20) == 130
+    assert process.stderr.read() == b"\n"
+    process.stdout.close()
+    process.stderr.close()
+
+
+@clause("C36")
+def test_more_jobs_than_are_followed_at_once(web: Place, soon: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_follow, "AT_ONCE", 2)
+    run = web.small.add({name: row(name) for name in "abcde"})
+    got = web.run("logs", "o/r", "--follow", "--no-timestamps")
+    assert got.exit_code == 0 and sorted(got.stdout.splitlines()) == [f"{job.name} | {job.name}" for job in run.jobs]
+
+
+@clause("C36")
 def test_a_reader_that_goes_away_ends_it(web: Place) -> None:
     model = web.small.model
     run = model.add_run(web.small.repo, ["one", "two"])

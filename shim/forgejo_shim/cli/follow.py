@@ -22,6 +22,7 @@ from .terminal import one_line
 
 WAITING = ("waiting", "blocked")
 GOOD = ("success", "skipped")
+AT_ONCE = 32  # logs that are followed at a time; of more jobs, the others' come when these have ended
 NO_LOG = (NotThere, NotExecuted, Expired)
 AWAY = (Unreachable, NotNow, NotForgejo, PageChanged)  # what a server gives that is just being started again
 
@@ -44,7 +45,7 @@ def follow_run(client: Client, repo: Repo, seen: Overview, printer: LogPrinter) 
     try:
         return run.follow()
     except BaseException:
-        printer.lock.acquire()  # for good: what other threads still read is printed no more
+        printer.lock.acquire(timeout=1)  # and never released: what other threads still read is printed no more
         raise
 
 
@@ -62,7 +63,8 @@ class _Run:
         has_waited, ended = False, dict(self.ended)
         while True:
             for job in self.seen.jobs:
-                if job.status not in WAITING and job.id not in self.threads:
+                is_new = job.status not in WAITING and job.id not in self.threads
+                if is_new and sum(thread.is_alive() for thread in self.threads.values()) < AT_ONCE:
                     self._start(job)
             if not self.threads and self.seen.jobs and not has_waited:
                 has_waited = True
@@ -82,7 +84,8 @@ class _Run:
         for job in self.seen.jobs:
             if ended.get(job.id) == "" or (job.id in ended and job.status not in FINAL):
                 raise run_again(job.id)
-        is_over = bool(self.seen.jobs) and all(job.status in FINAL for job in self.seen.jobs)
+        jobs = self.seen.jobs
+        is_over = bool(jobs) and all(job.status in FINAL and job.id in self.threads for job in jobs)
         return is_over and not any(thread.is_alive() for thread in self.threads.values())
 
     def _look(self) -> Overview:

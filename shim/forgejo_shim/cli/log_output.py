@@ -63,7 +63,9 @@ class LogPrinter:
         self.options = options
         self.is_terminal = sys.stdout.isatty() if file is None else file.isatty()
         self.lock = threading.Lock()
-        self._out: BinaryIO = sys.stdout.buffer if file is None else cast(BinaryIO, file)
+        self._out = cast(BinaryIO, file) if file else sys.stdout.buffer
+        if options.follow:  # each line is written at once, and a thread that waits to write holds up no exit
+            self._out = getattr(self._out, "raw", self._out)
         self._name = name
         self._encoding = sys.stdout.encoding or "utf-8"
         self._has_colours = self.is_terminal and colours_wanted()
@@ -98,8 +100,6 @@ class LogPrinter:
                     count += 1
                     with self.lock:
                         write_all(self._out, piece)
-                        if self.options.follow:
-                            self._out.flush()
             finally:
                 with self.lock:
                     if self._has_colours:

@@ -55,7 +55,7 @@ def _described(client: Client, repo: Repo, attempt: int | None, origin: Origin, 
         job=details.job.name,
         run=details.run.number,
         attempt=found.number if found and found.number is not None else attempt,
-        steps=tuple(step for step in steps if step.log_index is not None),
+        steps=tuple(step for step in steps if step.log_length),  # others have no place in the log
     )
     step = next((step for step in steps if step.number == number), None)
     return origin.of(step) if step else replace(origin, is_counted=origin.is_counted and number is None)
