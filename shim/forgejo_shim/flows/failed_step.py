@@ -67,6 +67,7 @@ class StepViews:
 
     def __init__(self, reader: Reader, job: Job, at: Location, attempt: int | None) -> None:
         self.cost = 0
+        self._count = 0  # of the steps, once they were read
         self._reader = reader
         self._job = job
         self._at = at
@@ -79,7 +80,7 @@ class StepViews:
         view = await self._view({})
         if view.state.jobs[self._at.job_index].status not in FAILED:
             raise another_log(self._job.id)  # it is run again meanwhile
-        number = failing([step.status for step in view.steps])
+        number, self._count = failing([step.status for step in view.steps]), len(view.steps)
         cursors = dict.fromkeys({0, number or 0} if view.steps else (), 0 if expired else BEYOND)
         if counted and number is not None:
             cursors |= dict.fromkeys(range(number, len(view.steps)), 0)
@@ -94,12 +95,10 @@ class StepViews:
         return _with_lines(found, view) if counted else found
 
     async def count_behind(self, found: FailedStep) -> FailedStep:
-        """The same with the lines behind its step, which are few. Raises ShimError."""
+        """What `failed` gave with the lines behind its step, which are few. Raises ShimError."""
         if found.step is None:
             return found
-        view = await self._view({})
-        view = await self._view(dict.fromkeys(range(found.step.number + 1, len(view.steps)), 0))
-        return _with_lines(found, view)
+        return _with_lines(found, await self._view(dict.fromkeys(range(found.step.number + 1, self._count), 0)))
 
     async def _find(self) -> None:
         """The attempt's number, and how this server's views are asked for, where that is not known yet."""

@@ -18,8 +18,9 @@ from ..webui.reader import Reader
 from ..why.find import Finder
 from ..why.matchers import Matcher
 from ..why.values import Found, JobReport
+from .bounded_log import BoundedLog
 from .failed_step import FailedStep, StepViews, told_natively
-from .log_window import BoundedLog, step_window
+from .log_window import step_window
 from .pinned_log import NativeLog, PinnedLog, WebLog, pinned_log
 
 # What a job can be reported without a log for: there is none, or it cannot be read now.
@@ -120,7 +121,7 @@ class JobReading:
         counted = missing is None and log.start == 0
         try:
             found = await views.failed(counted=counted, expired=isinstance(missing, Expired))
-            if not missing and not counted and found.step and log.has_moment(found.step.times.stopped):
+            if not missing and not counted and found.step and log.has_second(found.step.times.stopped):
                 found = await views.count_behind(found)
             if isinstance(pinned, WebLog) and pinned.attempt is None and not missing:
                 await (await pinned.open("bytes=0-0")).close()  # of the current attempt alone: still the same one
