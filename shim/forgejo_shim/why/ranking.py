@@ -45,15 +45,15 @@ class Ranking:
     def take(self, matches: Sequence[tuple[Matcher, Match]], number: int, before: tuple[str, ...]) -> None:
         """Take the matches that are complete with the line of that number; `before` are the lines before it.
 
-        What a matcher knows for last words is no more than that, whatever else looks like an error in general.
+        What a matcher knows to be less than a cause is no more than that, though it look like an error in general.
         """
-        are_last_words = any(matcher.rank <= LAST_WORDS for matcher, _ in matches)
+        is_less = any(matcher.rank < SURVIVABLE for matcher, _ in matches)
         for matcher, match in matches:
             if matcher.clears and (not self.has_ended or matcher.ends):
                 self._kept, self._spoke, self.has_ended = {}, {}, False
                 continue
             is_error = not match.fields.get("severity", matcher.severity).lower().startswith(NO_ERRORS)
-            if is_error and not matcher.clears and (matcher.rank != SURVIVABLE or not are_last_words):
+            if is_error and not matcher.clears and (matcher.rank != SURVIVABLE or not is_less):
                 self._keep(matcher, match, number, before)
             if matcher.ends and not self.has_ended:
                 self.has_ended = True
@@ -89,12 +89,13 @@ class Ranking:
                 yield one.finding
 
     def _order(self, one: _Candidate) -> tuple[int, ...]:
-        place = one.first
         if one.rank == SURVIVABLE:
-            place = -one.end
+            place = (-one.end,)
         elif one.rank > LAST_WORDS:
-            return one.is_late, -one.rank, -self._spoke[one.finding.owner], place, not one.finding.file, -one.end
-        return one.is_late, -one.rank, place, not one.finding.file, -one.end
+            place = (-self._spoke[one.finding.owner], one.first)
+        else:
+            place = (one.first,)
+        return one.is_late, -one.rank, *place, not one.finding.file, one.first - one.end
 
 
 def _is_pointless(one: _Candidate, best: _Candidate) -> bool:
