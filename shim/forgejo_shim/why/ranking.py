@@ -90,7 +90,7 @@ class Ranking:
 
     def _order(self, one: _Candidate) -> tuple[int, ...]:
         if one.rank == SURVIVABLE:
-            place = (-one.end,)
+            place: tuple[int, ...] = (-one.end,)
         elif one.rank > LAST_WORDS:
             place = (-self._spoke[one.finding.owner], one.first)
         else:
