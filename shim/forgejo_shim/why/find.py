@@ -20,17 +20,18 @@ PREFIX = re.compile(r"#\d+ (?:\d+\.\d+ )?|[\w.-]+-\d+ +\| ")  # docker build's a
 
 
 def find(chunks: Iterable[bytes], matchers: Sequence[Matcher], lines: int = 30) -> Found:
-    """What is wrong according to a log that comes in pieces, and its last `lines` lines."""
-    finder = Finder(matchers, lines)
+    """What is wrong according to a log, which comes in pieces and may be that of a success, and its last lines."""
+    finder = Finder(matchers, lines, has_failed=False)
     for chunk in chunks:
         finder.feed(chunk)
     return finder.found()
 
 
 class Finder:
-    """The search of a log whose bytes come one after the other."""
+    """The search of a log whose bytes come one after the other; it is known to be of a failed step, or is not."""
 
-    def __init__(self, matchers: Sequence[Matcher], lines: int = 30) -> None:
+    def __init__(self, matchers: Sequence[Matcher], lines: int = 30, *, has_failed: bool = True) -> None:
+        self._has_failed = has_failed
         self._lines = Lines()
         self._by_word: dict[str, list[Running]] = {}
         self._wordless: list[Running] = []
@@ -40,7 +41,7 @@ class Finder:
             if not running.matcher.words:
                 self._wordless.append(running)
         self._open: list[Running] = []  # those that have begun a match
-        self._ranking = Ranking()
+        self._ranking = Ranking(matchers)
         self._before: deque[str] = deque(maxlen=BEFORE)
         self._last: deque[str] = deque(maxlen=lines)
         self._is_after_gap = False
@@ -66,7 +67,8 @@ class Finder:
     def found(self) -> Found:
         """What was found, once all bytes were given."""
         self._search(self._lines.end())
-        return Found(tuple(self._ranking.best()), tuple(map(cut, self._last)), self._count, self._size)
+        best = self._ranking.best(self._count, has_failed=self._has_failed)
+        return Found(tuple(best), tuple(map(cut, self._last)), self._count, self._size)
 
     def _search(self, text: str) -> None:
         if not text:

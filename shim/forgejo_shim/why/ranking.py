@@ -17,7 +17,7 @@ from .running import Match
 from .values import Finding
 
 MOST = 10  # findings of a log, and of one matcher
-SHOWN = 12  # lines of a finding
+HEAD, TAIL = 4, 8  # lines of a long finding
 WIDEST = 500  # characters of a line
 NO_ERRORS = ("warn", "info", "note", "notice", "hint", "help", "debug", "style", "suggest", "convention", "⚠")
 AT_THE_END = 4  # lines before the end of a step; an exception there is what ended it
@@ -37,35 +37,44 @@ class _Candidate:
 class Ranking:
     """The candidates of a log."""
 
-    def __init__(self) -> None:
+    def __init__(self, matchers: Sequence[Matcher]) -> None:
         self.has_ended = False
-        self._kept: dict[Matcher, list[_Candidate]] = {}
+        self._kept: dict[Matcher, list[_Candidate]] = {matcher: [] for matcher in matchers}
         self._spoke: dict[str, int] = {}  # the last line of each owner
 
     def take(self, matches: Sequence[tuple[Matcher, Match]], number: int, before: tuple[str, ...]) -> None:
         """Take the matches that are complete with the line of that number; `before` are the lines before it.
 
-        What a matcher knows to be less than a cause is no more than that, though it look like an error in general.
+        Where a matcher is sure what a line is, what only looks like an error in general does not count.
         """
-        is_less = any(matcher.rank < SURVIVABLE for matcher, _ in matches)
+        is_sure = any(matcher.rank != SURVIVABLE for matcher, _ in matches)
+        is_late = self.has_ended
         for matcher, match in matches:
             if matcher.clears and (not self.has_ended or matcher.ends):
-                self._kept, self._spoke, self.has_ended = {}, {}, False
+                self._clear()
                 continue
             is_error = not match.fields.get("severity", matcher.severity).lower().startswith(NO_ERRORS)
-            if is_error and not matcher.clears and (matcher.rank != SURVIVABLE or not is_less):
-                self._keep(matcher, match, number, before)
+            if is_error and not matcher.clears and (matcher.rank != SURVIVABLE or not is_sure):
+                self._keep(matcher, match, number, before, is_late and not matcher.ends)
             if matcher.ends and not self.has_ended:
                 self.has_ended = True
-                self._raise_last(number)
+                if is_error:
+                    self._raise_last(number)
 
-    def _keep(self, matcher: Matcher, match: Match, number: int, before: tuple[str, ...]) -> None:
-        self._spoke[matcher.owner] = number
+    def _clear(self) -> None:
+        for kept in self._kept.values():
+            kept.clear()
+        self._spoke.clear()
+        self.has_ended = False
+
+    def _keep(self, matcher: Matcher, match: Match, number: int, before: tuple[str, ...], is_late: bool) -> None:
+        if not is_late:
+            self._spoke[matcher.owner] = number
         first = number if matcher.patterns[-1].loop else match.first
         lines = (*before, *match.lines) if matcher.rank <= LAST_WORDS and len(match.lines) == 1 else match.lines
         finding = _finding(matcher.owner, match, lines, first - len(lines) + len(match.lines))
-        one = _Candidate(finding, matcher.rank, first, number, self.has_ended and not matcher.ends)
-        kept = self._kept.setdefault(matcher, [])
+        one = _Candidate(finding, matcher.rank, first, number, is_late)
+        kept = self._kept[matcher]
         if len(kept) == MOST and matcher.rank == SURVIVABLE:
             kept.pop(0)
         if len(kept) < MOST:
@@ -74,14 +83,21 @@ class Ranking:
     def _raise_last(self, number: int) -> None:
         """What programs survive, they did not if it is the last thing they said."""
         for kept in self._kept.values():
-            one = kept[-1]
-            if one.rank == SURVIVABLE and number - one.end <= AT_THE_END:
-                kept[-1] = replace(one, rank=CAUSE)
+            if kept and kept[-1].rank == SURVIVABLE and number - kept[-1].end <= AT_THE_END:
+                kept[-1] = replace(kept[-1], rank=CAUSE)
 
-    def best(self) -> Iterator[Finding]:
-        """The findings, best first."""
+    def best(self, number: int, *, has_failed: bool) -> Iterator[Finding]:
+        """The findings in so many lines, best first. `has_failed`: whether that is known of the step.
+
+        Else what programs survive counts only where something else says so, or where it is the very end.
+        """
+        if not self.has_ended:
+            self._raise_last(number)
+        found = [one for kept in self._kept.values() for one in kept]
+        if not has_failed and all(one.rank == SURVIVABLE or one.is_late and one.rank for one in found):
+            return
         chosen: list[_Candidate] = []
-        for one in sorted((one for kept in self._kept.values() for one in kept), key=self._order):
+        for one in sorted(found, key=self._order):
             if len(chosen) == MOST or chosen and _is_pointless(one, chosen[0]):
                 break
             if not any(_repeats(one, better) for better in chosen):
@@ -89,12 +105,11 @@ class Ranking:
                 yield one.finding
 
     def _order(self, one: _Candidate) -> tuple[int, ...]:
+        place: tuple[int, ...] = (one.first,)
         if one.rank == SURVIVABLE:
             place: tuple[int, ...] = (-one.end,)
         elif one.rank > LAST_WORDS:
-            place = (-self._spoke[one.finding.owner], one.first)
-        else:
-            place = (one.first,)
+            place = (-self._spoke.get(one.finding.owner, 0), one.first)
         return one.is_late, -one.rank, *place, not one.finding.file, one.first - one.end
 
 
@@ -121,8 +136,8 @@ def _finding(owner: str, match: Match, lines: tuple[str, ...], at: int) -> Findi
     """What a match says; a number that is none is None."""
     fields = match.fields
     shown = [cut(line) for line in lines]
-    if len(shown) > SHOWN:
-        shown[SHOWN // 2 : -SHOWN // 2] = ["…"]
+    if len(shown) > HEAD + TAIL:
+        shown[HEAD:-TAIL] = ["…"]
     line, _, column = fields.get("location", "").partition(",")
     return Finding(
         owner,

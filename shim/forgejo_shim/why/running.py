@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .matchers import Matcher
 
-SEARCHED = 2048  # characters of a line that a regexp sees
+SEARCHED = 2048  # characters of a line that a regexp sees, and a match keeps
 SPAN = 200  # lines between the first and the last line of one match
 
 
@@ -40,13 +40,13 @@ class Running:
 
         Returns the match that is complete with it, if there is one.
         """
-        begun, self.begun = self.begun, {}
+        begun, self.begun, line = self.begun, {}, line[:SEARCHED]
         last = len(self.matcher.patterns) - 1
         for index in range(last if begun else 0, -1, -1):
             before = self._before(begun, index) if begun else None
             if not before and (index or not may_begin) or before and number - before.first > SPAN:
                 continue
-            fields = self._search(index, line[:SEARCHED])
+            fields = self._search(index, line)
             if fields is None:
                 continue
             match = (
