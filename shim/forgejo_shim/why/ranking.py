@@ -91,11 +91,9 @@ class Ranking:
 
         Else what programs survive counts only where something else says so, or where it is the very end.
         """
-        if not self.has_ended:
-            self._raise_last(number)
         found = [one for kept in self._kept.values() for one in kept]
         if not has_failed and all(one.rank == SURVIVABLE or one.is_late and one.rank for one in found):
-            return
+            found = [one for one in found if number - one.end <= AT_THE_END and not self.has_ended]
         chosen: list[_Candidate] = []
         for one in sorted(found, key=self._order):
             if len(chosen) == MOST or chosen and _is_pointless(one, chosen[0]):
