@@ -16,7 +16,7 @@ from sandbox import Ran
 IMAGE = "data.forgejo.org/oci/node:22-bookworm"
 VERSIONS = {12: "v12.8.0", 6: "v6.4.0"}
 NOT_FOUND = "command not found, please refer to https://github.com/nektos/act/issues/107 for more information"
-# Why commands were killed: what the runner says of the step, and at the end of the job.
+# Why commands were killed: the reason that the runner gives, and its last words.
 STOPS = {
     "cancelled": ("context canceled", "context canceled"),
     "step too long": ("context deadline exceeded", "Job 'build' failed"),
@@ -69,16 +69,23 @@ class Job:
         version = VERSIONS[self.log.runner]
         rows.say(f"runner-1(version:{version}) received task 4711 of job build, be triggered by event: push")
         rows.say("workflow prepared")
+        if not self.log.terminal:
+            self.begin_container()
+        for action in (*self.before, *self.after):
+            name, _, ref = action.uses.partition("@")
+            url = name if name.startswith("https:") else f"https://data.forgejo.org/{name}"
+            rows.say(f"  \u2601\ufe0f  git clone '{url}' # ref={ref}")
+            rows.pause(0.4)
+
+    def begin_container(self) -> None:
+        """What the runner says of the job's container."""
+        rows = self.rows
         rows.say(f"\U0001f680  Start image={IMAGE}")
         rows.say(f"  \U0001f433  docker pull image={IMAGE} platform= username= forcePull=false")
         rows.pause(3)
         create = f'image={IMAGE} platform= entrypoint=["/bin/sleep" "10800"] cmd=[] network="bridge"'
         rows.say(f"  \U0001f433  docker create {create}")
         rows.say(f"  \U0001f433  docker run {create}")
-        for action in (*self.before, *self.after):
-            url, _, ref = action.uses.partition("@")
-            rows.say(f"  \u2601\ufe0f  git clone '{url}' # ref={ref}")
-            rows.pause(0.4)
 
     def use(self, number: int, action: Action) -> None:
         """A step that is somebody's action."""
@@ -93,8 +100,9 @@ class Job:
         rows, ran = self.rows, self.run_step(number, step)
         name = step.name or step.run
         rows.say(f"\u2b50 Run Main {name}")
-        command = f"bash --noprofile --norc -e -o pipefail /var/run/act/workflow/{number}.sh"
-        rows.say(f"  \U0001f433  docker exec cmd=[{command}] user= workdir=")
+        if not self.log.terminal:
+            command = f"bash --noprofile --norc -e -o pipefail /var/run/act/workflow/{number}.sh"
+            rows.say(f"  \U0001f433  docker exec cmd=[{command}] user= workdir=")
         rows.output(number, ran.printed)
         rows.pause(0.7)
         if not (ran.code or ran.stopped):
@@ -103,8 +111,15 @@ class Job:
         self.failed, self.stopped = True, ran.stopped and self.log.stop != "step too long"
         rows.say(f"  \u274c  Failure - Main {name}")
         rows.end(number)
-        code = f"exitcode '{ran.code}': {NOT_FOUND if ran.code == 127 else 'failure'}"
-        rows.fail(number, STOPS[self.log.stop][0] if ran.stopped else code)
+        rows.fail(number, self.reason(ran))
+
+    def reason(self, ran: Ran) -> str:
+        """Why a step failed, as the runner says it of a container, or without one."""
+        stopped = STOPS[self.log.stop][0] if ran.stopped else ""
+        if self.log.terminal:
+            killed = f"this step has been cancelled: ctx: {stopped}, exec: RUN signal: killed"
+            return killed if stopped else f"RUN exit status {ran.code}"
+        return stopped or f"exitcode '{ran.code}': {NOT_FOUND if ran.code == 127 else 'failure'}"
 
     def finish(self) -> None:
         """What actions and runner say after the last step."""
@@ -113,6 +128,7 @@ class Job:
             if action.post and self.log.stop != "job too long":
                 rows.say(f"\u2b50 Run Post {action.uses}")
                 for line in action.post.splitlines():
+                    rows.remark(line)
                     rows.say(line)
                 rows.say(f"  \u2705  Success - Post {action.uses}")
                 rows.pause(0.3)

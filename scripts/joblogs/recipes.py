@@ -38,7 +38,7 @@ class Log:
     before: tuple[str, ...] = ("checkout",)  # actions, by their names in actions.toml
     after: tuple[str, ...] = ()
     runner: int = 12  # the runner's major version
-    terminal: bool = False  # the programs see a terminal, as with a `host` label
+    terminal: bool = False  # a `host` label: the programs see a terminal, and there is no container
     stop_after: float = 0.0  # seconds until a step is killed; 0: never
     stop: str = ""  # why it is killed: cancelled, step too long, or job too long
 

@@ -3,7 +3,8 @@
 - The runner's own sentences are written before the first step has said anything, and after the last step has ended.
 - What a step's program prints is always written, without the line feed and carriage returns at its end; a last line
   without a line feed is lost.
-- `::group::` and `::endgroup::` become `##[group]` and `##[endgroup]`, `::debug::` and `::add-mask::` vanish.
+- `::group::` and `::endgroup::` become `##[group]` and `##[endgroup]`, `::debug::` and `::add-mask::` vanish. Of a
+  command the runner says a sentence of its own, too, with a sign before it.
 - From version 12 on, the reason why a step failed is written like its output, with a gear before it; before that it is
   a sentence of the runner's own.
 
@@ -18,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 
 BEGIN = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 COMMAND = re.compile(r"::([^ :]+)( .*)?::(.*)")
+REMARK = re.compile(r"(?:::([^ ]+?)(?: .+)?::|##\[([^ \]]+)(?: .+)?\])(.*)")
+SIGNS = {"warning": "\U0001f6a7", "error": "\u2757", "debug": "", "add-mask": ""}  # all else: a question mark
 GEAR = "\u2699\ufe0f [runner]: "
 
 
@@ -43,8 +46,19 @@ class Rows:
     def output(self, step: int, printed: bytes) -> None:
         """What a step printed."""
         for line in printed.split(b"\n")[:-1]:
-            if self.write(line.decode("utf-8", "replace").replace("\ufffd", "?")):
+            text = line.decode("utf-8", "replace").replace("\ufffd", "?")
+            self.remark(text)
+            if self.write(text):
                 self.lengths[step] += 1
+
+    def remark(self, text: str) -> None:
+        """The runner's own sentence on a command, if the text is one that has such."""
+        if command := REMARK.fullmatch(text.rstrip("\r")):
+            name = command[1] or command[2]
+            if name == "add-matcher":
+                self.say(f"  \u2753 add-matcher {command[3]}")
+            elif sign := SIGNS.get(name, "\u2753"):
+                self.say(f"  {sign}  {text}")
 
     def fail(self, step: int, why: str) -> None:
         """The reason why a step failed; said after its end."""

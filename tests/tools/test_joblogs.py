@@ -75,10 +75,12 @@ def test_a_cancelled_job_has_no_rows_of_steps_that_never_began() -> None:
 @pytest.mark.parametrize(
     "printed, row",
     [
-        (b"::group::tests\n", ["##[group]tests\n"]),
-        (b"::endgroup::\n", ["##[endgroup]\n"]),
+        (b"::group::tests\n", ["  \u2753  ::group::tests\n", "##[group]tests\n"]),
+        (b"x\n::group::tests\n::endgroup::\n", ["x\n", "##[group]tests\n", "##[endgroup]\n"]),
+        (b"::add-matcher::/m.json\n", ["  \u2753 add-matcher /m.json\n", "::add-matcher::/m.json\n"]),
+        (b"##[error]boom\n", ["  \u2757  ##[error]boom\n", "##[error]boom\n"]),
         (b"::debug::x\n::add-mask::secret\n", []),
-        (b"::error file=a.py,line=3::boom\n", ["::error file=a.py,line=3::boom\n"]),
+        (b"x\n::error file=a.py,line=3::boom\n", ["x\n", "::error file=a.py,line=3::boom\n"]),
         (b"10 %\r20 %\r\n", ["10 %\r20 %\n"]),
         (b"\xff\n", ["?\n"]),
     ],
