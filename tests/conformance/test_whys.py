@@ -13,8 +13,10 @@ from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
 from runner import Row
 from seeded import Cause, Job, Run
 from targets import Live
+from test_command import Desk, desk
 from world import ONE
 
+__all__ = ["desk"]  # a fixture
 clause = pytest.mark.clause
 pytestmark = pytest.mark.feature("additions")
 SECOND = 10_000_000  # ticks of a row's time
@@ -154,3 +156,25 @@ def test_the_latest_run(live: Live) -> None:
     run, _ = red(live, "why-latest", [["set up"], ["one"], ["two"], ["end"]])
     told = live.get(f"/repos/{run.repo.full}/actions/runs/latest/why").json()
     assert told["run"]["number"] == run.number and told["jobs"][0]["last"] == ["two"]
+
+
+@clause("Y10")
+def test_the_command_says_the_same_everywhere(live: Live, desk: Desk) -> None:
+    rows = [["set up"], ["::error::noise"], ["one", "::error file=a.py,line=3::boom", "two"], ["::error::noise"]]
+    run, job = red(live, "why-command", rows)
+    told = desk.run("why", desk.repo, run.number)
+    assert (told.exit_code, told.stderr) == (0, ""), told.output
+    head, _, shown = told.stdout.partition("\nbuild failure in step 2, echo two")
+    assert head.startswith(f"{desk.repo} #{run.number} ") and head.endswith("\njobs: 1 failure\n")
+    assert [line for line in shown.splitlines()[1:] if "boom [" not in line] == [
+        f"{live.base_url}/{desk.repo}/actions/runs/{run.number}/jobs/0",
+        "  last lines:",
+        "    one",
+        "    ::error file=a.py,line=3::boom",
+        "    two",
+        "",
+        f"more: forgejo-shim logs {desk.repo} {job.id} --step 2",
+    ]
+    assert desk.run("why", f"{live.base_url}/{desk.repo}/actions/runs/{run.number}").stdout == told.stdout
+    green = live.world.stage.look(live.world.runs["long"])
+    assert desk.run("why", desk.repo, green.number).exit_code == 3

@@ -6,6 +6,7 @@ made safe for a terminal, in a pipe too: a report is no log. Log files are read 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from rich.text import Text
 from ..errors import NothingMatched
 from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
 from ..inert import plain_text
-from ..models import Run
+from ..models import FINAL, Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
 from ..why.values import Report
 from .help import option_of
-from .output import show_json, terminal
+from .output import note, terminal
 from .pick_run import FAILED, pick_run, run_here
 from .settings import CommonOptions, FileType, common
 from .target import RunRef, Target, TargetVerb, takes_target, with_run
@@ -70,8 +71,11 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
         report = _of_file(target, own, chosen)
     else:
         report = _of_run(settings, target, own, chosen)
+    going = sum(count for status, count in report.by_status.items() if status not in FINAL)
+    if going:
+        note(f"run {report.run.number} of {report.run.repo} is not over: {going} of its jobs are not")
     if settings.json:
-        show_json(as_json(report))
+        click.echo(json.dumps(as_json(report)))  # in one line, so that its size is the one that was asked for
     elif chosen["markdown"]:
         click.echo(as_markdown(report), nl=False)
     else:
