@@ -483,6 +483,7 @@ def test_what_is_longer_than_the_terminal_goes_through_a_pager(web: Place) -> No
     for words in (["logs", "o/r", short.id], ["logs", "o/r", long.id, "--tail", "5"], ["logs", "o/r", long.id, "-f"]):
         assert "PAGED" not in on_terminal(web, words, b"\n", PAGER=pager)
     assert "PAGED" not in on_terminal(web, ["logs", "o/r", long.id], PAGER=pager), "nobody sits there"
+    assert "PAGED" not in on_terminal(web, ["logs", "o/r", long.id, "--no-input"], b"\n", PAGER=pager)
 
 
 @clause("C35", "C9")

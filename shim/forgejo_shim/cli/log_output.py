@@ -57,9 +57,12 @@ class Origin:
 
 
 class LogPrinter:
-    """Prints lines to stdout, or to the special file `file`, which messages call `name`."""
+    """Prints lines to stdout, or to the special file `file`, which messages call `name`. `may_page`: somebody sits
+    there, and may be asked."""
 
-    def __init__(self, options: LogOptions, file: FileIO | None = None, name: str = "stdout") -> None:
+    def __init__(
+        self, options: LogOptions, file: FileIO | None = None, name: str = "stdout", *, may_page: bool = False
+    ) -> None:
         self.options = options
         self.is_terminal = sys.stdout.isatty() if file is None else file.isatty()
         self.lock = threading.Lock()
@@ -69,7 +72,7 @@ class LogPrinter:
         self._name = name
         self._encoding = sys.stdout.encoding or "utf-8"
         self._has_colours = self.is_terminal and colours_wanted()
-        self._may_page = self.is_terminal and file is None and sys.stdin is not None and sys.stdin.isatty()
+        self._may_page = self.is_terminal and file is None and may_page
 
     def print_log(self, chunks: Iterable[bytes], wanted: Wanted, origin: Origin, first: int = 1) -> int:
         """Print the wanted lines of a log whose first line that is given has the number `first`; how many there were,

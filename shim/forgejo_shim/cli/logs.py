@@ -128,7 +128,7 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
             return _save(client, target, job_id, found, attempt, output, settings.json)
         origin = Origin(job_id, found.name if found else "", seen.run.number if seen else None, attempt)
         origin = replace(origin, is_counted=options.is_counted)
-        printer = LogPrinter(options, special, output or "stdout")
+        printer = LogPrinter(options, special, output or "stdout", may_page=settings.may_ask())
         if options.follow:
             return follow_job(client, target.repo, attempt, origin, printer)
         with saying_over(found):
