@@ -385,9 +385,14 @@ def test_a_keyring_that_fails_is_an_error_in_a_sentence(web: Place, monkeypatch:
     keyring.set_keyring(Silent())
     monkeypatch.setattr(os_keyring, "PATIENCE", 0.1)
     assert "has not answered within 0 seconds" in web.failure("runs", "o/r", FORGEJO_TOKEN=None)[1]
-    monkeypatch.setattr(os_keyring, "find_spec", lambda name: None)
-    code, sentence = web.failure("runs", "o/r", FORGEJO_TOKEN=None)
-    assert code == 1 and "pip install 'forgejo-shim[keyring]'" in sentence
+    with monkeypatch.context() as patch:
+        patch.setattr(os_keyring, "find_spec", lambda name: None)
+        code, sentence = web.failure("runs", "o/r", FORGEJO_TOKEN=None)
+        assert code == 1 and "pip install 'forgejo-shim[keyring]'" in sentence
+    # without it, things go on
+    result = web.run("login", url, "--token-stdin", "--no-keyring", stdin=web.small.token)
+    assert result.exit_code == 0 and "keyring" not in config_of(web).read_text()
+    assert web.run("runs", "o/r", **NOTHING | {"FORGEJO_URL": url}).exit_code == 0
 
 
 @pytest.mark.clause("G3")
@@ -398,6 +403,10 @@ def test_the_file_is_used_where_there_is_no_keyring_or_it_is_not_wanted(web_bare
     assert chain.kept == {} and place.small.token in config_of(place).read_text()
     assert place.run(*words, stdin=place.small.token).exit_code == 0
     assert len(chain.kept) == 1 and place.small.token not in config_of(place).read_text()
+    # what is in the keyring moves
+    assert place.run("login", "--account-stdin", "--no-keyring", stdin=account(place)).exit_code == 0
+    text = config_of(place).read_text()
+    assert chain.kept == {} and place.small.token in text and place.small.web.password in text and "keyring" not in text
 
 
 # What is removed

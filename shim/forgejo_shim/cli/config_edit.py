@@ -32,7 +32,7 @@ def keep(path: Path, server: str, values: Mapping[str, str], *, in_keyring: bool
         name = next(reversed(_names(servers, server)), server)
         entry = servers.setdefault(name, tomlkit.table())
         kinds = [kind for kind in (("token",), tuple(WEB)) if set(kind) & set(values)]
-        for key in (key for kind in kinds for key in kind):
+        for key in (KEYRING, *(key for kind in kinds for key in kind)):
             entry.pop(key, None)
         for key, value in ({KEYRING: True} if in_keyring else values).items():
             entry[key] = value

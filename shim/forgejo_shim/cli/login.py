@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 
 import click
@@ -42,9 +42,7 @@ stdin_option = option_of("Without a terminal")
     ],
 )
 @click.argument("address", metavar="[SERVER]", required=False)
-@option_of("Options")(
-    "--no-keyring", is_flag=True, help="Keep them in the config file, even where the system has a keyring."
-)
+@option_of("Options")("--no-keyring", is_flag=True, help="Keep them in the config file, and use the keyring no more.")
 @stdin_option("--token-stdin", is_flag=True, help="Read the token from stdin, one line.")
 @stdin_option(
     "--account-stdin",
@@ -212,12 +210,23 @@ def _save(settings: CommonOptions, server: str, values: dict[str, str], no_keyri
     from .config_edit import keep  # here, since no other verb need wait for tomlkit
 
     path, may_ask = settings.config_path(), settings.may_ask()
-    if no_keyring or not os_keyring.is_there(may_ask):
-        keep(path, server, values, in_keyring=False)
-        return str(path)
-    is_web = bool(set(WEB) & set(values))
-    before = os_keyring.load(server, may_ask) if settings.is_in_keyring(server) else {}
-    others = {key: value for key, value in before.items() if not (is_web if key in WEB else key in values)}
-    os_keyring.save(server, others | values, may_ask)
-    keep(path, server, values, in_keyring=True)
-    return "the keyring"
+    to_keyring = not no_keyring and os_keyring.is_there(may_ask)
+    before: dict[str, str] = {}
+    was_there = settings.is_in_keyring(server)
+    with nullcontext() if to_keyring else suppress(ShimError):  # one that fails can be given up
+        before = os_keyring.load(server, may_ask) if was_there else {}
+    if to_keyring:
+        os_keyring.save(server, _with_others(before, values), may_ask)
+        keep(path, server, values, in_keyring=True)
+        return "the keyring"
+    keep(path, server, _with_others(before, values), in_keyring=False)
+    with suppress(ShimError):
+        if was_there:
+            os_keyring.remove(server, may_ask)
+    return str(path)
+
+
+def _with_others(before: dict[str, str], values: dict[str, str]) -> dict[str, str]:
+    """`values`, and those of before whose kind, token or web account, is not among them."""
+    given = {key in WEB for key in values}
+    return {key: value for key, value in before.items() if (key in WEB) not in given} | values

@@ -84,4 +84,4 @@ def _call(do: Callable[[Any], Any], may_ask: bool) -> Any:
     if given:
         return given[0]
     why = f"failed ({failed[0]})" if failed else f"has not answered within {PATIENCE:.0f} seconds"
-    raise ShimError(f"the keyring {why}; unlock it, or give credentials in the environment or the config file")
+    raise ShimError(f"the keyring {why}; unlock it, or do without it: forgejo-shim login --no-keyring")
