@@ -16,33 +16,28 @@ import re
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, Unpack
+from typing import Literal, Unpack
 
 from . import arguments
-from .address import base_url_of
-from .arguments import RunFilters, Timeout
+from .arguments import RunFilters
 from .client_artifacts import ClientArtifacts, SavedArtifact
+from .client_base import ClientBase
 from .client_changes import ClientChanges
 from .client_follow import Followed, Following
 from .client_jobs import ClientJobs
 from .client_log import Log
 from .client_logs import ClientLogs
 from .client_runs import ClientRuns
-from .client_session import ClientSession, Token, refuse_unsendable
 from .client_tries import ClientTries
 from .client_why import ClientWhy
 from .download import Progress, Saved
 from .environment import Session
 from .errors import BadRequest, NothingMatched, ShimError
 from .files import make_folder
-from .models import Artifact, Job, JobDetails, Overview, Repo, Run, WebCredentials
-from .requests_adapter import mount
-from .store.protocol import Store
-from .store.session_file import SessionFile
+from .models import Artifact, Job, JobDetails, Overview, Repo, Run
 
 
-class Client(ClientTries, ClientWhy):
+class Client(ClientBase, ClientTries, ClientWhy):
     """One Forgejo as one caller sees it; see the module's docstring.
 
     `token` is the caller's access token (None: anonymous), `web` the account that reads the web UI where the server
@@ -50,26 +45,8 @@ class Client(ClientTries, ClientWhy):
     `ca_file` names the certificates that are trusted, a file or a folder; None: environment.py says which.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None = None,
-        *,
-        web: WebCredentials | None = None,
-        store: Store | None = None,
-        session_file: SessionFile | None = None,
-        timeout: Timeout = (10.0, 60.0),
-        ca_file: str | PathLike[str] | None = None,
-    ) -> None:
-        token = None if token is None else arguments.text(token, "token")
-        refuse_unsendable(token, web)
-        self.timeout = arguments.timeout(timeout)
-        base_url = arguments.text(base_url, "base_url")
-        self.session = Session(base_url_of(base_url), str(ca_file) if ca_file else None)
-        self.session.auth = Token(token)
-        self.adapter = mount(self.session, base_url, web=web, store=store, session_file=session_file, writes=True)
-        self.base_url = self.adapter.base_url
-        self._asking = ClientSession(self.session, self.adapter, self.timeout)
+    def _ask_through(self, session: Session) -> None:
+        super()._ask_through(session)
         self._runs = ClientRuns(self._asking)
         self._jobs = ClientJobs(self._asking)
         self._logs = ClientLogs(self._asking)
@@ -266,16 +243,6 @@ class Client(ClientTries, ClientWhy):
     def rerun_job(self, repo: str | Repo, job_id: int) -> None:
         """Rerun a job of a run that is over, and the jobs that need it. Raises ShimError."""
         self._changes.rerun_job(arguments.repository(repo), arguments.number(job_id, "job_id"))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def _run(self, repo: Repo, run: Run | int | Literal["latest"]) -> Run:
         return run if isinstance(run, Run) else self.run(repo, run)

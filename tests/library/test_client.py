@@ -436,3 +436,24 @@ def test_jobs_that_do_not_fit_are_not_understood() -> None:
             small.double.faults.hook("/jobs$", lambda _, body=body: body)  # type: ignore[misc]
             with pytest.raises(PageChanged):
                 client.jobs("o/r", 1)
+
+
+# Several callers
+
+
+def test_callers_share_the_web_session_and_nothing_else(either: Small) -> None:
+    job = either.add().jobs[0]
+    stranger = either.model.add_token(either.model.add_user("other", "x"), ("read:repository", "read:user")).sha1
+    with either.client(None) as client:
+        own, other = client.as_caller(either.token), client.as_caller(stranger)
+        assert own.log("o/r", job.id).read() == LOG
+        for caller in (other, client, client.as_caller("0123")):
+            with pytest.raises((NotThere, Refused)):
+                caller.log("o/r", job.id)
+        assert own.log("o/r", job.id, tail=1).read() == LOG.splitlines(keepends=True)[-1]
+        with pytest.raises(Refused):
+            client.as_caller("a\nb")
+        for part in vars(own).values():
+            assert getattr(part, "_asking", own._asking) is own._asking
+    assert own.adapter is other.adapter and own.session.cookies is not other.session.cookies
+    assert sum(seen.path == "/user/login" for seen in either.double.requests) == (either.double.face.major == 15)

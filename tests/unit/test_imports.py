@@ -40,6 +40,7 @@ LAYERS = (
         "unzip",
         "client",
         "client_artifacts",
+        "client_base",
         "client_body",
         "client_changes",
         "client_follow",
