@@ -37,6 +37,7 @@ from .errors import (
     Unreachable,
     Unreadable,
     WebAccount,
+    WrongArguments,
 )
 from .models import (
     Artifact,
@@ -128,6 +129,7 @@ __all__ = [
     "WebCookie",
     "WebCredentials",
     "WebLogin",
+    "WrongArguments",
     "backend_of",
     "load_matchers",
     "mount",

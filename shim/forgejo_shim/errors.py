@@ -7,6 +7,7 @@ ShimError
 ├── Expired             404  7  the log was there and has been cleaned up
 ├── Refused             401/403  4  the caller's own credentials do not suffice
 ├── BadRequest          405/416  1  the request itself cannot be answered: its method, or a range beyond the end
+│   └── WrongArguments  400  2  what is asked for cannot be: words to be corrected before anything is asked
 ├── Ambiguous           400  1  several things fit what was asked for
 ├── WebAccount          501  4  the shim's web account cannot do it; `cause` says why
 ├── NotPossible         501  1  this server cannot do it; `cause` says why
@@ -97,6 +98,12 @@ class BadRequest(ShimError):
     """The request itself cannot be answered: its method, or a range beyond the end."""
 
     status = 400
+
+
+class WrongArguments(BadRequest):
+    """What is asked for cannot be: words to be corrected before anything is asked."""
+
+    exit_code, cause = 2, "usage"
 
 
 class Ambiguous(ShimError):

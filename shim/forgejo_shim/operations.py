@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import unquote, urlencode
 
-from .errors import ServerRefusal, ShimError
+from .errors import ServerRefusal, WrongArguments
 from .models import Headers, Repo
 from .router import first_values, parameters, routed
 
@@ -269,5 +269,5 @@ def parse_repo(text: str) -> Repo:
     owner, _, name = text.partition("/")
     if not is_repository(owner, name):
         shown = "that" if "@" in text else ascii(text)  # it may be an address with a password
-        raise ShimError(f"{shown} is no name of a repository; give OWNER/REPO", cause="usage")
+        raise WrongArguments(f"{shown} is no name of a repository; give OWNER/REPO")
     return Repo(owner, name)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from .errors import BadRequest
+from .errors import WrongArguments
 from .models import Repo
 from .operations import parse_repo
 
@@ -43,9 +43,9 @@ class Target:
 def target_of(value: str) -> Target:
     """OWNER/REPO, or the URL of a run or a job, as a Target. Raises ShimError."""
     if "@" in re.split("[?#]", value)[0]:
-        raise _wrong("the address contains credentials; give OWNER/REPO or a URL without them")
+        raise WrongArguments("the address contains credentials; give OWNER/REPO or a URL without them")
     if re.match("[^?#]*/api/v1([/?#]|$)", value):
-        raise _wrong("that is an address of the API; give OWNER/REPO (and a job id), or that of a page")
+        raise WrongArguments("that is an address of the API; give OWNER/REPO (and a job id), or that of a page")
     found = _PAGE.fullmatch(value)
     if not found:
         return Target(parse_repo(value))
@@ -62,14 +62,10 @@ def run_of(text: str) -> RunRef:
     if re.fullmatch("[0-9]{1,18}", text):
         return int(text)
     shown = f"{text!a} is" if len(text) < 100 else "that is"
-    raise _wrong(f"{shown} not a run; give its number, latest, or the URL of its page")
+    raise WrongArguments(f"{shown} not a run; give its number, latest, or the URL of its page")
 
 
 def _number(text: str) -> int:
     if len(text) > 18:
-        raise _wrong("the URL contains a number that is too long; give the URL of a job's page")
+        raise WrongArguments("the URL contains a number that is too long; give the URL of a job's page")
     return int(text)
-
-
-def _wrong(message: str) -> BadRequest:
-    return BadRequest(message, cause="usage")
