@@ -135,6 +135,7 @@ class Client(ClientBase, ClientTries, ClientWhy):
         attempt: int | None = None,
         *,
         tail: int | None = None,
+        start: int = 0,
         timeout: float | None = None,
         on_wait: Callable[[str], object] | None = None,
     ) -> Followed:
@@ -142,14 +143,15 @@ class Client(ClientBase, ClientTries, ClientWhy):
 
         A job that no runner has yet is waited for; `on_wait` is then called once, with its status. A server that does
         not answer is asked again at the same byte for about a minute. All is one attempt's. `tail`: begin with so many
-        last lines. `timeout`: follow for so many seconds at most, then raise StillRunning. Afterwards `status` of what
-        is given is the attempt's. Raises ShimError as it is iterated over: RunAgain where a rerun takes the log away.
+        last lines; `start`: with the row at that byte. `timeout`: follow for so many seconds at most, then raise
+        StillRunning. Afterwards `status` of what is given is the attempt's. Raises ShimError as it is iterated over:
+        RunAgain where a rerun takes the log away.
         """
         arguments.callback(on_wait, "on_wait")
         repo, job_id = arguments.repository(repo), arguments.number(job_id, "job_id")
         attempt, tail = arguments.optional(attempt, "attempt"), arguments.optional(tail, "tail")
-        timeout = arguments.duration(timeout, "timeout")
-        return Followed(Following(self._asking, repo, job_id, attempt, tail, timeout, on_wait).rows)
+        start, timeout = arguments.number(start, "start"), arguments.duration(timeout, "timeout")
+        return Followed(Following(self._asking, repo, job_id, attempt, tail, start, timeout, on_wait).rows)
 
     def save_log(
         self,

@@ -69,6 +69,7 @@ class Following:
         job_id: int,
         attempt: int | None,
         tail: int | None,
+        start: int,
         timeout: float | None,
         on_wait: Callable[[str], object] | None,
     ) -> None:
@@ -78,7 +79,7 @@ class Following:
         self._asking = asking
         self._what = f"job {job_id} of {repo}" + ("" if attempt is None else f", attempt {attempt}")
         self._path = job_log_path(repo, job_id, attempt)
-        self._tail, self._timeout, self._on_wait = tail, timeout, on_wait
+        self._tail, self._start, self._timeout, self._on_wait = tail, start, timeout, on_wait
         self._began: float | None = None
         self._log: PinnedLog | None = None
 
@@ -138,7 +139,7 @@ class Following:
             try:
                 await check()
                 with suppress(NotExecuted):
-                    return await following.follow(net, log, check, tail=self._tail, losses=LOSSES)
+                    return await following.follow(net, log, check, tail=self._tail, start=self._start, losses=LOSSES)
                 if is_over:  # and was before it was asked for once more: no runner will ever take it
                     raise job_over(log.job_id, log.name, log.status)
                 if is_over := await log.is_over():

@@ -77,6 +77,14 @@ def test_no_line_is_lost_or_doubled_when_the_server_restarts(face: str) -> None:
 
 
 @clause("C31")
+def test_it_begins_where_it_is_told_to(small: Small) -> None:
+    job, start = small.add().jobs[0], LOG.index(b"\n", len(LOG) // 2) + 1
+    with small.client() as client:
+        assert b"".join(client.follow("o/r", job.id, start=start)) == LOG[start:]
+        assert b"".join(client.follow("o/r", job.id, start=len(LOG) + 5)) == b""
+
+
+@clause("C31")
 def test_a_log_that_is_over_is_given_whole(small: Small) -> None:
     job = small.add().jobs[0]
     with small.client() as client:

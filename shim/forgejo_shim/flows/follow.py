@@ -33,18 +33,19 @@ async def follow(
     still_allowed: Callable[[], Awaitable[None]],
     *,
     tail: int | None = None,
+    start: int = 0,
     losses: int = LOSSES,
 ) -> tuple[AsyncIterator[bytes], Answer | None]:
     """The rows as they come, once the log is there, and the open answer that they begin with.
 
-    `tail`: begin with so many last lines. `still_allowed` raises when the caller may no longer read it; `losses` are
-    the failed reads in a row that are tried again. Raises ShimError.
+    `tail`: begin with so many last lines; `start`: with the row at that byte. `still_allowed` raises when the caller
+    may no longer read it; `losses` are the failed reads in a row that are tried again. Raises ShimError.
     """
     first: Answer | None = None
-    begin = 0
+    begin = start
     try:
         await log.pin()
-        begin = (await tail_begin(log, tail))[0] if tail else 0
+        begin = (await tail_begin(log, tail))[0] if tail else begin
         first = await log.open(f"bytes={begin}-")
     except NoLog:  # taken, and no row yet
         if await log.is_over():
