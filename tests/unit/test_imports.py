@@ -50,6 +50,7 @@ LAYERS = (
         "client_runs",
         "client_session",
         "client_tries",
+        "pick_run",
         "client_why",
     ),
     ("__init__",),
