@@ -521,8 +521,8 @@ def test_the_examples_of_the_help_work(place: Place, tmp_path: Path, monkeypatch
             line = line.partition(" > ")[0]
             words = [str(run.jobs[0].id) if word == "7" else word for word in line.split()[1:]]
             words = [re.sub("OWNER/REPO", "o/r", re.sub("^https://forge.example", place.small.url, w)) for w in words]
-            if words[0] == "serve":
-                main.commands["serve"].make_context("serve", words[1:])
+            if words[0] in ("serve", "mcp"):
+                main.commands[words[0]].make_context(words[0], words[1:])
             elif words[:2] == ["login", place.small.url] and "<" in words:
                 assert place.run(*words[: words.index("<")], stdin=place.small.token).exit_code == 0, line
             elif words[0] == "login":

@@ -441,6 +441,7 @@ def test_jobs_that_do_not_fit_are_not_understood() -> None:
 # Several callers
 
 
+@pytest.mark.clause("M2")
 def test_callers_share_the_web_session_and_nothing_else(either: Small) -> None:
     job = either.add().jobs[0]
     stranger = either.model.add_token(either.model.add_user("other", "x"), ("read:repository", "read:user")).sha1

@@ -53,6 +53,7 @@ LAYERS = (
         "pick_run",
         "client_why",
     ),
+    ("mcp.",),
     ("__init__",),
     ("cli.", "__main__"),
 )

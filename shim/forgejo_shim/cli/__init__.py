@@ -38,6 +38,7 @@ from .jobs import jobs
 from .login import login
 from .logout import logout
 from .logs import logs
+from .mcp import mcp
 from .open_page import open_page
 from .output import show_error
 from .pick import SeveralFit
@@ -181,6 +182,6 @@ def main() -> None:
 
 for _verb in (
     login, logout, forget, detect, why, runs, jobs, watch, logs, attempts, open_page, artifacts, download, cancel,
-    rerun, serve, spec, completion,
+    rerun, serve, mcp, spec, completion,
 ):  # fmt: skip
     main.add_command(_verb)

@@ -19,7 +19,7 @@ from .help import Verb
 from .remote import remote_here
 from .settings import CommonOptions
 
-__all__ = ["RunRef", "Target", "TargetVerb", "named_run", "run_ref", "takes_target", "with_run"]
+__all__ = ["RunRef", "Target", "TargetVerb", "named_run", "run_ref", "takes_target", "target_here", "with_run"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def takes_target(metavar: str = "[OWNER/REPO|URL]", *, is_needed: bool = True, i
         @wraps(command)
         def call(*others: Any, target: Target | None, **more: Any) -> Any:
             if target is None and more.get(instead) is None:
-                target = _here(click.get_current_context().ensure_object(CommonOptions), is_needed)
+                target = target_here(click.get_current_context().ensure_object(CommonOptions), is_needed)
             return command(*others, target=target, **more)
 
         return click.argument("target", metavar=metavar, type=_target, required=False)(call)  # type: ignore[return-value]
@@ -56,7 +56,7 @@ def _target(value: str) -> Target | None:
     return parse_target(value) if value else None
 
 
-def _here(settings: CommonOptions, is_needed: bool) -> Target | None:
+def target_here(settings: CommonOptions, is_needed: bool) -> Target | None:
     """The repository of the clone here. Raises UsageError if there is none, and one `is_needed`."""
     try:
         found = remote_here(settings.configured_servers())

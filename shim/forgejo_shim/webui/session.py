@@ -52,7 +52,7 @@ class WebSession:
         self.refusals = 0  # sign-ins in a row that failed in the same way
         self._refusal: ShimError | None = None
         self._until = inf  # when a refused sign-in is tried again, in seconds since the epoch
-        self._backs_off = backs_off
+        self.backs_off = backs_off
         if isinstance(credentials, WebCookie):
             if not re.fullmatch(r"[\x20-\x7e]*", credentials.cookie):
                 raise WebAccount(
@@ -94,7 +94,7 @@ class WebSession:
         """Sign in, unless another flow has done so since generation `seen`. Raises WebAccount, with the cause."""
         async with net.signing_in:
             if self._refusal and net.now() < self._until:
-                if self._backs_off:
+                if self.backs_off:
                     self._refusal.retry_after = ceil(self._until - net.now())
                 raise self._refusal.with_traceback(None)
             if self.generation != seen:
@@ -111,11 +111,11 @@ class WebSession:
 
     def _back_off(self, error: ShimError, now: float) -> None:
         """Note a sign-in that failed, and when it is tried again."""
-        if not (self._backs_off or isinstance(error, WebAccount)):
+        if not (self.backs_off or isinstance(error, WebAccount)):
             return
         self.refusals = self.refusals + 1 if type(error) is type(self._refusal) else 1
         self._refusal = error
-        if self._backs_off:
+        if self.backs_off:
             first, most = REFUSED if isinstance(error, WebAccount) else TROUBLE
             seconds = max(min(first * 2 ** min(self.refusals - 1, 9), most), error.retry_after or 0)
             self._until = now + seconds
@@ -180,7 +180,7 @@ class WebSession:
         """The error that an answer to name and password stands for."""
         page = classify_sign_in(body) if answer.status == 200 else SignIn.FOREIGN
         if page is SignIn.REFUSED:
-            again = "until Retry-After is over" if self._backs_off else "in this session"
+            again = "until Retry-After is over" if self.backs_off else "in this session"
             return WebAccount(
                 f"{net.server_name} refused the sign-in of the shim's {self.account}; check its name and password"
                 f" (not tried again {again}, so that the account is not locked)",

@@ -1,0 +1,127 @@
+"""What a tool's arguments name: a repository of this server, a run, a job, a place in a log.
+
+Rules: what a call names has to be on the server that this one was started for; a page of another server is refused
+before anything is asked. What cannot be is WrongArguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import regex  # type: ignore[import-untyped]
+
+from ..address import base_url_of
+from ..client import Client
+from ..errors import NothingMatched, WrongArguments
+from ..models import Run
+from ..pages import RunRef, Target, run_of, target_of
+from .answers import room
+from .reading import Wanted
+from .rows import Cursor, cursor_of
+
+Arguments = Mapping[str, Any]
+SEARCH = 0.2  # seconds for one line
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A call of a tool: the client of its caller, and its arguments. `check` raises if the caller has given it up."""
+
+    client: Client
+    given: Arguments
+    check: Callable[[], None]
+
+    @property
+    def max_bytes(self) -> int:
+        """The bytes that the answer may have."""
+        return int(self.given["max_bytes"])
+
+    def target(self) -> Target:
+        """The repository, and what else its address names. Raises ShimError."""
+        return self._here(target_of(self.given["repo"]))
+
+    def run_ref(self, target: Target) -> RunRef | None:
+        """The run by its number or "latest"; None if none is named. Raises ShimError."""
+        named = self.given.get("run")
+        if named is None or "/" not in named:
+            return target.run if named is None else run_of(named)
+        page = self._here(target_of(named))
+        if page.repo.key != target.repo.key or page.run is None:
+            raise WrongArguments(f"the address given as run is not that of a run of {target.repo}")
+        return page.run
+
+    def run(self, target: Target) -> Run:
+        """The run, by default the latest. Raises ShimError."""
+        return self.client.run(target.repo, self.run_ref(target) or "latest")
+
+    def job_id(self, target: Target) -> int:
+        """The job's id, also where a page names it by its index. Raises ShimError."""
+        if (job_id := self.given.get("job_id")) is not None:
+            return int(job_id)
+        if target.job_index is None or target.run is None:
+            raise WrongArguments("no job is named; give its job_id, or the address of its page as repo")
+        for job in self.client.jobs(target.repo, target.run):
+            if job.index == target.job_index:
+                return job.id
+        raise NothingMatched(f"run {target.run} of {target.repo} has no job at index {target.job_index}")
+
+    def wanted(self) -> Wanted:
+        """What of a log is asked for. Raises ShimError."""
+        target, given = self.target(), self.given
+        cursor = self._cursor()
+        if cursor and given.get("from_line"):
+            raise WrongArguments("give a cursor or from_line, not both")
+        if given.get("tail") and (given.get("from_line") or given.get("to_line") or cursor):
+            raise WrongArguments("tail goes with neither from_line nor to_line nor a cursor")
+        attempt = given.get("attempt") or target.attempt
+        return Wanted(
+            repo=target.repo,
+            job_id=self.job_id(target),
+            attempt=cursor.attempt if cursor else attempt,
+            step=cursor.step if cursor else given.get("step"),
+            cursor=cursor,
+            first=given.get("from_line", 1),
+            last=given.get("to_line"),
+            tail=given.get("tail"),
+            fits=_fits(given["grep"]) if "grep" in given else None,
+            context=given.get("context", 0),
+            times=given.get("times", False),
+            room=room(self.max_bytes),
+        )
+
+    def _cursor(self) -> Cursor | None:
+        if (text := self.given.get("cursor")) is None:
+            return None
+        cursor = cursor_of(text)
+        if not cursor:
+            raise WrongArguments("the cursor is none that read_log or follow_log gave")
+        for name, known in (("attempt", cursor.attempt), ("step", cursor.step)):
+            if name in self.given and self.given[name] != known:
+                raise WrongArguments(f"the cursor is of another {name}; leave {name} out")
+        return cursor
+
+    def _here(self, target: Target) -> Target:
+        if target.server and base_url_of(target.server) != self.client.base_url:
+            raise WrongArguments(f"that address is on another server; this tool reads {self.client.base_url} alone")
+        return target
+
+
+def _fits(expression: str) -> Callable[[str], bool]:
+    """Whether a text holds what fits a regular expression, whatever that is: a search that goes on and on is given up.
+
+    Raises WrongArguments for what is none.
+    """
+    try:
+        compiled = regex.compile(expression)
+    except (regex.error, OverflowError, RecursionError) as error:
+        raise WrongArguments(f"grep is no regular expression: {error}") from None
+
+    def fits(text: str) -> bool:
+        try:
+            return compiled.search(text, timeout=SEARCH, concurrent=True) is not None
+        except TimeoutError:
+            raise WrongArguments("grep takes too long on a line of this log; give a simpler expression") from None
+
+    return fits

@@ -1,0 +1,142 @@
+"""The two ways to reach the tools: by standard input and output, or by HTTP with each caller's own token.
+
+Rules by HTTP: only POST /mcp, without sessions, so that each request stands for itself. The server is asked with the
+token of the request's own `Authorization` header, without one as anybody may ask; never with a token of ours. `Host`
+has to be a name that this server is called by, a request from a web page (`Origin`) is refused, a body has at most
+`BODY` bytes. Nothing is logged but what goes wrong, on one inert line.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ..client import Client
+from ..errors import Refused, ShimError
+from ..flows.rights import Rights
+from ..inert import plain_text
+from .server import Context
+
+PATH = "/mcp"
+BODY = 64 * 1024  # bytes of a request
+CONNECTIONS = 256  # at once
+KEEP = 30.0  # seconds that a yes of the API to a caller is believed
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+SCHEMES = ("bearer", "token")
+
+
+async def serve_stdio(server: Server[Any]) -> None:
+    """Serve until standard input ends."""
+    _log_inertly()
+    async with stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+
+
+async def serve_http(
+    server: Server[Any], listening: socket.socket, hosts: Sequence[str], ready: Callable[[], None]
+) -> None:
+    """Serve on a socket that listens, for requests to one of the hosts (`NAME:PORT`), until a signal comes."""
+    _log_inertly()
+    config = uvicorn.Config(
+        http_app(server, hosts),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=5,
+        ws="none",
+        lifespan="on",
+    )
+    ready()
+    await uvicorn.Server(config).serve([listening])
+
+
+def http_app(server: Server[Any], hosts: Sequence[str]) -> Starlette:
+    """The application that answers at `PATH`."""
+    manager = StreamableHTTPSessionManager(
+        server,
+        stateless=True,
+        security_settings=TransportSecuritySettings(allowed_hosts=list(hosts)),
+        max_request_body_size=BODY,
+    )
+
+    class Endpoint:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await manager.handle_request(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(app: Starlette) -> AsyncIterator[None]:
+        async with manager.run():
+            yield
+
+    return Starlette(routes=[Route(PATH, Endpoint(), methods=["POST"])], lifespan=running)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises ShimError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        why = (error.strerror or "no such address").lower()
+        raise ShimError(f"cannot listen on {host}:{port} ({why}); choose another address") from None
+
+
+def hosts_of(host: str, port: int, names: Sequence[str]) -> list[str]:
+    """The `Host` headers to take: those of the address that is listened on, of loopback, and the names given."""
+    own = f"[{host}]" if ":" in host else host
+    found = [f"{one}:{port}" for one in dict.fromkeys((own, *LOOPBACK))]
+    return [*found, *names]
+
+
+def share(client: Client) -> Client:
+    """The client without its token, as one that many callers are asked through (`Client.as_caller`): what the API
+    allows each is asked again soon, and a sign-in of the web account that was refused is tried again after a while."""
+    client.adapter.rights = Rights(KEEP, time.monotonic)
+    client.adapter.server.session.backs_off = True
+    return client.as_caller(None)
+
+
+def token_of(context: Context) -> str | None:
+    """The token in the header of a request; None if it has no such header. Raises Refused."""
+    assert context.request, "by HTTP there is one"
+    header: str | None = context.request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() not in SCHEMES or not re.fullmatch(r" *[\x21-\x7e]+ *", token):
+        raise Refused(
+            "the Authorization header holds no token; send `Authorization: Bearer TOKEN`",
+            401,
+            cause="credentials-wrong",
+        )
+    return token.strip()
+
+
+class _Inert(logging.Formatter):
+    """A record on one inert line, without the traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"forgejo-shim: {plain_text(record.getMessage().replace(chr(10), ' '))}"[:500]
+
+
+def _log_inertly() -> None:
+    """Let libraries say on stderr what goes wrong."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Inert())
+    logging.basicConfig(handlers=[handler], level=logging.ERROR, force=True)
