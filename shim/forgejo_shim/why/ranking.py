@@ -105,7 +105,7 @@ class Ranking:
     def _order(self, one: _Candidate) -> tuple[int, ...]:
         place: tuple[int, ...] = (one.first,)
         if one.rank == SURVIVABLE:
-            place: tuple[int, ...] = (-one.end,)
+            place = (-one.end,)
         elif one.rank > LAST_WORDS:
             place = (-self._spoke.get(one.finding.owner, 0), one.first)
         return one.is_late, -one.rank, *place, not one.finding.file, one.first - one.end
