@@ -21,6 +21,7 @@ from ..models import FINAL, Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
+from ..why.text import OF_LOG
 from ..why.values import Report
 from .help import option_of
 from .output import note, terminal
@@ -121,4 +122,8 @@ def _show(report: Report) -> None:
     if step and report.run.repo:
         at = f" --step {step.step.number}" if step.step else ""
         text.append(f"\nmore: forgejo-shim logs {report.run.repo} {step.id}{at}\n", "dim")
-    terminal().print(text, end="", soft_wrap=True)
+    screen = terminal()
+    for line in text.split():
+        if screen.is_terminal and line.plain.startswith(OF_LOG):  # whole in a pipe, and where `more` leads
+            line.truncate(screen.width, overflow="ellipsis")
+        screen.print(line, soft_wrap=True)

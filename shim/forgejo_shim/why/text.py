@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ..times import seconds
 from .values import Finding, JobReport, Report, RunHead
 
+OF_LOG = "    "  # in front of each line of a log
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -52,7 +53,7 @@ def _job_as_text(job: JobReport, *, is_log: bool) -> Iterator[tuple[str, str]]:
 
 
 def _block(lines: tuple[str, ...]) -> str:
-    return "".join(f"    {one_line(line)}\n" for line in lines)
+    return "".join(f"{OF_LOG}{one_line(line)}\n" for line in lines)
 
 
 def run_facts(run: RunHead) -> Iterator[str]:
