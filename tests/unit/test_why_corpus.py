@@ -6,6 +6,7 @@ import json
 import lzma
 from functools import cache
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ INDEX: list[dict[str, Any]] = json.loads((LOGS / "index.json").read_text())
 RED = [row for row in INDEX if row["wanted"]]
 GREEN = [row for row in INDEX if not row["wanted"]]
 SIZE, LINES, FIRST, FOUND = 16 * 1024, 30, 50 / 60, 57 / 60
+
+pytestmark = pytest.mark.xdist_group("corpus")  # each log is read once
 
 # Go prints the messages of a test's part beside it, and whether it failed thousands of lines later.
 NOT_FOUND = {"go-test-60k.log.xz"}
@@ -56,6 +59,15 @@ def test_the_cause_is_found_first() -> None:
     others = [row["file"] for row in RED if not is_first(row)]
     assert len(others) <= len(RED) * (1 - FIRST), others
     assert len(NOT_FOUND) <= len(RED) * (1 - FOUND)
+
+
+def test_a_long_log_takes_a_moment() -> None:
+    """CPU seconds for 60,000 lines, with room for a slow machine."""
+    with lzma.open(LOGS / "pytest-xdist-60k.log.xz") as log:
+        text = log.read()
+    started = process_time()
+    assert find([text], built_in()).lines > 60_000
+    assert process_time() - started < 4
 
 
 @pytest.mark.parametrize("row", GREEN, ids=[row["file"] for row in GREEN])

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 from forgejo_shim.errors import BadRequest
 from forgejo_shim.why.find import find
 from forgejo_shim.why.matchers import Matcher, built_in, load
-from forgejo_shim.why.running import Running
+from forgejo_shim.why.running import SEARCHED, Running
 from forgejo_shim.why.values import Finding
 
 DATA = Path(__file__).parents[1] / "data"
@@ -55,6 +56,27 @@ def test_each_matcher_has_an_example() -> None:
     logs = [example["log"].replace("#8 0.412 ", "") for example in EXAMPLES]
     unused = [one.owner for one in built_in() if not any(complete(one, log) for log in logs)]
     assert unused == []
+
+
+def pumped(line: str) -> Iterator[str]:
+    """A line that nearly fits, with each piece of it so often that a regexp could try for ever."""
+    for at in range(len(line)):
+        for piece in (line[at], line[at : at + 2]):
+            for tail in ("\x01", line[at + len(piece) :] + "\x01"):
+                many = line[:at] + piece * SEARCHED
+                yield many[: SEARCHED - len(tail)] + tail
+
+
+def test_no_line_keeps_a_regexp_busy() -> None:
+    """They see what anybody can write, without a limit of time. CPU seconds."""
+    lines = {line for example in EXAMPLES for line in example["log"].splitlines() if len(line) < 200}
+    patterns = [pattern for matcher in built_in() for pattern in matcher.patterns]
+    for pattern in patterns:
+        for line in sorted(filter(pattern.search, lines))[:2]:
+            for bad in pumped(line):
+                started = process_time()
+                pattern.search(bad)
+                assert process_time() - started < 0.1, (line, bad)
 
 
 @pytest.mark.parametrize("line", GREEN)

@@ -30,7 +30,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Found:
-    """What a text gave: findings, the one that explains most first, its last lines, and how much of it was searched."""
+    """What a text gave: findings, the one that explains most first, its last lines, up to where the step ended if that
+    is known, and how many lines and bytes of it were searched."""
 
     findings: tuple[Finding, ...]
     last: tuple[str, ...]
