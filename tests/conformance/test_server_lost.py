@@ -241,14 +241,40 @@ def following(place: Place, job: Job, how: str, told: Path) -> Iterator[None]:
             done.result(60)
             assert followed.status == "success"
         return
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(told.parent), "FORGEJO_URL": url, "FORGEJO_TOKEN": place.token,
-        "FORGEJO_SHIM_WEB_USER": place.web.user, "FORGEJO_SHIM_WEB_PASSWORD": place.web.password,
-    }  # fmt: skip
-    words = [*PROGRAM, "logs", place.repo.full, "--run", str(job.run.number), "--follow"]
-    with told.open("wb") as file, subprocess.Popen(words, stdout=file, env=environment) as process:
+    with command(place, told, "logs", place.repo.full, "--run", str(job.run.number), "--follow") as process:
         yield
         assert process.wait(60) == 0
+
+
+@contextmanager
+def command(place: Place, told: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process at the server itself, which writes into a file."""
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(told.parent), "FORGEJO_URL": place.server.base_url,
+        "FORGEJO_TOKEN": place.token, "FORGEJO_SHIM_WEB_USER": place.web.user,
+        "FORGEJO_SHIM_WEB_PASSWORD": place.web.password,
+    }  # fmt: skip
+    with told.open("wb") as file, subprocess.Popen([*PROGRAM, *words], stdout=file, env=environment) as process:
+        yield process
+
+
+@clause("C39")
+@pytest.mark.parametrize("result", ["success", "failure"])
+def test_who_watches_a_run_sees_its_end(place: Place, result: str, tmp_path: Path) -> None:
+    """The server restarts once meanwhile, and the run ends before it is asked again."""
+    stage, told = place.stage, tmp_path / "told"
+    run = stage.start(f"watched to its {result}", place.repo, ONE, "one.yml")
+    job = stage.take(run, "build")
+    with command(place, told, "watch", place.repo.full, str(run.number), "--interval", "0.2") as process:
+        wait(lambda: told.read_bytes().endswith(b" build: running\n"), "the command to have seen the job")
+        place.server.kill()
+        time.sleep(1)
+        place.restarted()
+        stage.say(job, 3, more=False)
+        stage.finish(job, result)
+        assert process.wait(60) == (result != "success")
+    said = [line.partition(" ")[2] for line in told.read_text().splitlines()]
+    assert said == ["build: running", f"build: {result}", f"run {run.number}: {result}"]
 
 
 @clause("X26", "X11")
