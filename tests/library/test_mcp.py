@@ -99,6 +99,14 @@ def test_jobs_and_their_steps(either: Small, agent: Agent) -> None:
 
 
 @clause("M1")
+def test_steps_that_cannot_be_told_hide_no_job() -> None:
+    with Small("16") as small, agent_of(small, small.client(web=None)) as agent:
+        job = job_of(small)
+        answer = agent.call("list_jobs", steps=True)
+        assert [one["id"] for one in answer.facts["jobs"]] == [job.id] and "steps cannot be told" in answer.notes[0]
+
+
+@clause("M1")
 def test_where_there_is_no_room_for_all_jobs_the_failed_ones_are_there(either: Small, agent: Agent) -> None:
     run = either.model.add_run(either.repo, [f"job {number} of a matrix" for number in range(60)])
     for number, job in enumerate(run.jobs):
@@ -324,6 +332,13 @@ def test_reading_stops_after_a_while(either: Small, agent: Agent, monkeypatch: p
     monkeypatch.undo()
     again = agent.call("read_log", job_id=job.id, grep="row 100$", cursor=answer.facts["cursor"])
     assert [*answer.lines, *again.lines] == ["101: row 100"]
+
+
+@clause("M5")
+def test_a_line_that_is_too_far_is_said_to_be(either: Small, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "SECONDS", 0.0)
+    answer = agent.call("read_log", job_id=job_of(either).id, from_line=11_000)
+    assert answer.cause == "usage" and "too far into the log" in answer.text
 
 
 @clause("M5")
@@ -569,5 +584,8 @@ def test_rerun_and_cancel(either: Small) -> None:
         either.model.play(job, LOG, "failure")
         assert agent.call("rerun", run=1, failed=True).facts["done"] == f"job {job.id} of run 1 was started again"
         assert agent.call("rerun", run=1).cause == "not-over"
+        either.model.play(job, LOG)
+        page = f"{either.url}/o/r/actions/runs/1/jobs/0"
+        assert agent.call("rerun", repo=page).facts["done"].startswith(f"job {job.id} and")
     with agent_of(either, writes=True) as agent:  # whose token may only read
         assert agent.call("cancel", run=1).cause == "scope-missing"

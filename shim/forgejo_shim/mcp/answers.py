@@ -29,6 +29,8 @@ NEXT = {  # what to do about a cause, where a tool helps
     "nothing-matched": "list_runs gives the numbers of runs",
     "log-changed": "call the tool again without the cursor",
     "run-again": "call the tool again without the cursor",
+    "several-failed": "rerun one of them by its job_id, or all jobs without failed",
+    "not-over": "wait until all jobs of the run are over, or cancel it",
     "step-not-found": "list_jobs with steps=true gives the steps of a job",
     "repository-hidden": "check owner and repository, and whether the token may read them",
     "usage": "correct the arguments; the tool's description says what they are",

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..errors import WrongArguments
-from ..models import JobDetails
+from ..errors import NotPossible, WebAccount, WrongArguments
+from ..models import Job, JobDetails, Repo
 from ..pick_run import FAILED
-from .answers import MOST, Answer, compact, listed
+from .answers import MOST, Answer, compact, inert_message, listed
 from .asking import Asking
 from .following import follow
 from .reading import SECONDS, Piece, Wanted, read
@@ -31,32 +31,45 @@ def list_runs(asking: Asking) -> Answer:
         runs = asking.client.runs(repo, given["limit"], **filters)
     except ValueError as error:
         raise WrongArguments(str(error)) from None
-    answer = listed("runs", [compact(asdict(run)) for run in runs], asking.max_bytes, "ask for fewer", repo=str(repo))
+    answer = listed(
+        "runs",
+        [compact(asdict(run)) for run in runs],
+        asking.max_bytes,
+        "raise max_bytes, or ask for fewer",
+        repo=str(repo),
+    )
     if len(runs) == given["limit"]:
         answer.notes.append(f"these are the newest {len(runs)}; for older ones raise limit")
     return answer
 
 
 def list_jobs(asking: Asking) -> Answer:
-    """The jobs of a run, those that failed first where there is no room for all."""
+    """The jobs of a run, those that failed first."""
     target = asking.target()
     run = asking.run(target)
     jobs = sorted(asking.client.jobs(target.repo, run), key=lambda job: job.status not in FAILED)
-    values, notes = [], []
-    for at, job in enumerate(jobs):
-        value = compact({"id": job.id, "index": job.index, "name": job.name, "status": job.status})
-        if job.attempt is not None:
-            value["attempt"] = job.attempt
-        if asking.given["steps"] and at < JOBS:
-            asking.check()
-            value["steps"] = _steps(asking.client.job(target.repo, job.id))
-        values.append(value)
-    if asking.given["steps"] and len(jobs) > JOBS:
-        notes.append(f"steps are listed of the first {JOBS} of {len(jobs)} jobs")
+    values = [_of_job(job) for job in jobs]
+    notes = _add_steps(asking, target.repo, values) if asking.given["steps"] else []
     more = "raise max_bytes, or leave steps out"
     answer = listed("jobs", values, asking.max_bytes, more, repo=str(target.repo), run=compact(asdict(run)))
     answer.notes += notes
     return answer
+
+
+def _of_job(job: Job) -> dict[str, Any]:
+    return compact({"id": job.id, "index": job.index, "name": job.name, "status": job.status, "attempt": job.attempt})
+
+
+def _add_steps(asking: Asking, repo: Repo, values: list[dict[str, Any]]) -> list[str]:
+    """Add their steps to the first jobs, as far as the server tells them; gives what is to be said of the others."""
+    for value in values[:JOBS]:
+        asking.check()
+        try:
+            value["steps"] = _steps(asking.client.job(repo, value["id"]))
+        except (NotPossible, WebAccount) as error:
+            return [f"steps cannot be told: {inert_message(error.message)}"]
+    more = len(values) > JOBS
+    return [f"steps are listed of the first {JOBS} of {len(values)} jobs"] if more else []
 
 
 def read_log(asking: Asking) -> Answer:
@@ -88,7 +101,7 @@ def list_artifacts(asking: Asking) -> Answer:
     target, limit = asking.target(), asking.given["limit"]
     found = asking.client.artifacts(target.repo, asking.run_ref(target), limit)
     values = [compact(asdict(artifact)) for artifact in found]
-    answer = listed("artifacts", values, asking.max_bytes, "ask for fewer", repo=str(target.repo))
+    answer = listed("artifacts", values, asking.max_bytes, "raise max_bytes, or ask for fewer", repo=str(target.repo))
     if len(found) == limit:
         answer.notes.append(f"these are the first {limit}; for more raise limit")
     return answer
@@ -97,7 +110,7 @@ def list_artifacts(asking: Asking) -> Answer:
 def rerun(asking: Asking) -> Answer:
     """Start a run or a job again."""
     target, failed = asking.target(), asking.given["failed"]
-    if asking.given.get("job_id") is not None:
+    if asking.given.get("job_id") is not None or target.job_index is not None:
         if failed or asking.given.get("run") is not None:
             raise WrongArguments("give job_id alone, or a run")
         job_id = asking.job_id(target)

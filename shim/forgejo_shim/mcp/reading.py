@@ -11,11 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain
 from typing import NamedTuple
 
 from ..client import Client
-from ..errors import BadRequest, ShimError, Unreachable
+from ..errors import BadRequest, ShimError, Unreachable, WrongArguments
 from ..models import Repo
 from ..rows import ROW_HEAD, is_row
 from .fence import shortened, size_of
@@ -95,12 +95,15 @@ def read(client: Client, wanted: Wanted, check: Callable[[], None]) -> Piece:
         rows = rows_of(_checked(log, check), log.start, number)
         if reads_end and log.start:
             next(rows, None)  # it may have begun before
-        before = _row_of(rows, cursor) if cursor else None
-        rows = rows if cursor or wanted.first < 2 else islice(rows, wanted.first - 1, None)
+        until = time.monotonic() + SECONDS
+        before = _row_of(rows, cursor, until) if cursor else None
+        if not cursor and wanted.first > 1:
+            first = _first(rows, lambda row: (row.number or 0) >= wanted.first, until)
+            rows = chain([first] if first else [], rows)
         piece = Piece(size=None if wanted.step is not None else log.size, passed=before, is_part=log.start > 0)
         fits = wanted.fits
         found = fitting(rows, before, fits, wanted.context) if fits else all_of(rows, before)
-        fill(piece, found, wanted, time.monotonic() + SECONDS)
+        fill(piece, found, wanted, until)
     return piece
 
 
@@ -110,9 +113,21 @@ def _checked(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[byt
         yield chunk
 
 
-def _row_of(rows: Iterator[Row], cursor: Cursor) -> Row:
+def _first(rows: Iterator[Row], is_it: Callable[[Row], bool], until: float) -> Row | None:
+    """The first row that is it. Raises WrongArguments if it is not found in time."""
+    for row in rows:
+        if is_it(row):
+            return row
+        if time.monotonic() > until:
+            raise WrongArguments(
+                "that line is too far into the log to be reached in time; take tail, or grep and its cursor"
+            )
+    return None
+
+
+def _row_of(rows: Iterator[Row], cursor: Cursor, until: float) -> Row:
     """The row that the cursor stands at, if it is still there. Raises ShimError."""
-    row = next((row for row in rows if row.start >= cursor.start), None)
+    row = _first(rows, lambda row: row.start >= cursor.start, until)
     if row is None or row.start != cursor.start or row.mark != cursor.mark:
         raise changed()
     return row
