@@ -13,7 +13,7 @@ from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
 from runner import Row
 from seeded import Cause, Job, Run
 from targets import Live
-from test_command import Desk, desk
+from test_command_lists import Desk, desk
 from world import ONE
 
 __all__ = ["desk"]  # a fixture
