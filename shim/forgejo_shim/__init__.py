@@ -61,7 +61,7 @@ from .store.protocol import Store
 from .store.session_file import SessionFile
 from .store.sqlite import SQLiteStore
 from .unzip import ExtractedFile
-from .why.matchers import Matcher
+from .why.matchers import Matcher, Pattern
 from .why.matchers import load as load_matchers
 from .why.values import Finding, JobReport, Report, RunHead
 
@@ -89,6 +89,7 @@ __all__ = [
     "Log",
     "Loop",
     "Matcher",
+    "Pattern",
     "MemoryStore",
     "NoLog",
     "NotExecuted",

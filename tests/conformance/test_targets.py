@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from targets import GROUPS, TARGETS, chosen
+from targets import ADAPTER, GROUPS, PROXY, TARGETS, chosen
 
 
 def test_targets_are_chosen_by_name_group_and_version() -> None:
@@ -29,4 +29,4 @@ def test_each_version_has_its_control_and_its_features() -> None:
         )
         if target.front == "proxy":
             beside = next(other for other in TARGETS.values() if other.name in (name[:-6], f"{name[:-6]}-adapter"))
-            assert target.features - {"proxy"} == beside.features - {"adapter"}
+            assert target.features - PROXY == beside.features - ADAPTER

@@ -65,7 +65,7 @@ def test_artifacts_of_a_run_without_any(place: Place) -> None:
     assert place.run("artifacts", "o/r").output == ""
     assert place.run("artifacts", "o/r", "--json").stdout == "[]\n"
     code, sentence = place.failure("download", "o/r")
-    assert code == 3 and "run latest of o/r has no artifacts; choose another run" in sentence
+    assert code == 3 and "run 1 of o/r has no artifacts; choose another run" in sentence
 
 
 @clause("C27")
