@@ -293,3 +293,18 @@ def test_a_missed_or_made_up_change_or_another_size_ends_the_bench(
     monkeypatch.setattr(judged, "SIZE", range(10, 20))
     with pytest.raises(SystemExit, match="bytes, where 10 to 19 are right"):
         list(judged.made())
+
+
+def test_a_picture_is_what_a_terminal_of_that_size_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = script("pictures")
+    monkeypatch.setattr(pictures, "FOLDER", tmp_path)
+    monkeypatch.setattr(pictures, "ROOT", tmp_path)
+    monkeypatch.setattr(pictures, "SIZES", ((80, 24),))
+    with pictures.Double("15") as double:
+        environment = pictures.environment_of(double, pictures.World(double), tmp_path)
+        for name in ("why", "runs"):
+            assert pictures.draw(name, 80, 24, pictures.PICTURES[name], environment)
+    shown = (tmp_path / "why-80.svg").read_text().replace("&#160;", " ")
+    assert "assert 110.0 == 121.0" in shown and "more: forgejo-shim logs ada/webshop" in shown
+    assert "the password of ada" not in shown and not re.search(r"url\((?!#)|@import", shown)
+    assert "test (3.12)" in shown and "✗" in (tmp_path / "runs-80.svg").read_text()
