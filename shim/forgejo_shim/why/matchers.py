@@ -1,8 +1,8 @@
 """Problem matchers: what an error looks like, as data in GitHub's format.
 
-Rules: a file that is not as matchers/README.md says is BadRequest, naming the file and what is wrong in it; a file of
-GitHub's loads unchanged. The package's own regexps are tried and run by `re`. Those of others are run by `regex`, which
-knows JavaScript's named groups, and stops after a time.
+Rules: a file that is not as matchers/README.md says is BadRequest, naming the file and what is wrong in it. Files of
+GitHub's actions load unchanged; as there, a group that a regexp does not have holds nothing. The package's own regexps
+are run by `re`, those of others by `regex`, which knows JavaScript's named groups, and stops after a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ import regex  # type: ignore[import-untyped]
 
 from ..errors import BadRequest
 
-FIELDS = ("file", "fromPath", "line", "column", "location", "severity", "code", "message")
+# Keys of a pattern, and what they are groups of; `character` is VS Code's old name of the column.
+FIELDS = {"character": "column"} | {
+    name: name for name in ("file", "fromPath", "line", "column", "location", "severity", "code", "message")
+}
+LITERAL = re.compile(r"\A/(\^.*\$)/\Z")  # a regexp between slashes, as setup-node has one
 CAUSE, SURVIVABLE, SUMMARY, LAST_WORDS = 4, 3, 2, 1  # ranks; 0 is the runner's own last words
 SECONDS = 0.25  # for a regexp of others on one line; TimeoutError
 
@@ -101,13 +105,12 @@ def _matcher(given: dict[str, Any], name: str, is_own: bool) -> Matcher:
 
 def _patterns(given: list[dict[str, Any]], place: str, is_own: bool) -> Iterator[Pattern]:
     for number, pattern in enumerate(given, 1):
+        text = LITERAL.sub(r"\1", pattern["regexp"])
         try:
-            compiled = re.compile(pattern["regexp"]) if is_own else regex.compile(pattern["regexp"])
+            compiled = re.compile(text) if is_own else regex.compile(text)
         except (re.error, regex.error, OverflowError, RecursionError) as error:
             raise _wrong(place, f"the regexp of pattern {number} is invalid: {error}") from None
-        groups = tuple((key, pattern[key]) for key in FIELDS if key in pattern)
-        for key, group in groups:
-            if group > compiled.groups:
-                raise _wrong(place, f"{key} of pattern {number} is group {group}, its regexp has {compiled.groups}")
+        groups = ((field, pattern[key]) for key, field in FIELDS.items() if key in pattern)
         search = compiled.search if is_own else partial(compiled.search, timeout=SECONDS)
-        yield Pattern(search, groups, pattern.get("loop", False), pattern.get("repeat", False))
+        there = tuple((field, group) for field, group in groups if group <= compiled.groups)
+        yield Pattern(search, there, pattern.get("loop", False), pattern.get("repeat", False))
