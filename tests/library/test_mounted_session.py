@@ -322,6 +322,38 @@ def test_many_threads_share_state_and_session_file(place: Small, tmp_path: Any) 
     assert len(posts) == 1
 
 
+@clause("S41", "S21")
+@pytest.mark.parametrize(
+    "face, path", [("11", "/jobs/0$"), ("13", "/jobs/0/attempt/1$"), ("13", "/jobs/0$"), ("15", "/jobs/0$")]
+)
+def test_a_lost_session_that_another_thread_renews_meanwhile(face: str, path: str) -> None:
+    """The answer to the old session comes when the new one is there already: it is asked again, and the cookies that it
+    sets are not the new session's."""
+    with Small(face) as small, ThreadPoolExecutor(1) as other:
+        small.add()
+        session, url = mounted(small), log_url(small)
+        assert session.get(url).content == LOG
+        small.double.drop_sessions()
+        asked: list[Any] = []
+
+        def late(request: Any) -> Response | None:
+            asked.append(request)
+            if len(asked) > 1:
+                return None
+            with small.model.lock:
+                answer = small.double._face(request)
+            assert other.submit(session.get, url).result(20).content == LOG
+            answer.add("Set-Cookie", f"{small.double.session_cookie}=0123456789abcdef; Path=/")
+            return answer
+
+        small.double.faults.add(path, instead=late)
+        assert session.get(url.removesuffix("/logs")).json()["name"] == "build"
+        small.double.faults.clear()
+        assert asked and session.get(url).content == LOG
+        sign_ins = [seen for seen in small.double.requests if (seen.method, seen.path) == ("POST", "/user/login")]
+        assert len(sign_ins) == 2
+
+
 @clause("S35")
 def test_a_client_is_not_pickled_either(place: Small) -> None:
     with pytest.raises((TypeError, ShimError)):

@@ -59,7 +59,8 @@ async def ask(who: Asker, method: str, paths: Sequence[str], value: object = Non
     foreign = page.answer.status == 404 and page.kind is Page.UNKNOWN  # not Forgejo's own, which says nothing
     if not foreign and page.kind not in (Page.NOT_FOUND, Page.SIGN_IN, Page.BAD_CSRF_TOKEN):
         return page
-    if page.kind in (Page.NOT_FOUND, Page.UNKNOWN) and await session.is_signed_in(who.net):
+    is_same = session.generation == seen  # else the answer is one to a session that another flow has just renewed
+    if is_same and page.kind in (Page.NOT_FOUND, Page.UNKNOWN) and await session.is_signed_in(who.net):
         return page  # a renewed session would not help; a token that is refused twice is another session's
     await session.sign_in(who.net, seen)
     page = await _send(who, method, paths[0], value, headers)

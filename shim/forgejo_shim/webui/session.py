@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from http.cookies import CookieError, SimpleCookie
 from math import ceil, inf
 from urllib.parse import urlencode
@@ -77,17 +78,18 @@ class WebSession:
         """Send one request in this session; with `signs_in`, signed in first if credentials were given."""
         if signs_in and self.credentials and not self.generation:
             await self.sign_in(net, seen=0)
+        jar = self.cookies  # whose answer comes after a sign-in by another flow has no say in the new one's
         sent = [("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers]
-        if self.cookies:
-            sent.append(("Cookie", "; ".join([f"{name}={value}" for name, value in list(self.cookies.items())])))
-        if method in ("POST", "DELETE") and self.has_token:
-            sent.append(("X-Csrf-Token", self.cookies[CSRF_COOKIE]))
+        if jar:
+            sent.append(("Cookie", "; ".join([f"{name}={value}" for name, value in list(jar.items())])))
+        if method in ("POST", "DELETE") and (token := jar.get(CSRF_COOKIE)):
+            sent.append(("X-Csrf-Token", token))
         answer = await net.web(method, path, sent, body)
         for name, value in _set_cookies(answer.headers).items():
             if value:
-                self.cookies[name] = value
+                jar[name] = value
             else:
-                self.cookies.pop(name, None)
+                jar.pop(name, None)
         return answer
 
     async def sign_in(self, net: Transport, seen: int) -> None:
@@ -99,12 +101,14 @@ class WebSession:
                 raise self._refusal.with_traceback(None)
             if self.generation != seen:
                 return
+            new = copy(self)  # with cookies of its own, so that others go on with the old ones meanwhile
+            new.cookies = dict(self.cookies)
             try:
-                await self._sign_in(net)
+                await new._sign_in(net)
             except (WebAccount, NotNow, PageChanged) as error:
                 self._back_off(error, net.now())
                 raise
-            self._refusal, self.refusals = None, 0
+            self._refusal, self.refusals, self.cookies = None, 0, new.cookies
             self.generation += 1
             if self._on_change:
                 self._on_change(self.cookies)
