@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import FileIO
 from itertools import chain, islice
@@ -27,6 +27,8 @@ from ..models import Step
 from .log_options import LogOptions
 from .log_terminal import shown_line
 from .terminal import RESET, colours_wanted, one_line
+
+BLOCK = 64 * 1024  # bytes that are written at once where nobody waits for each line
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class LogPrinter:
         self.options = options
         self.is_terminal = sys.stdout.isatty() if file is None else file.isatty()
         self.lock = threading.Lock()
+        self._is_live = options.follow or self.is_terminal
         self._out = cast(BinaryIO, file) if file else sys.stdout.buffer
         if options.follow:  # each line is written at once, and a thread that waits to write holds up no exit
             self._out = getattr(self._out, "raw", self._out)
@@ -96,19 +99,27 @@ class LogPrinter:
         return self._print(self._rendered(found, origin, label.encode()))
 
     def _print(self, pieces: Iterable[bytes]) -> int:
-        count = 0
+        count, held, size = 0, [], 0
         with writing(Path(self._name)):
             try:
                 for piece in pieces:
+                    held.append(piece)
+                    size += len(piece)
                     count += 1
-                    with self.lock:
-                        write_all(self._out, piece)
+                    if self._is_live or size >= BLOCK:
+                        self._write(held)
+                        held, size = [], 0
             finally:
+                self._write(held)
                 with self.lock:
                     if self._has_colours:
                         write_all(self._out, RESET.encode())
                     self._out.flush()
         return count
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        with self.lock:
+            write_all(self._out, b"".join(pieces))
 
     def _encoded(self, pieces: Iterable[str]) -> Iterator[bytes]:
         return (piece.encode(self._encoding, "backslashreplace") for piece in pieces)
