@@ -53,7 +53,7 @@ async def serve_http(
     """Serve on a socket that listens, for requests to one of the hosts (`NAME:PORT`), until a signal comes."""
     _log_inertly()
     config = uvicorn.Config(
-        http_app(server, hosts),
+        http_app(server, hosts, ready),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -62,12 +62,11 @@ async def serve_http(
         ws="none",
         lifespan="on",
     )
-    ready()
     await uvicorn.Server(config).serve([listening])
 
 
-def http_app(server: Server[Any], hosts: Sequence[str]) -> Starlette:
-    """The application that answers at `PATH`."""
+def http_app(server: Server[Any], hosts: Sequence[str], ready: Callable[[], None]) -> Starlette:
+    """The application that answers at `PATH`; `ready` is called when it does, and a signal ends it in good order."""
     manager = StreamableHTTPSessionManager(
         server,
         stateless=True,
@@ -82,6 +81,7 @@ def http_app(server: Server[Any], hosts: Sequence[str]) -> Starlette:
     @asynccontextmanager
     async def running(app: Starlette) -> AsyncIterator[None]:
         async with manager.run():
+            ready()
             yield
 
     return Starlette(routes=[Route(PATH, Endpoint(), methods=["POST"])], lifespan=running)
@@ -132,7 +132,8 @@ class _Inert(logging.Formatter):
     """A record on one inert line, without the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"forgejo-shim: {plain_text(record.getMessage().replace(chr(10), ' '))}"[:500]
+        said = record.getMessage().partition("Traceback")[0].strip() or f"an error in {record.name}"
+        return f"forgejo-shim: {plain_text(said.replace(chr(10), ' '))}"[:500]
 
 
 def _log_inertly() -> None:
