@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command import Place
 from small import Small
+
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # as a shell starts what runs in the background, and so the tests'
+        signal.signal(_number, _usual)  # programs would ignore it, too
 
 FACES = ("11", "12", "13.0.3", "13", "14", "15", "16")
 

@@ -666,7 +666,9 @@ def test_ctrl_c_ends_it_without_a_word(web: Place) -> None:
     for _ in range(24_000):
         process.stdout.readline()
     process.send_signal(2)
-    assert (process.communicate(), process.returncode) == ((b"", b"\n"), 130), "but for the line that ^C stands in"
+    assert (process.communicate(timeout=60), process.returncode) == ((b"", b"\n"), 130), (
+        "but for the line that ^C stands in"
+    )
 
 
 @clause("C36")
