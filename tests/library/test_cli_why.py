@@ -205,3 +205,11 @@ def test_the_memory_for_a_log_does_not_grow_with_it() -> None:
         assert code == "0" and "boom" in done.stdout
         most.append(int(peak))
     assert most[1] < most[0] + 8 * 1024
+
+
+@clause("Y10")
+def test_no_run_is_taken_for_another(place: Place) -> None:
+    place.small.add()
+    code, sentence = place.failure("why", "o/r", 0)
+    assert code in (3, 5) and "run 0" in sentence
+    assert place.run("why", "o/r", "--json", "--markdown").exit_code == 2

@@ -576,6 +576,8 @@ def test_rerun_and_cancel(either: Small) -> None:
     with agent_of(either, either.client(token), writes=True) as agent:
         assert agent.call("rerun").cause == agent.call("cancel").cause == "usage"
         assert agent.call("rerun", run=1, job_id=job.id).cause == "usage"
+        for tool in ("rerun", "cancel", "why_failed", "list_jobs"):
+            assert agent.call(tool, run=0).cause == "nothing-matched", "no run has that number; it is not the latest"
         assert agent.call("rerun", run=1).facts["done"] == "all jobs of run 1 were started again"
         assert job.status == "waiting"
         assert agent.call("cancel", run="latest").facts["done"].startswith("run 1 was cancelled")

@@ -66,6 +66,8 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
     "latest" (the default) or a run's URL, which can stand alone too; in a git clone the default is the run of what is
     checked out. If nothing failed, the exit code is 3.
     """
+    if settings.json and chosen["markdown"]:
+        raise click.UsageError("--json and --markdown exclude each other")
     files = (*settings.matchers(), *chosen["files"])
     own = [matcher for path in files for matcher in load(Path(path).read_bytes(), str(path))]
     if chosen["log"] is not None:
@@ -92,7 +94,8 @@ def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], 
         raise click.UsageError("the run is named already; leave out --commit, --branch and --pr")
     with settings.client(target.server) as client:
         run: Run | RunRef | None = pick_run(client, target.repo, *by) or target.run
-        run = run or run_here(client, target, failed_first=True) or "latest"
+        if run is None:
+            run = run_here(client, target, failed_first=True) or "latest"
         size = {"lines": chosen["lines"], "max_bytes": chosen["max_bytes"]}
         report = client.why(target.repo, run, **size, matchers=own)
     if not report.jobs and report.run.status not in FAILED:

@@ -54,7 +54,8 @@ class Asking:
 
     def run(self, target: Target) -> Run:
         """The run, by default the latest. Raises ShimError."""
-        return self.client.run(target.repo, self.run_ref(target) or "latest")
+        named = self.run_ref(target)
+        return self.client.run(target.repo, "latest" if named is None else named)
 
     def job_id(self, target: Target) -> int:
         """The job's id, also where a page names it by its index. Raises ShimError."""

@@ -23,7 +23,8 @@ def why_failed(asking: Asking) -> Answer:
     if number is not None and {"commit", "branch", "pr"} & given.keys():
         raise WrongArguments("a run is named already; leave out commit, branch and pr")
     picked = pick_run(asking.client, target.repo, given.get("commit"), given.get("branch"), given.get("pr"))
-    run, size = picked.run if picked else number or "latest", max(LEAST_SIZE, room(most) * 3 // 4)
+    run = picked.run if picked else "latest" if number is None else number
+    size = max(LEAST_SIZE, room(most) * 3 // 4)
     report = asking.client.why(target.repo, run, lines=given["lines"], max_bytes=size)
     jobs = [inert(_facts(job)) for job in report.jobs]
     while len(json.dumps(jobs)) > most // 4:
