@@ -2,7 +2,7 @@
 
 Rules: nothing is asked that changes anything. A token's scope is asked for with a repository that no Forgejo can have,
 since no account can be called `-` (models/user/user.go): the server looks at the scope before it looks for the
-repository (routers/api/v1/api.go; both read in 15.0.2).
+repository (routers/api/v1/api.go; read in 15.0.2, and so on real 11.0.15 to 16).
 """
 
 from __future__ import annotations
