@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -42,11 +42,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which lines are wanted: those from a time on (as a row has it), then those that fit `grep` with so many around
-    each, then the first or the last so many of these."""
+    """Which lines are wanted: those from a time on (as a row has it), then those that `grep` says yes to with so many
+    around each, then the first or the last so many of these."""
 
     since: bytes = b""
-    grep: re.Pattern[str] | None = None
+    grep: Callable[[str], bool] | None = None
     context: int = 0
     head: int | None = None
     tail: int | None = None
@@ -88,12 +88,12 @@ def since(found: Iterable[Line], moment: bytes) -> Iterator[Line]:
             yield line
 
 
-def grep(found: Iterable[Line], pattern: re.Pattern[str], context: int) -> Iterator[Line]:
+def grep(found: Iterable[Line], fits: Callable[[str], bool], context: int) -> Iterator[Line]:
     """The lines whose text fits, as one reads it, and `context` lines before and after each."""
     before: deque[Line] = deque(maxlen=context)
     after = 0
     for line in found:
-        if pattern.search(readable(line.text)):
+        if fits(readable(line.text)):
             yield from before
             before.clear()
             yield line

@@ -213,3 +213,12 @@ def test_no_run_is_taken_for_another(place: Place) -> None:
     code, sentence = place.failure("why", "o/r", 0)
     assert code in (3, 5) and "run 0" in sentence
     assert place.run("why", "o/r", "--json", "--markdown").exit_code == 2
+
+
+@clause("Y10")
+def test_a_file_of_matchers_that_is_not_there_is_named(place: Place, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('matchers = ["gone.json"]\n')
+    config.chmod(0o600)
+    code, sentence = place.failure("why", "o/r", "--config", config)
+    assert code == 1 and f"the problem matchers {tmp_path / 'gone.json'} cannot be read (No such file" in sentence

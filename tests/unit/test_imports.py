@@ -14,7 +14,18 @@ PACKAGE = Path(__file__).parents[2] / "shim" / "forgejo_shim"
 # Each layer may import itself and the layers before it; a name with a dot at its end is a folder.
 LAYERS = (
     ("models", "errors", "inert"),
-    ("artifact_ids", "why.values", "capabilities", "file_names", "router", "search", "times", "newest", "zip_entries"),
+    (
+        "artifact_ids",
+        "why.values",
+        "capabilities",
+        "expressions",
+        "file_names",
+        "router",
+        "search",
+        "times",
+        "newest",
+        "zip_entries",
+    ),
     ("operations", "pages", "paths", "rows", "log_lines", "schema"),
     ("why.",),
     (

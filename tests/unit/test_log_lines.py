@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from forgejo_shim import log_lines
+from forgejo_shim.errors import WrongArguments
+from forgejo_shim.expressions import search_of
 from forgejo_shim.log_lines import Line, Wanted, lines, readable, select, written
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +53,7 @@ def test_lines_are_the_log_wherever_its_chunks_end(data: bytes, places: list[int
     DATA,
     st.lists(st.integers(0, 500)),
     st.sampled_from([b"", stamp(30), stamp(99)]),
-    st.sampled_from([None, re.compile("[0-9A-Za-z]"), re.compile("a$")]),
+    st.sampled_from([None, search_of("[0-9A-Za-z]", "grep"), search_of("a$", "grep")]),
     st.integers(0, 3),
     st.sampled_from([(None, None), (0, None), (2, None), (None, 1), (None, 5)]),
 )
@@ -70,7 +72,7 @@ def test_what_is_chosen_is_the_same_wherever_chunks_end(
         on = line.time >= since if line.time and since else on
         kept += [line] if on else []
     if pattern:
-        hits = [at for at, line in enumerate(kept) if pattern.search(readable(line.text))]
+        hits = [at for at, line in enumerate(kept) if pattern(readable(line.text))]
         near = {n for at in hits for n in range(at - context, at + context + 1)}
         kept = [line for at, line in enumerate(kept) if at in near]
     head, tail = ends
@@ -94,7 +96,7 @@ def test_a_line_that_never_ends_is_not_held(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @clause("C32")
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(grep=re.compile("x"), context=3), Wanted(head=1)])
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(grep=search_of("x", "grep"), context=3), Wanted(head=1)])
 def test_a_line_is_given_as_soon_as_it_is_known_to_be_wanted(wanted: Wanted) -> None:
     """So a log that is followed is shown as it comes."""
     seen: list[bytes] = []
@@ -119,21 +121,21 @@ def test_a_head_reads_no_further() -> None:
 @clause("C32")
 def test_lines_around_a_match() -> None:
     data = rows(*(b"%d" % n for n in range(20)), b"end")
-    assert texts(data, Wanted(grep=re.compile("^(3|9|11)$"), context=1)) == [
+    assert texts(data, Wanted(grep=search_of("^(3|9|11)$", "grep"), context=1)) == [
         b"2", b"3", b"4", b"8", b"9", b"10", b"11", b"12",
     ]  # fmt: skip
-    assert texts(data, Wanted(grep=re.compile("end"), context=2)) == [b"18", b"19", b"end"]
-    assert texts(data, Wanted(grep=re.compile("1"), head=2)) == [b"1", b"10"]
-    assert texts(data, Wanted(grep=re.compile("1"), tail=2)) == [b"18", b"19"]
+    assert texts(data, Wanted(grep=search_of("end", "grep"), context=2)) == [b"18", b"19", b"end"]
+    assert texts(data, Wanted(grep=search_of("1", "grep"), head=2)) == [b"1", b"10"]
+    assert texts(data, Wanted(grep=search_of("1", "grep"), tail=2)) == [b"18", b"19"]
 
 
 @clause("C32")
 def test_a_match_is_looked_for_in_what_one_reads() -> None:
     data = rows(b"\x1b[31merr\x1b[0mor: x\r", b"\x1b]8;;http://e\x1b\\link", b"caf\xc3\xa9 \xff", b"2026")
-    assert texts(data, Wanted(grep=re.compile("error: x$"))) == [b"\x1b[31merr\x1b[0mor: x\r"]
-    assert texts(data, Wanted(grep=re.compile("^link"))) == [b"\x1b]8;;http://e\x1b\\link"]
-    assert texts(data, Wanted(grep=re.compile("^caf. \ufffd$"))) == [b"caf\xc3\xa9 \xff"]
-    assert texts(data, Wanted(grep=re.compile("2026"))) == [b"2026"], "not the time of each row"
+    assert texts(data, Wanted(grep=search_of("error: x$", "grep"))) == [b"\x1b[31merr\x1b[0mor: x\r"]
+    assert texts(data, Wanted(grep=search_of("^link", "grep"))) == [b"\x1b]8;;http://e\x1b\\link"]
+    assert texts(data, Wanted(grep=search_of("^caf. \ufffd$", "grep"))) == [b"caf\xc3\xa9 \xff"]
+    assert texts(data, Wanted(grep=search_of("2026", "grep"))) == [b"2026"], "not the time of each row"
 
 
 @clause("C32")
@@ -154,3 +156,12 @@ def test_a_line_as_it_is_written() -> None:
     assert written(line, "none", strip=True) == b"bold x yz"
     (other,) = lines([b"no row"])
     assert written(other, "full", strip=True) == written(other, "short", strip=False) == b"no row"
+
+
+@clause("C32")
+def test_an_expression_that_goes_on_and_on_is_given_up() -> None:
+    fits = search_of(r"(=|=)+!$", "--grep")
+    with pytest.raises(WrongArguments, match="--grep takes too long on a line of this log"):
+        texts(rows(b"=" * 5000), Wanted(grep=fits))
+    with pytest.raises(WrongArguments, match="--grep is no regular expression"):
+        search_of("(", "--grep")

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from ..expressions import search_of
 from ..flows.log_parts import MAX_TAIL
 from ..log_lines import Times, Wanted
 from .help import option_of
@@ -74,11 +75,8 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> by
         raise click.BadParameter(f"{shown} no time; give it as 10m, 2h or 2026-01-02T03:04:05Z", ctx, param) from None
 
 
-def _pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> re.Pattern[str] | None:
-    try:
-        return None if value is None else re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise click.BadParameter(f"that is no regular expression: {error}", ctx, param) from None
+def _pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> Callable[[str], bool] | None:
+    return None if value is None else search_of(value, "--grep")
 
 
 LINES = click.IntRange(1, MAX_TAIL)

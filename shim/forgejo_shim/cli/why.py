@@ -14,7 +14,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from ..errors import NothingMatched
+from ..errors import NothingMatched, ShimError
 from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
 from ..inert import plain_text
 from ..models import FINAL, Run
@@ -69,7 +69,7 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
     if settings.json and chosen["markdown"]:
         raise click.UsageError("--json and --markdown exclude each other")
     files = (*settings.matchers(), *chosen["files"])
-    own = [matcher for path in files for matcher in load(Path(path).read_bytes(), str(path))]
+    own = [matcher for path in files for matcher in _load(Path(path))]
     if chosen["log"] is not None:
         report = _of_file(target, own, chosen)
     else:
@@ -83,6 +83,16 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
         click.echo(as_markdown(report), nl=False)
     else:
         _show(report)
+
+
+def _load(path: Path) -> tuple[Matcher, ...]:
+    """The matchers of a file. Raises ShimError."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        why = f"cannot be read ({error.strerror}); check --matcher, and matchers in the config file"
+        raise ShimError(f"the problem matchers {path} {why}") from None
+    return load(text, str(path))
 
 
 def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], chosen: dict[str, Any]) -> Report:

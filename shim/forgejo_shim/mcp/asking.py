@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import regex  # type: ignore[import-untyped]
-
 from ..address import base_url_of
 from ..client import Client
 from ..errors import NothingMatched, WrongArguments
+from ..expressions import search_of
 from ..models import Run
 from ..pages import RunRef, Target, run_of, target_of
 from .answers import room
@@ -22,7 +21,6 @@ from .reading import Wanted
 from .rows import Cursor, cursor_of
 
 Arguments = Mapping[str, Any]
-SEARCH = 0.2  # seconds for one line
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Asking:
             first=given.get("from_line", 1),
             last=given.get("to_line"),
             tail=given.get("tail"),
-            fits=_fits(given["grep"]) if "grep" in given else None,
+            fits=search_of(given["grep"], "grep") if "grep" in given else None,
             context=given.get("context", 0),
             times=given.get("times", False),
             room=room(self.max_bytes),
@@ -107,22 +105,3 @@ class Asking:
         if target.server and base_url_of(target.server) != self.client.base_url:
             raise WrongArguments(f"that address is on another server; this tool reads {self.client.base_url} alone")
         return target
-
-
-def _fits(expression: str) -> Callable[[str], bool]:
-    """Whether a text holds what fits a regular expression, whatever that is: a search that goes on and on is given up.
-
-    Raises WrongArguments for what is none.
-    """
-    try:
-        compiled = regex.compile(expression)
-    except (regex.error, OverflowError, RecursionError) as error:
-        raise WrongArguments(f"grep is no regular expression: {error}") from None
-
-    def fits(text: str) -> bool:
-        try:
-            return compiled.search(text, timeout=SEARCH, concurrent=True) is not None
-        except TimeoutError:
-            raise WrongArguments("grep takes too long on a line of this log; give a simpler expression") from None
-
-    return fits
