@@ -178,6 +178,9 @@ def test_a_log_on_disk_without_a_server(web: Place, tmp_path: Path) -> None:
     assert [one["message"] for one in job["findings"]] == ["boom"]
     piped = web.shell(f'cat {log} | env -u FORGEJO_URL "$@"', "why", "--file", "-")
     assert piped.returncode == 0 and b"boom" in piped.stdout
+    log.write_bytes(b"error: boom\n" + b"and on it goes\n" * 9)
+    told = web.run("why", "--file", log, **nothing)
+    assert told.exit_code == 0 and "no certain error was found" in told.stdout and "boom [error]" in told.stdout
     log.write_bytes(b"all is well\n")
     assert web.failure("why", "--file", log, **nothing)[0] == 3
     assert web.small.double.requests == []

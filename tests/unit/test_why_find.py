@@ -95,6 +95,27 @@ def test_what_a_step_forgave_is_no_cause() -> None:
     assert messages(GCC, ENDED, "🏁  Job succeeded") == []
 
 
+WEAK = "error: no mirror answers"
+AFTER = ("a", "b", "c", "d", "e")
+
+
+def test_what_programs_survive_is_only_likely_where_others_spoke_later() -> None:
+    assert messages("a", WEAK) == ["no mirror answers"]
+    found = search("a", WEAK, *AFTER)
+    assert found.findings == () and [one.message for one in found.likely] == ["no mirror answers"]
+    found = search("a", WEAK, *AFTER, GCC)
+    assert len(found.findings) == 2 and found.likely == ()
+
+
+@pytest.mark.parametrize("end", ["⭐ Run Post x", "Post job cleanup."])
+def test_nothing_is_certain_where_the_runner_went_on_without_saying_that_a_step_failed(end: str) -> None:
+    found = search(GCC, *AFTER, end)
+    assert found.findings == () and len(found.likely) == 1
+    for said in (ENDED, "🏁  Job failed"):
+        assert search(GCC, *AFTER, end, said).findings[0].owner == "gcc"
+    assert search(GCC, *AFTER, end, "🏁  Job succeeded").likely == ()
+
+
 def test_warnings_are_no_findings() -> None:
     assert messages("a.c:3:7: warning: unused variable [-Wunused-variable]", "::warning file=a::b") == []
 

@@ -103,6 +103,20 @@ def test_a_log_without_a_run() -> None:
     assert as_markdown(report).count("#") == 2
 
 
+def test_what_is_only_likely_is_told_as_such() -> None:
+    report = of_log(Found((), ("a", "b"), 2, 40, JOB.findings), "build.log")
+    said = "no certain error was found; what looks most like one:\n"
+    assert text_of(report).startswith(f"build.log\n  {said}  test_a.py:3: assert 1 == 2 [pytest]\n    E  assert")
+    assert f"{said.capitalize()}\n1. `test_a.py:3` `assert 1 == 2` (`pytest`)\n" in as_markdown(report)
+    [job] = as_json(report)["jobs"]
+    assert job["findings"] == [] and job["likely"][0]["message"] == "assert 1 == 2"
+    cut = limit(report, 1024, 30).jobs[0]
+    assert cut.findings == () and cut.likely == JOB.findings[: len(cut.likely)] and 0 < len(cut.likely) < 10
+    assert cut.left_out == 10 - len(cut.likely)
+    long = replace(report, jobs=(replace(report.jobs[0], likely=(replace(FINDING, lines=("x" * 90,) * 12),)),))
+    assert limit(long, 1024, 30).jobs[0].likely[0].lines == ()
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_begins_a_line_of_its_own(text: str) -> None:
     lines = text_of(nasty(text)).splitlines()
@@ -192,7 +206,8 @@ def test_the_least_important_goes_first_and_is_counted() -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_no_report_is_larger_than_asked_for(texts: list[str], size: int, lines: int, jobs: int, name: str) -> None:
-    finding = replace(FINDING, message="".join(texts)[:500], lines=tuple(texts[:12]))
-    job = replace(JOB, name=name * 40, findings=(finding,) * 3, last=tuple(texts) * 3, missing=name * 99)
+    found = (replace(FINDING, message="".join(texts)[:500], lines=tuple(texts[:12])),) * 3
+    told = {"findings": found} if lines % 2 else {"findings": (), "likely": found}
+    job = replace(JOB, **told, name=name * 40, last=tuple(texts) * 3, missing=name * 99)
     report = Report(replace(HEAD, title="é" * 500), (job,) * jobs, {"failure": jobs}, (name * 50,) * 200)
     assert max(sizes(limit(report, size, lines))) <= size

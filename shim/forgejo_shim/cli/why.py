@@ -121,7 +121,7 @@ def _of_file(target: Target | None, own: list[Matcher], chosen: dict[str, Any]) 
     with click.open_file(chosen["log"], "rb") as file:
         chunks: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
         found = find(chunks, (*own, *built_in()), chosen["lines"])
-    if not found.findings:
+    if not (found.findings or found.likely):
         raise NothingMatched(f"no error was found in the {found.lines} lines of {chosen['log']}")
     return limit(of_log(found, chosen["log"]), chosen["max_bytes"], chosen["lines"])
 

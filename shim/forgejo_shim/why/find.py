@@ -67,8 +67,9 @@ class Finder:
     def found(self) -> Found:
         """What was found, once all bytes were given."""
         self._search(self._lines.end())
-        best = self._ranking.best(self._count, has_failed=self._has_failed)
-        return Found(tuple(best), tuple(map(cut, self._last)), self._count, self._size)
+        certain = self._ranking.certain(self._count, has_failed=self._has_failed)
+        likely = () if certain else self._ranking.likely()
+        return Found(certain, tuple(map(cut, self._last)), self._count, self._size, likely)
 
     def _search(self, text: str) -> None:
         if not text:

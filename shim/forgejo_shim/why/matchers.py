@@ -25,7 +25,7 @@ FIELDS = {"character": "column"} | {
     name: name for name in ("file", "fromPath", "line", "column", "location", "severity", "code", "message")
 }
 LITERAL = re.compile(r"\A/(\^.*\$)/\Z")  # a regexp between slashes, as setup-node has one
-CAUSE, SURVIVABLE, SUMMARY, LAST_WORDS = 4, 3, 2, 1  # ranks; 0 is the runner's own last words
+CAUSE, SURVIVABLE, SUMMARY, LAST_WORDS, OF_RUNNER = 4, 3, 2, 1, 0  # ranks; the last is the runner's own last words
 SECONDS = 0.25  # for a regexp of others on one line; TimeoutError
 
 

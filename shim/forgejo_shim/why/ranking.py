@@ -3,7 +3,8 @@
 Rules: pure; memory does not grow with the log; no warnings. The order is: what the step said before it ended;
 the higher rank; the owner that spoke last (what an earlier tool reported was survived); of one owner the first, since
 what follows is often its consequence; but the last of what programs survive, if it is not the very end. What repeats a
-better finding is left out, and last words where there is anything better.
+better finding is left out, and last words where there is anything better. Findings of a log that does not say that it
+is a failure's are certain or only likely; never both.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .matchers import CAUSE, LAST_WORDS, SURVIVABLE, Matcher
+from .matchers import CAUSE, LAST_WORDS, OF_RUNNER, SURVIVABLE, Matcher
 from .running import Match
 from .values import Finding
 
@@ -39,6 +40,7 @@ class Ranking:
 
     def __init__(self, matchers: Sequence[Matcher]) -> None:
         self.has_ended = False
+        self._says_failed = False  # the runner does
         self._kept: dict[Matcher, list[_Candidate]] = {matcher: [] for matcher in matchers}
         self._spoke: dict[str, int] = {}  # the last line of each owner
 
@@ -54,6 +56,7 @@ class Ranking:
                 self._clear()
                 continue
             is_error = not match.fields.get("severity", matcher.severity).lower().startswith(NO_ERRORS)
+            self._says_failed |= is_error and not matcher.clears and (matcher.ends or matcher.rank == OF_RUNNER)
             if is_error and not matcher.clears and (matcher.rank != SURVIVABLE or not is_sure):
                 self._keep(matcher, match, number, before, is_late and not matcher.ends)
             if matcher.ends and not self.has_ended:
@@ -65,7 +68,7 @@ class Ranking:
         for kept in self._kept.values():
             kept.clear()
         self._spoke.clear()
-        self.has_ended = False
+        self.has_ended = self._says_failed = False
 
     def _keep(self, matcher: Matcher, match: Match, number: int, before: tuple[str, ...], is_late: bool) -> None:
         if not is_late:
@@ -86,14 +89,28 @@ class Ranking:
             if kept and kept[-1].rank == SURVIVABLE and number - kept[-1].end <= AT_THE_END:
                 kept[-1] = replace(kept[-1], rank=CAUSE)
 
-    def best(self, number: int, *, has_failed: bool) -> Iterator[Finding]:
+    def certain(self, number: int, *, has_failed: bool) -> tuple[Finding, ...]:
         """The findings in so many lines, best first. `has_failed`: whether that is known of the step.
 
-        Else what programs survive counts only where something else says so, or where it is the very end.
+        Else the runner has to say so where it went on to its last steps; and before, what programs survive counts only
+        where it is the very end, or beside something else.
         """
-        found = [one for kept in self._kept.values() for one in kept]
-        if not has_failed and all(one.rank == SURVIVABLE or one.is_late and one.rank for one in found):
-            found = [one for one in found if number - one.end <= AT_THE_END and not self.has_ended]
+        found = self._all()
+        if not has_failed and not self._says_failed:
+            if self.has_ended:
+                return ()
+            if all(one.rank == SURVIVABLE for one in found):
+                found = [one for one in found if number - one.end <= AT_THE_END]
+        return tuple(self._best(found))
+
+    def likely(self) -> tuple[Finding, ...]:
+        """All that looks like an error, best first."""
+        return tuple(self._best(self._all()))
+
+    def _all(self) -> list[_Candidate]:
+        return [one for kept in self._kept.values() for one in kept]
+
+    def _best(self, found: list[_Candidate]) -> Iterator[Finding]:
         chosen: list[_Candidate] = []
         for one in sorted(found, key=self._order):
             if len(chosen) == MOST or chosen and _is_pointless(one, chosen[0]):

@@ -25,7 +25,9 @@ def of_log(found: Found, name: str) -> Report:
     """What was found in a log without a run, as a report on one job of that name."""
     head = RunHead("", 0, None, name, "", "", "", "", "", "", "", "")
     size = found.size
-    job = JobReport(0, 0, name, "", None, Times(), "", None, found.findings, found.last, size, size)
+    job = JobReport(
+        0, 0, name, "", None, Times(), "", None, found.findings, found.last, size, size, likely=found.likely
+    )
     return Report(head, (job,), {})
 
 
@@ -34,9 +36,9 @@ def as_json(report: Report) -> dict[str, Any]:
     jobs = []
     for job in report.jobs:
         step = {**asdict(job.step), "times": None, **_times(job.step.times)} if job.step else None
-        findings = [_known(asdict(finding)) for finding in job.findings]
         given = {**asdict(job), "times": None, **_times(job.times), "step": step and _known(step)}
-        jobs.append({**_known(given), "findings": findings, "last": list(job.last)})
+        given |= {key: [_known(one) for one in given[key]] for key in ("findings", "likely")}
+        jobs.append(_known({**given, "last": list(job.last)}))
     return {
         "run": _known(asdict(report.run)),
         "jobs": jobs,
@@ -46,8 +48,8 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def _known(given: dict[str, Any]) -> dict[str, Any]:
-    always = ("index", "name", "title", "status", "repo", "url", "number", "message", "lines")
-    return {key: value for key, value in given.items() if key in always or value not in (None, "", 0)}
+    always = ("index", "name", "title", "status", "repo", "url", "number", "message", "lines", "findings", "last")
+    return {key: value for key, value in given.items() if key in always or value not in (None, "", 0, [])}
 
 
 def _times(times: Times) -> dict[str, str]:
@@ -80,11 +82,11 @@ Drop = tuple[str, int]
 def _drops(report: Report) -> Iterator[Drop]:
     """What can be taken away, the least important first."""
     jobs = list(enumerate(report.jobs))
-    for count in range(max((len(job.findings) for _, job in jobs), default=0), 1, -1):
-        yield from (("finding", at) for at, job in jobs if len(job.findings) >= count)
+    for count in range(max((len(job.told) for _, job in jobs), default=0), 1, -1):
+        yield from (("finding", at) for at, job in jobs if len(job.told) >= count)
     for count in range(max((len(job.last) for _, job in jobs), default=0), 0, -1):
         yield from (("line", at) for at, job in jobs if len(job.last) >= count)
-    yield from (("lines", at) for at, job in reversed(jobs) if job.findings)
+    yield from (("lines", at) for at, job in reversed(jobs) if job.told)
     yield from (("job", at) for at, _ in reversed(jobs[1:]))
     yield from (("width", width) for width in SHORTER)
     yield "names", 0
@@ -107,12 +109,13 @@ def _without(report: Report, drops: list[Drop]) -> Report:
 
 
 def _less(job: JobReport, kind: str) -> JobReport:
-    first, left_out = job.findings[:1], job.left_out + 1
-    if kind == "finding":
-        return replace(job, findings=job.findings[:-1], left_out=left_out)
     if kind == "line":
-        return replace(job, last=job.last[1:], left_out=left_out)
-    return replace(job, findings=(replace(first[0], lines=()),), left_out=job.left_out + len(first[0].lines))
+        return replace(job, last=job.last[1:], left_out=job.left_out + 1)
+    told, left_out = job.told[:-1], job.left_out + 1
+    if kind == "lines":
+        told, left_out = (replace(job.told[0], lines=()),), job.left_out + len(job.told[0].lines)
+    findings, likely = (told, ()) if job.findings else ((), told)
+    return replace(job, findings=findings, likely=likely, left_out=left_out)
 
 
 def _cut(value: Any, width: int) -> Any:

@@ -13,6 +13,7 @@ from ..times import seconds
 from .values import Finding, JobReport, Report, RunHead
 
 OF_LOG = "    "  # in front of each line of a log
+ONLY_LIKELY = "no certain error was found; what looks most like one:"
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -40,7 +41,9 @@ def _job_as_text(job: JobReport, *, is_log: bool) -> Iterator[tuple[str, str]]:
         yield "dim", f"{one_line(job.url)}\n"
     if job.missing:
         yield "yellow", f"  no log: {one_line(job.missing)}\n"
-    for number, finding in enumerate(job.findings):
+    if job.likely:
+        yield "yellow", f"  {ONLY_LIKELY}\n"
+    for number, finding in enumerate(job.told):
         yield "red", f"  {place_of(finding)}{one_line(finding.message)}"
         yield "dim", f" [{one_line(finding.owner)}]\n"
         if number == 0 and len(finding.lines) > 1:

@@ -31,12 +31,14 @@ class Finding:
 @dataclass(frozen=True)
 class Found:
     """What a text gave: findings, the one that explains most first, its last lines, up to where the step ended if that
-    is known, and how many lines and bytes of it were searched."""
+    is known, and how many lines and bytes of it were searched. Where no finding is certain, `likely` has what looks
+    like one: it may be of a success."""
 
     findings: tuple[Finding, ...]
     last: tuple[str, ...]
     lines: int
     size: int
+    likely: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class JobReport:
     """A job that did not succeed. `step` is the one that failed, None where it is not known; `url` its page.
 
     `log_size` is in bytes, None where there is no log, and `read` how many of them were searched. `missing` says why
-    there is no log, or "". `left_out` counts findings and lines that the limit of the report took away.
+    there is no log, or "". `left_out` counts findings and lines that the limit of the report took away. `likely` is of
+    a log alone, which may be a success's, and is instead of findings: what looks like one.
     """
 
     id: int
@@ -61,6 +64,12 @@ class JobReport:
     read: int = 0
     missing: str = ""
     left_out: int = 0
+    likely: tuple[Finding, ...] = ()
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """The findings, or what looks like one."""
+        return self.findings or self.likely
 
 
 @dataclass(frozen=True)
