@@ -60,7 +60,7 @@ def test_a_run_that_is_not_over(place: Place) -> None:
     run = place.small.model.add_run(place.small.repo, [spec(1), "other"])
     play(place.small, run.jobs[0], BAD)
     told = place.run("why", "o/r")
-    assert told.exit_code == 0 and told.stderr == "run 1 of o/r is not over: 1 of its jobs are not\n"
+    assert told.exit_code == 0 and told.stderr == "run 1 of o/r is not over: 1 of its jobs is not\n"
 
 
 @clause("Y10", "C5")
@@ -177,12 +177,16 @@ def test_a_log_on_disk_without_a_server(web: Place, tmp_path: Path) -> None:
     [job] = json.loads(web.run("why", "--file", log, "--json", **nothing).stdout)["jobs"]
     assert [one["message"] for one in job["findings"]] == ["boom"]
     piped = web.shell(f'cat {log} | env -u FORGEJO_URL "$@"', "why", "--file", "-")
-    assert piped.returncode == 0 and b"boom" in piped.stdout
+    assert piped.returncode == 0 and piped.stdout.startswith(b"standard input\n") and b"boom" in piped.stdout
     log.write_bytes(b"error: boom\n" + b"and on it goes\n" * 9)
     told = web.run("why", "--file", log, **nothing)
     assert told.exit_code == 0 and "no certain error was found" in told.stdout and "boom [error]" in told.stdout
-    log.write_bytes(b"all is well\n")
-    assert web.failure("why", "--file", log, **nothing)[0] == 3
+    for text, size in ((b"", "0 bytes"), (b"x", "1 byte"), (b"x" * 200_000, "200000 bytes")):
+        log.write_bytes(text)
+        said = f"forgejo-shim: no error was found in {log} ({size})\n"
+        assert web.failure("why", "--file", log, **nothing) == (3, said)
+    none = web.shell('echo all is well | "$@"', "why", "--file", "-")
+    assert none.returncode == 3 and b"no error was found in standard input (12 bytes)" in none.stderr
     assert web.small.double.requests == []
 
 

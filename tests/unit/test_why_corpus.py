@@ -66,7 +66,7 @@ def test_a_long_log_takes_a_moment() -> None:
     with lzma.open(LOGS / "pytest-xdist-60k.log.xz") as log:
         text = log.read()
     started = process_time()
-    assert find([text], built_in()).lines > 60_000
+    assert text.count(b"\n") > 60_000 and find([text], built_in()).findings
     assert process_time() - started < 4
 
 

@@ -92,19 +92,19 @@ def test_as_text_says_all_in_sixty_lines() -> None:
 def test_as_text_says_what_is_not_there() -> None:
     job = replace(JOB, findings=(), last=(), missing="logs have expired", step=None, read=0, left_out=7)
     said = text_of(replace(REPORT, jobs=(job,), left_out=("lint", "docs")))
-    for part in ("no log: logs have expired\n", "0 of 5000 bytes searched", "7 more findings and lines left out\n"):
+    for part in ("no log: logs have expired\n", "0 of 5000 bytes searched", "findings and lines left out: 7\n"):
         assert part in said
     assert "\n2 more: lint, docs\n" in said
 
 
 def test_a_log_without_a_run() -> None:
-    report = of_log(Found((FINDING,), ("a", "b"), 2, 40), "build.log")
+    report = of_log(Found((FINDING,), ("a", "b"), 40), "build.log")
     assert text_of(report).startswith("build.log\n  test_a.py:3: assert 1 == 2 [pytest]\n")
     assert as_markdown(report).count("#") == 2
 
 
 def test_what_is_only_likely_is_told_as_such() -> None:
-    report = of_log(Found((), ("a", "b"), 2, 40, JOB.findings), "build.log")
+    report = of_log(Found((), ("a", "b"), 40, JOB.findings), "build.log")
     said = "no certain error was found; what looks most like one:\n"
     assert text_of(report).startswith(f"build.log\n  {said}  test_a.py:3: assert 1 == 2 [pytest]\n    E  assert")
     assert f"{said.capitalize()}\n1. `test_a.py:3` `assert 1 == 2` (`pytest`)\n" in as_markdown(report)

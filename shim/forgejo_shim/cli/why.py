@@ -76,7 +76,8 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
         report = _of_run(settings, target, own, chosen)
     going = sum(count for status, count in report.by_status.items() if status not in FINAL)
     if going:
-        note(f"run {report.run.number} of {report.run.repo} is not over: {going} of its jobs are not")
+        are = "is" if going == 1 else "are"
+        note(f"run {report.run.number} of {report.run.repo} is not over: {going} of its jobs {are} not")
     if settings.json:
         click.echo(json.dumps(as_json(report)))  # in one line, so that its size is the one that was asked for
     elif chosen["markdown"]:
@@ -118,12 +119,14 @@ def _of_file(target: Target | None, own: list[Matcher], chosen: dict[str, Any]) 
     named = ("run", "named", "commit", "branch", "pull")
     if target or any(chosen[name] is not None for name in named):
         raise click.UsageError("--file needs no repository and no run; leave them out")
+    name = "standard input" if chosen["log"] == "-" else chosen["log"]
     with click.open_file(chosen["log"], "rb") as file:
         chunks: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
         found = find(chunks, (*own, *built_in()), chosen["lines"])
     if not (found.findings or found.likely):
-        raise NothingMatched(f"no error was found in the {found.lines} lines of {chosen['log']}")
-    return limit(of_log(found, chosen["log"]), chosen["max_bytes"], chosen["lines"])
+        size = "1 byte" if found.size == 1 else f"{found.size} bytes"
+        raise NothingMatched(f"no error was found in {name} ({size})")
+    return limit(of_log(found, name), chosen["max_bytes"], chosen["lines"])
 
 
 def _show(report: Report) -> None:

@@ -69,7 +69,7 @@ class Finder:
         self._search(self._lines.end())
         certain = self._ranking.certain(self._count, has_failed=self._has_failed)
         likely = () if certain else self._ranking.likely()
-        return Found(certain, tuple(map(cut, self._last)), self._count, self._size, likely)
+        return Found(certain, tuple(map(cut, self._last)), self._size, likely)
 
     def _search(self, text: str) -> None:
         if not text:

@@ -91,7 +91,7 @@ def count_jobs(report: Report) -> str:
 
 def left_out(job: JobReport) -> str:
     """How much of a job the limit took away."""
-    return f"{job.left_out} more findings and lines left out"
+    return f"findings and lines left out: {job.left_out}"
 
 
 def place_of(finding: Finding) -> str:

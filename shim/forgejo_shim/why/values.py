@@ -14,8 +14,8 @@ from ..models import Step, Times
 @dataclass(frozen=True)
 class Finding:
     """An error that a matcher found. `owner` names the matcher; `file`, `code` are "" and `line`, `column` None (both
-    1-based) where it tells none. `at` is the number (1-based) of its first line in the text that was searched, `lines`
-    are the lines of the log that it was found in."""
+    1-based) where it tells none. `at` is the number (1-based) of its first line in the text that was searched, where
+    each 64 KiB of a longer line count as one; `lines` are the lines of the log that it was found in."""
 
     owner: str
     message: str
@@ -31,12 +31,11 @@ class Finding:
 @dataclass(frozen=True)
 class Found:
     """What a text gave: findings, the one that explains most first, its last lines, up to where the step ended if that
-    is known, and how many lines and bytes of it were searched. Where no finding is certain, `likely` has what looks
+    is known, and how many bytes of it were searched. Where no finding is certain, `likely` has what looks
     like one: it may be of a success."""
 
     findings: tuple[Finding, ...]
     last: tuple[str, ...]
-    lines: int
     size: int
     likely: tuple[Finding, ...] = ()
 
