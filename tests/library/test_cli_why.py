@@ -190,6 +190,22 @@ def test_a_log_on_disk_without_a_server(web: Place, tmp_path: Path) -> None:
     assert web.small.double.requests == []
 
 
+@clause("Y10", "Y11")
+def test_a_matcher_that_takes_too_long_is_named(place: Place, tmp_path: Path) -> None:
+    text = "a" * 60 + "!"
+    red(place.small, Did("failure", 2, text=lines(text, "::error::boom")))
+    slow = {"owner": "slow\x1b[2J", "pattern": [{"regexp": "^(a|aa)+$"}]}
+    (tmp_path / "mine.json").write_text(json.dumps({"problemMatcher": [slow]}))
+    (tmp_path / "build.log").write_text(f"{text}\n::error::boom\n")
+    for words in (["o/r"], ["--file", tmp_path / "build.log"]):
+        told = place.run("why", *words, "--json", "--matcher", tmp_path / "mine.json")
+        said = json.loads(told.stdout)
+        assert told.exit_code == 0 and said["given_up"] == [slow["owner"]]
+        assert [one["message"] for one in said["jobs"][0]["findings"]] == ["boom"]
+        assert told.stderr == "matchers that took too long on a line, and were given up: slow␛[2J\n"
+        assert place.run("why", *words).stderr == ""
+
+
 MEASURED = """
 import resource, subprocess, sys
 why = subprocess.Popen([sys.executable, "-m", "forgejo_shim", "why", "--file", "-"], stdin=subprocess.PIPE)

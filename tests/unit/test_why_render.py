@@ -174,6 +174,13 @@ def sizes(report: Report) -> list[int]:
     return [len(form.encode("utf-8", "replace")) for form in forms]
 
 
+def test_matchers_that_were_given_up_are_named() -> None:
+    report = of_log(Found((), (), 40, given_up=("mill", "a|`b`")), "build.log")
+    assert as_json(report)["given_up"] == ["mill", "a|`b`"] and as_json(REPORT)["given_up"] == []
+    assert "and were given up: `mill`, `` a|`b` ``\n" in as_markdown(report)
+    assert limit(replace(report, given_up=("x" * 100,) * 99), 1024, 30).given_up == ("99 ma…",)
+
+
 def test_what_fits_is_not_touched() -> None:
     assert limit(REPORT, 16384, 30) == REPORT
     assert limit(REPORT, 16384, 5).jobs[0].last == JOB.last[-5:] and limit(REPORT, 16384, 5).jobs[0].left_out == 0
@@ -209,5 +216,7 @@ def test_no_report_is_larger_than_asked_for(texts: list[str], size: int, lines: 
     found = (replace(FINDING, message="".join(texts)[:500], lines=tuple(texts[:12])),) * 3
     told = {"findings": found} if lines % 2 else {"findings": (), "likely": found}
     job = replace(JOB, **told, name=name * 40, last=tuple(texts) * 3, missing=name * 99)
-    report = Report(replace(HEAD, title="é" * 500), (job,) * jobs, {"failure": jobs}, (name * 50,) * 200)
+    report = Report(
+        replace(HEAD, title="é" * 500), (job,) * jobs, {"failure": jobs}, (name * 50,) * 200, (name * 9,) * 99
+    )
     assert max(sizes(limit(report, size, lines))) <= size

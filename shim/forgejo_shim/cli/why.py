@@ -21,7 +21,7 @@ from ..models import FINAL, Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
-from ..why.text import OF_LOG
+from ..why.text import GIVEN_UP, OF_LOG
 from ..why.values import Report
 from .help import option_of
 from .output import note, terminal
@@ -78,6 +78,8 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
     if going:
         are = "is" if going == 1 else "are"
         note(f"run {report.run.number} of {report.run.repo} is not over: {going} of its jobs {are} not")
+    if report.given_up:
+        note(f"{GIVEN_UP} {', '.join(report.given_up)}")
     if settings.json:
         click.echo(json.dumps(as_json(report)))  # in one line, so that its size is the one that was asked for
     elif chosen["markdown"]:

@@ -38,10 +38,12 @@ def _search(pieces: Sequence[bytes], matchers: Sequence[Matcher], lines: int) ->
 
 
 class JobReading:
-    """The reading of one job, at the cost of at most `most` bytes of its log; `cost` are those that came."""
+    """The reading of one job, at the cost of at most `most` bytes of its log; `cost` are those that came, `given_up`
+    the owners of matchers that took too long."""
 
     def __init__(self, reader: Reader, call: Call, job: Job, most: int) -> None:
         self.cost = 0
+        self.given_up: tuple[str, ...] = ()
         self._reader = reader
         self._call = replace(call.of(JOB_LOG, job.id), attempt=job.attempt)
         self._job = job
@@ -65,6 +67,7 @@ class JobReading:
             missing = error
         self.cost = log.read
         found = await self._reader.net.aside(lambda: _search(pieces, matchers, lines))
+        self.given_up = found.given_up
         return JobReport(
             id=job.id,
             index=self._place.job_index,

@@ -83,13 +83,15 @@ async def report(reader: Reader, call: Call, found: RunJobs, wanted: Wanted) -> 
         head = replace(head, stopped="")  # a run has failed as soon as a job of it has
     matchers = (*wanted.matchers, *built_in())
     left, told = MOST, []
+    given_up: dict[str, None] = {}
     for at, job in enumerate(failed[:JOBS]):
         reading = JobReading(reader, call, job, min(SHARE, left // (min(JOBS, len(failed)) - at)))
         url = f"{head.url}/jobs/{job.index}"
         told.append(replace(await reading.report(matchers, wanted.lines), url=url))
         left -= reading.cost
+        given_up |= dict.fromkeys(reading.given_up)
     by_status = dict(Counter(job.status for job in found.jobs))
-    made = Report(head, tuple(told), by_status, tuple(job.name for job in failed[JOBS:]))
+    made = Report(head, tuple(told), by_status, tuple(job.name for job in failed[JOBS:]), tuple(given_up))
     return limit(made, wanted.size, wanted.lines)
 
 

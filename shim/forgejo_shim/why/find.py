@@ -35,7 +35,8 @@ class Finder:
         self._lines = Lines()
         self._by_word: dict[str, list[Running]] = {}
         self._wordless: list[Running] = []
-        for running in map(Running, matchers):
+        self._running = [*map(Running, matchers)]
+        for running in self._running:
             for word in running.matcher.words:
                 self._by_word.setdefault(word, []).append(running)
             if not running.matcher.words:
@@ -69,7 +70,8 @@ class Finder:
         self._search(self._lines.end())
         certain = self._ranking.certain(self._count, has_failed=self._has_failed)
         likely = () if certain else self._ranking.likely()
-        return Found(certain, tuple(map(cut, self._last)), self._size, likely)
+        given_up = dict.fromkeys(running.matcher.owner for running in self._running if running.is_slow)
+        return Found(certain, tuple(map(cut, self._last)), self._size, likely, tuple(given_up))
 
     def _search(self, text: str) -> None:
         if not text:

@@ -18,7 +18,7 @@ from .values import Found, JobReport, Report, RunHead
 
 __all__ = ["as_json", "as_markdown", "as_text", "limit", "of_log"]
 
-SHORTER = (200, 80, 20, 5)  # characters of each text, where nothing else helps
+SHORTER, SHORTEST = (200, 80, 20, 5), 3  # characters of each text, where nothing else helps
 
 
 def of_log(found: Found, name: str) -> Report:
@@ -28,7 +28,7 @@ def of_log(found: Found, name: str) -> Report:
     job = JobReport(
         0, 0, name, "", None, Times(), "", None, found.findings, found.last, size, size, likely=found.likely
     )
-    return Report(head, (job,), {})
+    return Report(head, (job,), {}, given_up=found.given_up)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -44,6 +44,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "jobs": jobs,
         "by_status": report.by_status,
         "left_out": list(report.left_out),
+        "given_up": list(report.given_up),
     }
 
 
@@ -89,22 +90,23 @@ def _drops(report: Report) -> Iterator[Drop]:
     yield from (("lines", at) for at, job in reversed(jobs) if job.told)
     yield from (("job", at) for at, _ in reversed(jobs[1:]))
     yield from (("width", width) for width in SHORTER)
-    yield "names", 0
+    yield from (("names", 0), ("width", SHORTEST))
 
 
 def _without(report: Report, drops: list[Drop]) -> Report:
     """The report without these."""
-    jobs, names, width = list(report.jobs), list(report.left_out), 0
+    jobs, names, given_up, width = list(report.jobs), list(report.left_out), report.given_up, 0
     for kind, at in drops:
         if kind == "width":
             width = at
         elif kind == "names":
             names = [f"{len(names)} jobs"] if names else []
+            given_up = (f"{len(given_up)} matchers",) if given_up else ()
         elif kind == "job":
             names.insert(0, jobs.pop().name)
         else:
             jobs[at] = _less(jobs[at], kind)
-    report = replace(report, jobs=tuple(jobs), left_out=tuple(names))
+    report = replace(report, jobs=tuple(jobs), left_out=tuple(names), given_up=given_up)
     return _cut(report, width) if width else report
 
 

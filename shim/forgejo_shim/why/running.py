@@ -33,7 +33,7 @@ class Running:
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
         self.begun: dict[int, Match] = {}
-        self._is_slow = False
+        self.is_slow = False  # it took too long once, and is not tried again
 
     def step(self, line: str, number: int, may_begin: bool) -> Match | None:
         """Try the line of that number as the next of what was begun and, if it may, as the first.
@@ -74,12 +74,12 @@ class Running:
 
     def _search(self, index: int, line: str) -> dict[str, str] | None:
         """The fields that a line gives; None if it does not fit. A regexp that takes too long is not tried again."""
-        if self._is_slow:
+        if self.is_slow:
             return None
         pattern = self.matcher.patterns[index]
         try:
             found = pattern.search(line)
         except TimeoutError:
-            self._is_slow = True
+            self.is_slow = True
             return None
         return {key: found[group] for key, group in pattern.groups if found[group]} if found else None

@@ -13,6 +13,7 @@ from ..times import seconds
 from .values import Finding, JobReport, Report, RunHead
 
 OF_LOG = "    "  # in front of each line of a log
+GIVEN_UP = "matchers that took too long on a line, and were given up:"
 ONLY_LIKELY = "no certain error was found; what looks most like one:"
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 

@@ -32,12 +32,14 @@ class Finding:
 class Found:
     """What a text gave: findings, the one that explains most first, its last lines, up to where the step ended if that
     is known, and how many bytes of it were searched. Where no finding is certain, `likely` has what looks
-    like one: it may be of a success."""
+    like one: it may be of a success. `given_up` are the owners of matchers that took too long, and then were not tried.
+    """
 
     findings: tuple[Finding, ...]
     last: tuple[str, ...]
     size: int
     likely: tuple[Finding, ...] = ()
+    given_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,11 @@ class RunHead:
 @dataclass(frozen=True)
 class Report:
     """Why a run is red. `jobs` are those that failed, were cancelled or timed out, those that failed first;
-    `by_status` counts all jobs of the run; `left_out` are jobs beyond the limit, by name."""
+    `by_status` counts all jobs of the run; `left_out` are jobs beyond the limit, by name; `given_up` are the owners of
+    matchers that took too long in one of the logs, so that what they look for may be missing."""
 
     run: RunHead
     jobs: tuple[JobReport, ...]
     by_status: dict[str, int]
     left_out: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
