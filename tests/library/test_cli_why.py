@@ -55,6 +55,18 @@ def test_as_json_and_as_markdown(place: Place) -> None:
     assert len(place.run("why", "o/r", "--json", "--max-bytes", 1024).stdout) <= 1024
 
 
+@clause("C38", "Y10")
+def test_fields_of_the_json(place: Place) -> None:
+    red(place.small, BAD)
+    whole = json.loads(place.run("why", "o/r", "--json").stdout)
+    told = place.run("why", "--json", "by_status,jobs", "o/r")
+    assert json.loads(told.stdout) == {name: whole[name] for name in ("by_status", "jobs")}
+    assert list(json.loads(place.run("why", "o/r", "--json=run").stdout)) == ["run"]
+    wrong = place.run("why", "o/r", "--json=nothing")
+    assert wrong.exit_code == 2 and f"there are {', '.join(whole)}" in wrong.stderr
+    assert ", ".join(whole) in place.run("why", "--help").stdout
+
+
 @clause("Y10")
 def test_a_run_that_is_not_over(place: Place) -> None:
     run = place.small.model.add_run(place.small.repo, [spec(1), "other"])

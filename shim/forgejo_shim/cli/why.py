@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
 from ..why.text import GIVEN_UP, OF_LOG
 from ..why.values import Report
+from .fields import FieldsVerb, chosen
 from .help import option_of
 from .output import note, terminal
 from .pick_run import FAILED, pick_run, run_here
 from .settings import CommonOptions, FileType, common
-from .target import RunRef, Target, TargetVerb, takes_target, with_run
+from .target import RunRef, Target, takes_target, with_run
 
 CHUNK = 64 * 1024  # bytes of a file that are read at once
 
@@ -36,7 +38,8 @@ which_option, how_option = map(option_of, ("Which run", "How it is told"))
 
 
 @click.command(
-    cls=TargetVerb,
+    cls=FieldsVerb,
+    fields=[field.name for field in fields(Report)],
     examples=[
         "forgejo-shim why OWNER/REPO",
         "forgejo-shim why OWNER/REPO 42 --markdown",
@@ -59,21 +62,21 @@ which_option, how_option = map(option_of, ("Which run", "How it is told"))
 @how_option("--markdown", is_flag=True, help="Print Markdown.")
 @common
 @click.pass_obj
-def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> None:
+def why(settings: CommonOptions, /, target: Target | None, **asked: Any) -> None:
     """Say why a run is red, or a log on disk.
 
     Of each failed job: the step that failed, what was found in its lines, and the last of them. RUN is a run number,
     "latest" (the default) or a run's URL, which can stand alone too; in a git clone the default is the run of what is
     checked out. If nothing failed, the exit code is 3.
     """
-    if settings.json and chosen["markdown"]:
+    if settings.json and asked["markdown"]:
         raise click.UsageError("--json and --markdown exclude each other")
-    files = (*settings.matchers(), *chosen["files"])
+    files = (*settings.matchers(), *asked["files"])
     own = [matcher for path in files for matcher in _load(Path(path))]
-    if chosen["log"] is not None:
-        report = _of_file(target, own, chosen)
+    if asked["log"] is not None:
+        report = _of_file(target, own, asked)
     else:
-        report = _of_run(settings, target, own, chosen)
+        report = _of_run(settings, target, own, asked)
     going = sum(count for status, count in report.by_status.items() if status not in FINAL)
     if going:
         are = "is" if going == 1 else "are"
@@ -81,8 +84,10 @@ def why(settings: CommonOptions, /, target: Target | None, **chosen: Any) -> Non
     if report.given_up:
         note(f"{GIVEN_UP} {', '.join(report.given_up)}")
     if settings.json:
-        click.echo(json.dumps(as_json(report)))  # in one line, so that its size is the one that was asked for
-    elif chosen["markdown"]:
+        click.echo(
+            json.dumps(chosen([as_json(report)])[0])
+        )  # in one line, so that its size is the one that was asked for
+    elif asked["markdown"]:
         click.echo(as_markdown(report), nl=False)
     else:
         _show(report)
@@ -98,37 +103,37 @@ def _load(path: Path) -> tuple[Matcher, ...]:
     return load(text, str(path))
 
 
-def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], chosen: dict[str, Any]) -> Report:
+def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], asked: dict[str, Any]) -> Report:
     """The report of the run that is asked for. Raises NothingMatched if nothing failed in it, and ShimError."""
     assert target
-    target = with_run(with_run(target, chosen["run"], "RUN"), chosen["named"], "--run")
-    by = (chosen["commit"], chosen["branch"], chosen["pull"])
+    target = with_run(with_run(target, asked["run"], "RUN"), asked["named"], "--run")
+    by = (asked["commit"], asked["branch"], asked["pull"])
     if target.run is not None and any(given is not None for given in by):
         raise click.UsageError("the run is named already; leave out --commit, --branch and --pr")
     with settings.client(target.server) as client:
         run: Run | RunRef | None = pick_run(client, target.repo, *by) or target.run
         if run is None:
             run = run_here(client, target, failed_first=True) or "latest"
-        size = {"lines": chosen["lines"], "max_bytes": chosen["max_bytes"]}
+        size = {"lines": asked["lines"], "max_bytes": asked["max_bytes"]}
         report = client.why(target.repo, run, **size, matchers=own)
     if not report.jobs and report.run.status not in FAILED:
         raise NothingMatched(f"nothing failed in run {report.run.number} of {target.repo}: {report.run.status}")
     return report
 
 
-def _of_file(target: Target | None, own: list[Matcher], chosen: dict[str, Any]) -> Report:
+def _of_file(target: Target | None, own: list[Matcher], asked: dict[str, Any]) -> Report:
     """What a log on disk says. Raises NothingMatched if no error is found in it, and ShimError."""
     named = ("run", "named", "commit", "branch", "pull")
-    if target or any(chosen[name] is not None for name in named):
+    if target or any(asked[name] is not None for name in named):
         raise click.UsageError("--file needs no repository and no run; leave them out")
-    name = "standard input" if chosen["log"] == "-" else chosen["log"]
-    with click.open_file(chosen["log"], "rb") as file:
+    name = "standard input" if asked["log"] == "-" else asked["log"]
+    with click.open_file(asked["log"], "rb") as file:
         chunks: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
-        found = find(chunks, (*own, *built_in()), chosen["lines"])
+        found = find(chunks, (*own, *built_in()), asked["lines"])
     if not (found.findings or found.likely):
         size = "1 byte" if found.size == 1 else f"{found.size} bytes"
         raise NothingMatched(f"no error was found in {name} ({size})")
-    return limit(of_log(found, name), chosen["max_bytes"], chosen["lines"])
+    return limit(of_log(found, name), asked["max_bytes"], asked["lines"])
 
 
 def _show(report: Report) -> None:
