@@ -25,8 +25,13 @@ def safe_text(text: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """A whole text, inert and without its colours: for readers that are no terminal."""
-    return safe_text(SGR.sub("", text).replace("\x1b", "␛"))  # what is left can have become a sequence only now
+    """A log's text, inert and without its colours: for readers that are no terminal."""
+    return name_text(SGR.sub("", text))  # what is left can have become a sequence only now
+
+
+def name_text(text: str) -> str:
+    """A name or a title, inert; colours, which are no part of one, are shown by a sign, too."""
+    return safe_text(text.replace("\x1b", "␛"))
 
 
 def _replace(found: re.Match[str]) -> str:

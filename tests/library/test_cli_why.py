@@ -113,6 +113,16 @@ def test_what_acts_on_a_terminal_is_shown_instead(web: Place) -> None:
         assert "\x1b]" not in text and "\x1b[2J" not in text and "\u202e" not in text
 
 
+@clause("Y10", "C10")
+def test_a_name_shows_its_escape_sequences_as_in_lists(place: Place) -> None:
+    run = place.small.model.add_run(place.small.repo, [spec(1)], title="Fix \x1b[31mprices", ref="refs/heads/a\x1b[1mb")
+    play(place.small, run.jobs[0], BAD)
+    listed = place.run("runs", "o/r").stdout
+    for told in (listed, place.run("why", "o/r").stdout, place.run("why", "o/r", "--markdown").stdout):
+        assert "Fix ␛[31mprices" in told
+        assert "a␛[1mb" in told or told == listed and not place.small.double.face.api_runs
+
+
 @clause("Y10")
 @pytest.mark.parametrize(
     "words",

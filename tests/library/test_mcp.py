@@ -117,7 +117,7 @@ def test_artifacts(either: Small, agent: Agent) -> None:
     run = either.add()
     either.model.artifacts.add(run, "report \x1b[31m", {"a.txt": b"xyz"})
     (artifact,) = agent.call("list_artifacts", run=1).facts["artifacts"]
-    assert artifact["name"] == "report " and artifact["is_expired"] is False and artifact["size"] > 0
+    assert artifact["name"] == "report ␛[31m" and artifact["is_expired"] is False and artifact["size"] > 0
     assert agent.call("list_artifacts").facts["artifacts"] == [artifact]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from forgejo_shim.inert import plain_text, safe_text
+from forgejo_shim.inert import name_text, plain_text, safe_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,8 +27,13 @@ def test_plain_text(text: str, inert: str) -> None:
     assert plain_text(text) == inert
 
 
+def test_a_name_hides_no_colour() -> None:
+    assert name_text("main\x1b[31m\x9b1m\r\n") == "main␛[31m<U+009B>1m\n"
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_nothing_that_acts_is_left(text: str) -> None:
     assert not set(plain_text(text)) & set("\x1b\r\x9b\u202e\U000e0041\U000e0101\u200b")
+    assert not set(name_text(text)) & set("\x1b\r\x9b\u202e\U000e0041\U000e0101\u200b")
     assert plain_text(plain_text(text)) == plain_text(text)
     assert safe_text(safe_text(text)) == safe_text(text)

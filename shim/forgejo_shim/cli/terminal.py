@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ..inert import safe_text
+from ..inert import name_text
 
 RESET = "\x1b[0m"
 
@@ -20,4 +20,4 @@ def colours_wanted() -> bool:
 def one_line(value: object) -> str:
     """Anything as one line without colour, safe to write to a terminal; "" for None."""
     text = "" if value is None else str(value)
-    return safe_text(text.replace("\t", " ").replace("\n", " ").replace("\x1b", "␛"))
+    return name_text(text.replace("\t", " ").replace("\n", " "))

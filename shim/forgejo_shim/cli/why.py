@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..errors import NothingMatched, ShimError
 from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
-from ..inert import plain_text
+from ..inert import name_text
 from ..models import FINAL, Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
@@ -140,7 +140,7 @@ def _show(report: Report) -> None:
     """The report as text, in colours on a terminal, and how to get more of it."""
     text = Text()
     for style, piece in as_text(report):
-        text.append(plain_text(piece), style)
+        text.append(name_text(piece), style)
     step = next((job for job in report.jobs if job.log_size), None)
     if step and report.run.repo:
         at = f" --step {step.step.number}" if step.step else ""

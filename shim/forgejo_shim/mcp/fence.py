@@ -1,8 +1,8 @@
 """Untrusted text for a reader that may take it for instructions: inert, on one line or between marks, and bounded.
 
 Rules: pure. The marks hold a nonce that is made after the text is there, so that no log can end its own fence. What
-makes a terminal or a page act is shown by a sign (inert.py), colours are dropped. Sizes are bytes of UTF-8 as JSON
-writes it, since every answer is sent as JSON; no character is ever cut in two.
+makes a terminal or a page act is shown by a sign (inert.py). Sizes are bytes of UTF-8 as JSON writes it, since every
+answer is sent as JSON; no character is ever cut in two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import secrets
 from typing import Any
 
-from ..inert import plain_text
+from ..inert import name_text
 
 NAME = 300  # bytes of a name or a title
 FENCE = 200  # bytes at most that the marks around a text take
@@ -44,7 +44,7 @@ def shortened(text: str, limit: int) -> str:
 def inert(value: Any) -> Any:
     """A value for JSON with each text in it inert, on one line and short."""
     if isinstance(value, str):
-        return shortened(plain_text(value.replace("\n", " ").replace("\t", " ")), NAME)
+        return shortened(name_text(value.replace("\n", " ").replace("\t", " ")), NAME)
     if isinstance(value, dict):
         return {inert(str(key)): inert(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..inert import plain_text
+from ..inert import name_text
 from .text import GIVEN_UP, ONLY_LIKELY, count_jobs, job_facts, left_out, one_line, place_of, run_facts
 from .values import JobReport, Report
 
@@ -66,14 +66,14 @@ def _job_as_markdown(job: JobReport) -> Iterator[str]:
 
 def _fenced(lines: tuple[str, ...]) -> str:
     """Lines as a block of code that nothing in them ends."""
-    text = "\n".join(plain_text(one_line(line)) for line in lines)
+    text = "\n".join(name_text(one_line(line)) for line in lines)
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}text\n{text}\n{fence}\n"
 
 
 def _code(text: str) -> str:
     """A text as code within a line."""
-    text = plain_text(one_line(text)).strip()
+    text = name_text(one_line(text)).strip()
     fence = "`" * (_longest_run(text) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text or ' '}`"
 
