@@ -20,11 +20,12 @@ LONGEST = 1024 * 1024  # bytes of a line that are held; a longer one, which no l
 STAMP = len(ROW) - 1  # bytes of a row's time
 CLOCK = slice(11, 19)  # of it: HH:MM:SS
 # What a terminal obeys and nobody reads (ECMA-48): colours and cursor, titles and links, and what is shorter.
-ESCAPES = re.compile(
-    rb"(?:\x1b\[|\xc2\x9b)[0-?]*[ -/]*[@-~]"
-    rb"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
-    rb"|\x1b[ -/]*[0-~]?"
+ESCAPE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor; U+009B as itself, which has two bytes
+    r"|\x1b[\]PX^_][^\n\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links
+    r"|\x1b[ -/]*[0-~]?"
 )
+ESCAPE_BYTES = re.compile(ESCAPE.pattern.encode())
 
 Times = Literal["full", "short", "none"]
 
@@ -120,7 +121,7 @@ def written(line: Line, times: Times, strip: bool) -> bytes:
 
 
 def _plain(text: bytes) -> bytes:
-    return ESCAPES.sub(b"", text) if b"\x1b" in text or b"\x9b" in text else text
+    return ESCAPE_BYTES.sub(b"", text) if b"\x1b" in text or b"\x9b" in text else text
 
 
 def _line(number: int, line: bytes, end: bytes) -> Line:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from ..log_lines import ESCAPE
 from ..rows import ROW_HEAD
 
 LONGEST = 64 * 1024  # bytes; a longer line is cut into several
@@ -22,11 +23,6 @@ HEAD = re.compile(
     r"|\n\ufeff"
 )
 TO_FIRST_COLUMN = re.compile(r"\x1b\[[01]?G")
-ESCAPE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
-    r"|\x1b[\]P^_X][^\n\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links
-    r"|\x1b[ -/]*[0-~]?"
-)
 OVERWRITTEN = re.compile(r"\n[^\n]*\r(?=[^\r\n])")
 ERASED = re.compile(r"\n[^\n\x08]*\x08[^\n]*")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
