@@ -1,7 +1,8 @@
 """The command `forgejo-shim`: one file per verb. Verbs use `Client`, so none knows which backend answers.
 
 Rules: results go to stdout, everything else to stderr. An error is one sentence (JSON with `--json`) and an exit code
-of spec/README.md. A reader that goes away ends the command quietly. Bad input is never a traceback.
+of spec/README.md. A reader of stdout that goes away, such as `head`, had what it wanted: that is 0 for every verb.
+Bad input is never a traceback.
 
     exit code  0 done · 1 error · 2 usage · 3 nothing matched · 4 credentials · 5 not found · 6 not executed yet
                7 expired · 8 server not understood or unreachable
@@ -13,11 +14,11 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -68,14 +69,17 @@ class Root(click.Group, Verb):
                 stream.reconfigure(errors="backslashreplace")
         sys.exit(_exit_code_of(lambda: super(Root, self).main(words, **extra), words))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click's; of --help and --version it is all that runs."""
+        with _reader_may_go():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb. A reader of stdout that has gone, such as `head`, is no error."""
+        """Run the verb, and say where credentials of an error came from."""
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _drop_stdout()
-            return 0
+            with _reader_may_go():
+                result = super().invoke(ctx)
+                sys.stdout.flush()
         except ShimError as error:
             error.message = with_hint(error, ctx.ensure_object(CommonOptions).used)
             raise
@@ -93,10 +97,20 @@ def _sentence(error: OSError | sqlite3.Error) -> str:
     return f"{type(error).__name__}: {error}; check files and permissions"
 
 
-def _drop_stdout() -> None:
-    """Discard what stdout has buffered, so that the interpreter does not fail on it when it exits."""
+@contextmanager
+def _reader_may_go() -> Iterator[None]:
+    """End well where the reader of stdout has gone: before click, whose way is exit code 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        _drop(sys.stdout)
+        raise click.exceptions.Exit(0) from None
+
+
+def _drop(stream: TextIO) -> None:
+    """Discard what a stream has buffered, so that the interpreter does not fail on it when it exits."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
@@ -108,26 +122,31 @@ def _exit_code_of(command: Callable[[], Any], words: Sequence[str]) -> int:
         try:
             sys.stdout.flush()
         except OSError:  # it is stdout that takes nothing
-            _drop_stdout()
-        show_error(error.message, error.cause or "error", error.exit_code, as_json, error.choices)
-        return error.exit_code
+            _drop(sys.stdout)
+        return _failed(error.exit_code, error.message, error.cause or "error", as_json, error.choices)
     except SeveralFit as error:
-        show_error(error.message, "usage", USAGE, as_json, error.choices)
-        return USAGE
+        return _failed(USAGE, error.message, "usage", as_json, error.choices)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
     except click.ClickException as error:
         help_of = getattr(error, "ctx", None)
         hint = f"; see {help_of.command_path} --help" if help_of else ""
-        show_error(_hide_credentials(error.format_message(), words).rstrip(".") + hint, "usage", USAGE, as_json)
-        return USAGE
+        return _failed(USAGE, _hide_credentials(error.format_message(), words).rstrip(".") + hint, "usage", as_json)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except (OSError, sqlite3.Error) as error:
-        _drop_stdout()
-        show_error(_sentence(error), "error", 1, as_json)
-        return 1
+        _drop(sys.stdout)
+        return _failed(1, _sentence(error), "error", as_json)
+
+
+def _failed(code: int, message: str, cause: str, as_json: bool, choices: Sequence[str] = ()) -> int:
+    """Show an error; its exit code, also where nobody reads stderr any more."""
+    try:
+        show_error(message, cause, code, as_json, choices)
+    except BrokenPipeError:
+        _drop(sys.stderr)
+    return code
 
 
 def _is_json(words: Sequence[str]) -> bool:

@@ -50,7 +50,15 @@ def is_for_people() -> bool:
 def terminal(stream: TextIO | None = None) -> Console:
     """A terminal (of stdout) that is written to without colour and weight where they are not wanted."""
     colours: Literal["auto"] | None = "auto" if colours_wanted() else None
-    return Console(file=stream or sys.stdout, color_system=colours, highlight=False)
+    return _Terminal(file=stream or sys.stdout, color_system=colours, highlight=False)
+
+
+class _Terminal(Console):
+    """A console that leaves a reader who has gone to the command; rich's own ends the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Called where BrokenPipeError is caught: raise it again."""
+        raise
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
