@@ -32,7 +32,7 @@ from .client_tries import ClientTries
 from .client_why import ClientWhy
 from .download import Progress, Saved
 from .environment import Session
-from .errors import BadRequest, NothingMatched, ShimError
+from .errors import BadRequest, ShimError
 from .files import make_folder
 from .models import Artifact, Job, JobDetails, Overview, Repo, Run
 
@@ -69,20 +69,14 @@ class Client(ClientBase, ClientTries, ClientWhy):
     def run(self, repo: str | Repo, number: int | Literal["latest"], **filters: Unpack[RunFilters]) -> Run:
         """The run of that number, or the newest that fits the filters, which only "latest" takes.
 
-        Raises NothingMatched if there is none, and as `runs`.
+        Raises NotThere if there is none of that number, NothingMatched if there is no newest, and as `runs`.
         """
         repo, number, fits = arguments.repository(repo), arguments.run_number(number), arguments.filters(filters)
         if number == "latest":
-            found = next(iter(self._runs.newest(repo, 1, fits)), None)
-        elif fits:
+            return self._runs.latest(repo, fits)
+        if fits:
             raise TypeError(f"filters are for the run 'latest'; run {number} is named by its number")
-        else:
-            found = self._runs.numbered(repo, number)
-        if not found and fits:
-            raise NothingMatched(f"no run of {repo} fits; leave a filter out, or check its words")
-        if not found:
-            raise NothingMatched(f"{repo} has no run{'' if number == 'latest' else f' {number}'}; list its runs")
-        return found
+        return self._runs.numbered(repo, number)
 
     def overview(self, repo: str | Repo, run: Run | int | Literal["latest"]) -> Overview:
         """A run and its jobs as they are now, by two requests whatever their number: to look again and again.

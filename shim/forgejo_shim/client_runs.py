@@ -15,7 +15,7 @@ from typing import Literal
 from .api import parse_listed, parse_run_numbered, parse_runs
 from .capabilities import Capability
 from .client_session import ClientSession
-from .errors import NotPossible, NotThere, PageChanged
+from .errors import NothingMatched, NotPossible, NotThere, PageChanged
 from .faces.forgejo_proxy import ROOT
 from .flows.dispatch import Request, Value, dispatch
 from .flows.rights import Caller
@@ -76,8 +76,16 @@ class ClientRuns:
             if not fresh:
                 raise PageChanged(f"the list of the runs of {repo} is not complete: {len(seen)} of {total}; ask again")
 
-    def numbered(self, repo: Repo, number: int) -> Run | None:
-        """The run of that number, None if there is none. Raises ShimError."""
+    def latest(self, repo: Repo, filters: Mapping[str, str]) -> Run:
+        """The newest run that fits. Raises NothingMatched if there is none, and ShimError."""
+        if found := next(iter(self.newest(repo, 1, filters)), None):
+            return found
+        if filters:
+            raise NothingMatched(f"no run of {repo} fits; leave a filter out, or check its words")
+        raise NothingMatched(f"{repo} has no run yet")
+
+    def numbered(self, repo: Repo, number: int) -> Run:
+        """The run of that number. Raises NotThere if there is none, and ShimError."""
         what = f"run {number} of {repo}"
         try:
             found = parse_run_numbered(self._asking.body(runs_path(repo, run_number=number), what, LIST_RUNS), number)
@@ -85,7 +93,9 @@ class ClientRuns:
             if error.cause != "operation-absent":
                 raise
             found = next(iter(self._page(repo, {"run_number": number, "limit": 1})[0]), None) if number > 0 else None
-        return self._run(repo, found) if found else None
+        if not found:
+            raise NotThere(f"{repo} has no run {number}; list its runs", cause="run-number-not-found")
+        return self._run(repo, found)
 
     def jobs(self, repo: Repo, run: Run) -> list[Job]:
         """The jobs of a run in the order of their ids. Raises ShimError."""
@@ -111,9 +121,7 @@ class ClientRuns:
 
     def _of_shim(self, repo: Repo, number: int | Literal["latest"]) -> Overview:
         """The same of a shim behind this one, whose account reads the web UI."""
-        found = self.numbered(repo, number) if number != "latest" else next(iter(self.newest(repo, 1, {})), None)
-        if not found:
-            raise NotThere(f"there is no run {number} in {repo}", cause="run-number-not-found")
+        found = self.latest(repo, {}) if number == "latest" else self.numbered(repo, number)
         return Overview(found, tuple(self.jobs(repo, found)))
 
     def _of_api(self, repo: Repo, limit: int) -> list[Run]:

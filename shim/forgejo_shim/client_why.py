@@ -14,7 +14,7 @@ from . import arguments
 from .capabilities import Capability
 from .client_runs import ClientRuns
 from .client_session import REDIRECTS, ClientSession
-from .errors import NotForgejo, NothingMatched, NotThere, ServerRefusal
+from .errors import NotForgejo, ServerRefusal
 from .flows.by_number import by_number
 from .flows.rights import Caller
 from .flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE, Wanted, report
@@ -48,7 +48,8 @@ class ClientWhy:
 
         `lines` are the last lines of that step at most (0 to 1000), `max_bytes` those of the report (1024 to 1 MiB),
         `matchers` are of `load_matchers`, besides those that are known. A run in which nothing failed has no such job.
-        At most 4 MiB of logs are read. Raises NothingMatched if there is no such run, and ShimError.
+        At most 4 MiB of logs are read. Raises NotThere if there is no such run, NothingMatched if there is none at all,
+        and ShimError.
         """
         number = run.number if isinstance(run, Run) else arguments.run_number(run)
         lines = arguments.within(lines, "lines", 0, MOST_LINES)
@@ -73,12 +74,7 @@ class ClientWhy:
                     path = self._asking.redirected(path, location)
             raise NotForgejo(f"{what}: {self._asking.base_url} redirects in a circle; check the address")
 
-        try:
-            return self._asking.run(ask, what, LIST_RUNS)
-        except NotThere as error:
-            if error.cause != "run-number-not-found":
-                raise
-            raise NothingMatched(f"{repo} has no run {run}; list its runs") from None
+        return self._asking.run(ask, what, LIST_RUNS)
 
     async def _ask(self, net: Transport, caller: Caller, call: Call, wanted: Wanted) -> Report:
         assert call.repo

@@ -1,7 +1,7 @@
 """Every error of the shim. Each knows the HTTP status that stands for it and the exit code of the command.
 
 ShimError
-├── NotThere            404  5  the job, run, attempt or repository does not exist for this caller
+├── NotThere            404  5  what was named does not exist for this caller: a repository, run, job, step, …
 │   └── NoLog           404  5  the job has no log: skipped, or its runner has sent nothing yet
 ├── NotExecuted         404  6  no runner has taken the job (or its rerun) yet
 ├── Expired             404  7  the log was there and has been cleaned up
@@ -24,7 +24,7 @@ ShimError
 ├── Unreachable          -   8  no answer, or it broke off
 │   └── Loop            508  8  a proxy's own address was given to it as that of the server behind
 ├── Unreadable           -   8  a source of a spec check could not be loaded, or is no Swagger 2.0
-└── NothingMatched       -   3  no run or job fits what was asked for
+└── NothingMatched       -   3  nothing fits: nothing failed, no line, or no run where none was named
 
 Messages are one sentence: what happened, to which object, what to do next. They never hold a credential.
 The statuses, messages and exit codes are those of the table in spec/README.md (data: spec/causes.json). Where the
@@ -63,7 +63,7 @@ class ShimError(Exception):
 
 
 class NotThere(ShimError):
-    """The job, run, attempt or repository does not exist for this caller."""
+    """What was named does not exist for this caller: a repository, run, job, attempt, step or artifact."""
 
     status, exit_code = 404, 5
 
@@ -203,7 +203,7 @@ class Unreadable(ShimError):
 
 
 class NothingMatched(ShimError):
-    """No run or job fits what was asked for."""
+    """Nothing fits what was asked for: nothing failed, no line, or no run where none was named."""
 
     status, exit_code, cause = 404, 3, "nothing-matched"
 

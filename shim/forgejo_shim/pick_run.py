@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from .client import Client
-from .errors import NothingMatched, NotPossible, WrongArguments
+from .errors import NotPossible, NotThere, WrongArguments
 from .models import Repo, Run
 
 FAILED = ("failure", "cancelled")
@@ -67,10 +67,10 @@ def _newest(client: Client, repo: Repo) -> list[Run]:
 
 
 def of_newest_commit(repo: Repo, runs: Iterable[Run], what: str) -> Picked:
-    """The newest failed run of the newest commit, else its newest one."""
+    """The newest failed run of the newest commit, else its newest one. Raises NotThere if there is none."""
     found = list(runs)
     if not found:
-        raise NothingMatched(f"{what} has no run in {repo}, or none among its newest {NEWEST}")
+        raise NotThere(f"{what} has no run in {repo}, or none among its newest {NEWEST}", cause="run-not-found")
     same = [run for run in found if run.commit == found[0].commit]
     chosen = next((run for run in same if run.status in FAILED), same[0])
     others = [f"{run.number} ({run.workflow}, {run.status})" for run in same if run.number != chosen.number]

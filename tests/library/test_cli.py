@@ -55,7 +55,7 @@ def test_jobs(place: Place) -> None:
             (str(ids[1]), "1", "success", "two"),
         ]
     assert [job["id"] for job in json.loads(place.run("--json", "jobs", "o/r").stdout)] == ids
-    assert place.failure("jobs", "o/r", "2")[0] == 3
+    assert place.failure("jobs", "o/r", "2")[0] == 5
     for words in (["o/r", "x"], [page, "1"], ["o/other", page], ["o/r", f"{place.small.url}/o/r"]):
         assert place.failure("jobs", *words)[0] == 2
 
@@ -111,7 +111,7 @@ def test_what_is_not_one_job(place: Place) -> None:
         ["o/r", "--run", 0, "--job", "one"],
         [f"{place.small.url}/o/r/actions/runs/1/jobs/2"],
     ):
-        assert place.failure("logs", *words)[0] == 3, words
+        assert place.failure("logs", *words)[0] == 5, words
     for words in (
         ["o/r"],
         ["o/r", run.jobs[0].id, "--run", 1],
@@ -213,7 +213,7 @@ def test_errors_are_json_on_request(place: Place) -> None:
     for words, code, cause in (
         (["--json", "logs", "o/r", "999"], 5, "job-not-found"),
         (["logs", "o/r", "999", "--json"], 5, "job-not-found"),
-        (["--json", "logs", "o/r", "--run", "7", "--job", "x"], 3, "nothing-matched"),
+        (["--json", "logs", "o/r", "--run", "7", "--job", "x"], 5, "run-number-not-found"),
         (["--json", "logs"], 2, "usage"),
         (["--json", "runs", "o/r", "--server", "http://127.0.0.1:1"], 2, "usage"),
         (["--json", "bogus"], 2, "usage"),

@@ -54,7 +54,7 @@ def test_artifacts(place: Place) -> None:
     told = json.loads(place.run("artifacts", "o/r", 1, "--json").stdout)
     assert {artifact["name"]: artifact["is_expired"] for artifact in told} == {"four": False, "three": True}
     assert {artifact["run_id"] for artifact in told} == {run.id if place.small.double.face.api_runs else None}
-    assert place.failure("artifacts", "o/r", 9)[0] == 3
+    assert place.failure("artifacts", "o/r", 9)[0] == 5
     for words in (["o/r", "x"], [url, 1], ["o/r", 1, "--newest", 1], ["o/r", "--newest", 0], []):
         assert place.failure("artifacts", *words)[0] == 2, words
 
@@ -210,9 +210,9 @@ def test_what_is_no_artifact(place: Place, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for words, code, says in (
-        (["o/r", 1, "five"], 3, "run 1 of o/r has no artifact five; it has"),
-        (["o/r", 1, "Four"], 3, "has no artifact Four"),
-        (["o/r", 9], 3, "has no run 9"),
+        (["o/r", 1, "five"], 5, "run 1 of o/r has no artifact five; it has"),
+        (["o/r", 1, "Four"], 5, "has no artifact Four"),
+        (["o/r", 9], 5, "has no run 9"),
         (
             ["o/r", "four"],
             2,
@@ -258,7 +258,7 @@ def test_a_message_names_ten_artifacts_at_most(web: Place) -> None:
     filled(web, **{f"part-{number:02}": zipped(BIG) for number in range(12)})
     done = web.process("download", "o/r", "1", "five", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     _, said = done.communicate(timeout=60)
-    assert done.returncode == 3 and b"part-09, \xe2\x80\xa6" in said and b"part-10" not in said
+    assert done.returncode == 5 and b"part-09, \xe2\x80\xa6" in said and b"part-10" not in said
 
 
 def all_of(terminal: int) -> bytes:

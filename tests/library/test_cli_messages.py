@@ -197,3 +197,21 @@ def test_a_colour_is_obeyed_in_every_spelling(fields: str) -> None:
 def test_what_hides_or_is_no_colour_is_shown(fields: str) -> None:
     assert safe_text(f"a\x1b[{fields}mb") == f"a␛[{fields}mb"
     assert safe_text("\x1b]8;;http://f\x1b\\x\x1b]8;;\x1b\\").count("\x1b") == 0
+
+
+@pytest.mark.clause("C5")
+def test_what_was_named_and_is_not_there_is_one_code_and_nothing_failed_another(place: Place) -> None:
+    run = place.small.add()
+    job = run.jobs[0].id
+    page = f"{place.small.url}/o/r/actions/runs/1/jobs/7"
+    for words in (
+        ["why", "o/r", 9], ["jobs", "o/r", 9], ["open", "o/r", 9], ["watch", "o/r", 9], ["artifacts", "o/r", 9],
+        ["logs", "o/r", "--run", 9], ["logs", "o/r", "--run", 9, "--follow"], ["logs", "o/r", "--run", 9, "--failed"],
+        ["logs", "o/r", 999], ["logs", "o/r", "--run", 1, "--job", "none"], ["logs", page], ["attempts", page],
+        ["logs", "o/r", job, "--step", 99], ["logs", "o/r", job, "--step", "none"], ["download", "o/r", 1, "none"],
+        ["why", "o/nothing"],
+    ):  # fmt: skip
+        assert place.failure(*words)[0] == 5, words
+    for words in (["why", "o/r"], ["logs", "o/r", "--failed"], ["logs", "o/r", job, "--grep", "none"],
+                  ["jobs", "o/r", "--status", "failure"], ["download", "o/r", 1]):  # fmt: skip
+        assert place.failure(*words)[0] == 3, words

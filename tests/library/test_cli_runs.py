@@ -234,7 +234,7 @@ def test_attempts_without_a_log(place: Place) -> None:
     for words in (["o/r"], ["o/r", 1, "--run", 1], ["o/r", 1, "--job", "x"], ["o/r", "x"]):
         assert place.failure("attempts", *words)[0] == 2
     assert place.failure("attempts", "o/r", 999)[0] == 5
-    assert place.failure("attempts", "o/r", "--run", 1, "--job", "none")[0] == 3
+    assert place.failure("attempts", "o/r", "--run", 1, "--job", "none")[0] == 5
 
 
 # open
@@ -250,7 +250,7 @@ def test_a_page_is_opened_only_on_a_terminal(place: Place, monkeypatch: pytest.M
         assert rows(place, "open", *words) == [[url]]
     assert rows(place, "open", f"{url}/jobs/0/attempt/1") == [[f"{url}/jobs/0"]]
     assert fields(place, "open", "o/r", "--json") == {"url": url}
-    assert place.failure("open", "o/r", 2)[0] == 3
+    assert place.failure("open", "o/r", 2)[0] == 5
     assert opened == []
 
 

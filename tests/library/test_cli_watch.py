@@ -194,7 +194,7 @@ def test_a_server_that_stays_away(web: Place, acts: Acts, monkeypatch: pytest.Mo
 @clause("C39")
 def test_what_cannot_be_watched(place: Place) -> None:
     place.small.add()
-    for words, code in ((["o/r", 9], 3), (["o/unknown"], 5), (["o/r", "x"], 2), (["o/r", "--interval", 0], 2),
+    for words, code in ((["o/r", 9], 5), (["o/unknown"], 5), (["o/r", "x"], 2), (["o/r", "--interval", 0], 2),
                         (["o/r", 1, "--status", "failure"], 2), (["o/r", "--status", "running"], 3)):  # fmt: skip
         assert place.failure("watch", *words)[0] == code
 

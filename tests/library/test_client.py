@@ -120,14 +120,16 @@ def test_jobs_are_typed(small: Small) -> None:
     ]
 
 
-def test_what_is_not_there_matches_nothing(small: Small) -> None:
+def test_what_is_not_there_is_said_to_be_missing(small: Small) -> None:
     with small.client() as client:
         assert client.runs("o/r") == []
-        for number in ("latest", 1, 0, -1):
-            with pytest.raises(NothingMatched):
+        with pytest.raises(NothingMatched):
+            client.run("o/r", "latest")
+        for number in (1, 0, -1):
+            with pytest.raises(NotThere):
                 client.run("o/r", number)
         small.add()
-        with pytest.raises(NothingMatched):
+        with pytest.raises(NotThere, match="o/r has no run 2; list its runs"):
             client.run("o/r", 2)
         with pytest.raises(NotThere):
             client.runs("o/unknown")

@@ -91,7 +91,7 @@ def test_jobs_and_their_steps(either: Small, agent: Agent) -> None:
     ]
     assert agent.call("list_jobs", run=1).facts == agent.call("list_jobs", run="latest").facts
     assert agent.call("list_jobs", run=f"{either.url}/o/r/actions/runs/1").facts["jobs"][0]["id"] == run.jobs[0].id
-    assert agent.call("list_jobs", run=2).cause == "nothing-matched"
+    assert agent.call("list_jobs", run=2).cause == "run-number-not-found"
 
 
 @clause("M1")
@@ -144,9 +144,9 @@ def test_why_a_run_failed(either: Small, agent: Agent) -> None:
         found = agent.call("why_failed", **how)
         assert found.facts["jobs"] == [job] and "has others: 2" in found.notes[0], how
     for how, cause in (
-        ({"pr": 7}, "nothing-matched"),
-        ({"branch": "none"}, "nothing-matched"),
-        ({"run": 9}, "nothing-matched"),
+        ({"pr": 7}, "run-not-found"),
+        ({"branch": "none"}, "run-not-found"),
+        ({"run": 9}, "run-number-not-found"),
         ({"branch": "main", "pr": 7}, "usage"),
         ({"run": 1, "branch": "main"}, "usage"),
         ({"commit": "xyz"}, "usage"),
@@ -217,7 +217,7 @@ def test_errors_are_answers_with_their_cause(either: Small, agent: Agent) -> Non
         ("read_log", {"job_id": waiting.id}, "not-executed"),
         ("read_log", {"job_id": job.id, "attempt": 7}, "attempt-not-found"),
         ("list_runs", {"repo": "o/nothing"}, "repository-hidden"),
-        ("list_jobs", {"run": 77}, "nothing-matched"),
+        ("list_jobs", {"run": 77}, "run-number-not-found"),
         ("read_log", {"job_id": "seven"}, "usage"),
         ("read_log", {"job_id": job.id, "max_bytes": 100}, "usage"),
         ("read_log", {"job_id": job.id, "bogus": 1}, "usage"),
@@ -257,7 +257,7 @@ def test_a_page_of_another_server_is_refused_before_anything_is_asked(either: Sm
     assert len(either.double.requests) == before
     for repo in (f"{either.url}{page}", page):
         assert agent.call("read_log", repo=repo, tail=1).facts["job_id"] == job.id
-    assert agent.call("read_log", repo=f"{either.url}/o/r/actions/runs/1/jobs/7").cause == "nothing-matched"
+    assert agent.call("read_log", repo=f"{either.url}/o/r/actions/runs/1/jobs/7").cause == "job-not-in-run"
     assert agent.call("list_jobs", repo="o/other", run=f"{either.url}{page}").cause == "usage"
 
 
@@ -320,7 +320,9 @@ def test_rerun_and_cancel(either: Small) -> None:
         assert agent.call("rerun").cause == agent.call("cancel").cause == "usage"
         assert agent.call("rerun", run=1, job_id=job.id).cause == "usage"
         for tool in ("rerun", "cancel", "why_failed", "list_jobs"):
-            assert agent.call(tool, run=0).cause == "nothing-matched", "no run has that number; it is not the latest"
+            assert agent.call(tool, run=0).cause == "run-number-not-found", (
+                "no run has that number; it is not the latest"
+            )
         assert agent.call("rerun", run=1).facts["done"] == "all jobs of run 1 were started again"
         assert job.status == "waiting"
         assert agent.call("cancel", run="latest").facts["done"].startswith("run 1 was cancelled")

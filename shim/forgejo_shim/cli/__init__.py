@@ -4,8 +4,8 @@ Rules: results go to stdout, everything else to stderr. An error is one sentence
 of spec/README.md. A reader of stdout that goes away, such as `head`, had what it wanted: that is 0 for every verb.
 Bad input is never a traceback.
 
-    exit code  0 done · 1 error · 2 usage · 3 nothing matched · 4 credentials · 5 not found · 6 not executed yet
-               7 expired · 8 server not understood or unreachable
+    exit code  0 done · 1 error · 2 usage · 3 nothing failed or fits · 4 credentials · 5 what was named does not exist
+               6 not executed yet · 7 expired · 8 server not understood or unreachable
 """
 
 from __future__ import annotations
@@ -193,9 +193,9 @@ def main() -> None:
                                   signed-in browser
 
     \b
-    Exit codes: 0 done, 1 error, 2 usage, 3 nothing matched, 4 credentials,
-    5 not found, 6 not executed yet, 7 expired, 8 server not understood or
-    unreachable.
+    Exit codes: 0 done, 1 error, 2 usage, 3 nothing failed or nothing fits,
+    4 credentials, 5 what was named does not exist, 6 not executed yet,
+    7 expired, 8 server not understood or unreachable.
     """
 
 

@@ -17,7 +17,7 @@ import click
 
 from ..client import Client
 from ..client_artifacts import SavedArtifact, folder_names
-from ..errors import DiskFull, Expired, NothingMatched, NotNow, Refused, ShimError, Unreachable, WebAccount
+from ..errors import DiskFull, Expired, NothingMatched, NotNow, NotThere, Refused, ShimError, Unreachable, WebAccount
 from ..files import make_folder
 from ..models import Artifact
 from .filters import chosen_run
@@ -80,14 +80,15 @@ def download(settings: CommonOptions, target: Target, words: tuple[str, ...], fo
 
 
 def _chosen(found: Sequence[Artifact], names: Sequence[str], what: str) -> list[Artifact]:
-    """The artifacts of these names, in their order; all if none is given. Raises NothingMatched."""
+    """The artifacts of these names, in their order; all if none is given. Raises NotThere, NothingMatched if
+    there are none to choose from."""
     by_name = {artifact.name: artifact for artifact in found}
     missing = [name for name in names if name not in by_name]
-    if missing or not found:
-        if not found:
-            raise NothingMatched(f"{what} has no artifacts; choose another run")
-        shown = [*list(by_name)[:SHOWN], *["…"] * (len(by_name) > SHOWN)]
-        raise NothingMatched(f"{what} has no artifact {missing[0]}; it has {', '.join(shown)}")
+    if missing:
+        shown = [*list(by_name)[:SHOWN], *["…"] * (len(by_name) > SHOWN)] or ["none"]
+        raise NotThere(f"{what} has no artifact {missing[0]}; it has {', '.join(shown)}", cause="artifact-not-found")
+    if not found:
+        raise NothingMatched(f"{what} has no artifacts; choose another run")
     return [by_name[name] for name in dict.fromkeys(names)] or list(found)
 
 

@@ -17,9 +17,9 @@ import click
 from ..client import Client
 from ..client_log import saying_over
 from ..download import Saved
-from ..errors import NothingMatched, NotThere, PageChanged, ShimError
+from ..errors import PageChanged, ShimError
 from ..files import open_special
-from ..models import Job, Overview
+from ..models import Job
 from .failed import show_failed
 from .follow import follow_job, follow_run
 from .help import option_of
@@ -116,7 +116,7 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
             assert target.run is not None
             return _save_run(client, target, target.run, Path(folder), settings.json)
         attempt = target.attempt if attempt is None else attempt
-        seen = _seen(client, target) if target.run is not None else None
+        seen = client.overview(target.repo, target.run) if target.run is not None else None
         if seen and options.failed:
             return show_failed(client, target.repo, seen.run, seen.jobs, options)
         if seen and options.follow and job is None and target.job_index is None:
@@ -159,17 +159,6 @@ def _check_options(
         raise click.UsageError("--failed looks at all jobs of a run as they are; leave out the job and --attempt")
     if options.follow and attempt is not None and not one_job:
         raise click.UsageError("an attempt is one of a job; name the job too")
-
-
-def _seen(client: Client, target: Target) -> Overview:
-    """The run and its jobs. Raises NothingMatched if there is no such run."""
-    assert target.run is not None
-    try:
-        return client.overview(target.repo, target.run)
-    except NotThere as error:
-        if error.cause != "run-number-not-found":
-            raise
-        raise NothingMatched(f"{target.repo} has no run {target.run}; list its runs") from None
 
 
 def _save(

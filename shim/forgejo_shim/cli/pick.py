@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import click
 
-from ..errors import NothingMatched
+from ..errors import NothingMatched, NotThere
 from ..models import Job, Step
 from .status import URGENCY
 from .target import Target
@@ -42,7 +42,7 @@ def check_job_name(target: Target, job: str | None) -> None:
 
 
 def pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
-    """The job that fits; without a word the only one. Raises NothingMatched, SeveralFit."""
+    """The job that fits; without a word the only one. Raises NotThere, SeveralFit, NothingMatched: no job yet."""
     run = f"run {target.run} of {target.repo}"
     if target.job_index is not None:
         found = [job for job in jobs if job.index == target.job_index]
@@ -54,25 +54,27 @@ def pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
     if found:
         fit = "" if wanted is None else f" that fit {wanted!a}"
         raise SeveralFit(f"{run} has {len(found)} jobs{fit}; give the id of one", job_choices(found, more))
-    if not jobs:
+    if wanted is None and target.job_index is None:
         raise NothingMatched(f"{run} has no jobs yet")
-    raise none_fits(f"no job of {run} fits; it has these", job_choices(jobs, more))
+    has = "these" if jobs else "none yet"
+    raise _not_there("job-not-in-run", f"no job of {run} fits; it has {has}", job_choices(jobs, more))
 
 
 def pick_step(steps: Sequence[Step], wanted: str, what: str) -> Step:
-    """The step that fits, by its number (from 0) or its name. Raises NothingMatched, SeveralFit."""
+    """The step that fits, by its number (from 0) or its name. Raises NotThere, SeveralFit."""
     found = [step for step in steps if re.fullmatch("[0-9]+", wanted) and step.number == int(wanted)]
     found = found or _by_name(steps, wanted)
     if len(found) == 1:
         return found[0]
     if found:
         raise SeveralFit(f"{len(found)} steps of {what} fit {wanted!a}; give the number of one", step_choices(found))
-    raise none_fits(f"{what} has no step {wanted!a}; it has {'these' if steps else 'none'}", step_choices(steps))
+    has = "these" if steps else "none"
+    raise _not_there("step-not-found", f"{what} has no step {wanted!a}; it has {has}", step_choices(steps))
 
 
-def none_fits(message: str, choices: Sequence[str]) -> NothingMatched:
-    """The error for something that nothing fits, with what there is."""
-    error = NothingMatched(message)
+def _not_there(cause: str, message: str, choices: Sequence[str]) -> NotThere:
+    """The error for a name that nothing has, with what there is."""
+    error = NotThere(message, cause=cause)
     error.choices = choices
     return error
 

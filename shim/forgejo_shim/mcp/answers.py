@@ -26,6 +26,8 @@ NEXT = {  # what to do about a cause, where a tool helps
     "job-has-no-log": "if the job is running, follow_log waits for its first lines",
     "logs-expired": "the log was cleaned up and is gone; a rerun makes a new one",
     "run-not-found": "list_runs gives the numbers of runs; a run's id is not its number",
+    "run-number-not-found": "list_runs gives the numbers of runs",
+    "job-not-in-run": "list_jobs gives the jobs of a run and their ids",
     "nothing-matched": "list_runs gives the numbers of runs",
     "log-changed": "call the tool again without the cursor",
     "run-again": "call the tool again without the cursor",

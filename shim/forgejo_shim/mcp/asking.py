@@ -12,7 +12,7 @@ from typing import Any
 
 from ..address import base_url_of
 from ..client import Client
-from ..errors import NothingMatched, WrongArguments
+from ..errors import NotThere, WrongArguments
 from ..expressions import search_of
 from ..models import Run
 from ..pages import RunRef, Target, run_of, target_of
@@ -64,7 +64,8 @@ class Asking:
         for job in self.client.jobs(target.repo, target.run):
             if job.index == target.job_index:
                 return job.id
-        raise NothingMatched(f"run {target.run} of {target.repo} has no job at index {target.job_index}")
+        at = f"run {target.run} of {target.repo} has no job at index {target.job_index}"
+        raise NotThere(at, cause="job-not-in-run")
 
     def wanted(self) -> Wanted:
         """What of a log is asked for. Raises ShimError."""
