@@ -91,6 +91,21 @@ def test_a_token_and_an_account_on_stdin_are_tried_and_kept(bare: Place) -> None
     assert said.endswith(f"\n\nReady: runs, jobs and logs of o/r can be read, via {how}.\n")
 
 
+@pytest.mark.clause("G4")
+@pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
+def test_a_config_file_that_is_named_is_made(web_bare: Place, before: bool) -> None:
+    path, url = web_bare.home / "new folder/other.toml", web_bare.small.url
+    named = ["--config", path]
+    words = [*named, "login", url] if before else ["login", url, *named]
+    assert web_bare.run(*words, "--token-stdin", stdin="0" * 40).exit_code == 4 and not path.exists()
+    result = web_bare.run(*words, "--token-stdin", stdin=web_bare.small.token)
+    assert result.exit_code == 0 and f"saved in {path}\n" in result.stdout, result.stderr
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and not config_of(web_bare).exists()
+    assert web_bare.run("runs", "o/r", *named).exit_code == 0
+    code, sentence = web_bare.failure("logout", url, "--config", path.with_name("none.toml"))
+    assert code == 1 and "none.toml does not exist; give another with --config" in sentence
+
+
 @pytest.mark.clause("G1")
 def test_what_does_not_work_is_not_kept(web_bare: Place) -> None:
     place, token = web_bare, web_bare.small.token

@@ -39,6 +39,7 @@ class CommonOptions:
     server: str | None = None
     json: bool = False
     config: Path | None = None
+    makes_config: bool = False  # whether the file that --config names need not be there yet
     state: Path | None = None
     no_state: bool = False
     keep_session: bool = False
@@ -124,7 +125,7 @@ class CommonOptions:
         return self._config().matchers
 
     def _config(self) -> Config:
-        return read_config(self.config, default=self.config_path())
+        return read_config(None if self.makes_config else self.config, default=self.config_path())
 
     def _server(self, of_url: str | None, config: Config) -> tuple[str, bool]:
         """The server, and whether anything but a pasted URL names it."""
