@@ -86,6 +86,39 @@ def test_a_log_is_named_in_each_way(place: Place) -> None:
 
 
 @pytest.mark.clause("C8")
+def test_without_a_run_it_is_the_latest(place: Place) -> None:
+    assert place.failure("logs", "o/r")[0] == place.failure("logs", "o/r", "--job", "build")[0] == 3  # there is none
+    place.small.add({"build": row("before")})
+    place.small.add({"build": LOG, "test": row("x")})
+    assert place.run("logs", "o/r", "--job", "build").stdout_bytes == LOG
+    assert len(place.run("attempts", "o/r", "--job", "build").stdout.splitlines()) == 1
+    code, sentence = place.failure("logs", "o/r")
+    assert code == 2 and sentence.startswith("forgejo-shim: run 2 of o/r has 2 jobs; give the id of one\n")
+
+
+@pytest.mark.clause("C8", "G9")
+@pytest.mark.parametrize("words", [["ada"], ["42x"], [""], ["-"]])
+def test_a_word_that_is_no_repository_is_told_what_one_is(place: Place, words: list[str]) -> None:
+    for verb in (
+        "runs",
+        "jobs",
+        "why",
+        "logs",
+        "attempts",
+        "open",
+        "watch",
+        "artifacts",
+        "download",
+        "cancel",
+        "rerun",
+    ):
+        code, sentence = place.failure(verb, *words)
+        assert code == 2 and f"{words[0]!r} is no repository; give OWNER/REPO or a URL" in sentence, verb
+    code, sentence = place.failure("detect", "42")
+    assert code == 2 and "'42' is no repository; give OWNER/REPO or a URL" in sentence
+
+
+@pytest.mark.clause("C8")
 def test_an_address_of_the_api_is_no_page(place: Place) -> None:
     api = f"{place.small.url}/api/v1/repos/o/r/actions/jobs/1/logs"
     for words in (["logs", api], ["runs", api], ["jobs", api], ["detect", api], ["logs", "o/r", "--run", api],

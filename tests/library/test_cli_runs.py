@@ -231,7 +231,7 @@ def test_attempts_without_a_log(place: Place) -> None:
     else:
         code, sentence = place.failure("attempts", "o/r", again.id)
         assert code == 1 and "while its rerun waits" in sentence
-    for words in (["o/r"], ["o/r", 1, "--run", 1], ["o/r", 1, "--job", "x"], ["o/r", "x"]):
+    for words in (["o/r", 1, "--run", 1], ["o/r", 1, "--job", "x"], ["o/r", "x"]):
         assert place.failure("attempts", *words)[0] == 2
     assert place.failure("attempts", "o/r", 999)[0] == 5
     assert place.failure("attempts", "o/r", "--run", 1, "--job", "none")[0] == 5

@@ -168,7 +168,7 @@ def _hide_credentials(message: str, words: Sequence[str]) -> str:
     examples=[
         "forgejo-shim login https://forge.example",
         "forgejo-shim detect OWNER/REPO",
-        "forgejo-shim logs OWNER/REPO --run latest --job build",
+        "forgejo-shim logs OWNER/REPO --job build",
     ],
 )
 @click.version_option(__version__, prog_name="forgejo-shim", message="%(prog)s %(version)s")

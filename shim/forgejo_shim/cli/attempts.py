@@ -39,27 +39,26 @@ which_option = option_of("Which job")
 @click.command(
     cls=FieldsVerb,
     fields=FIELDS,
-    examples=["forgejo-shim attempts OWNER/REPO 7", "forgejo-shim attempts OWNER/REPO --run latest --job build"],
+    examples=["forgejo-shim attempts OWNER/REPO 7", "forgejo-shim attempts OWNER/REPO --job build"],
 )
 @takes_target()
 @click.argument("job_id", metavar="[JOB_ID]", type=int, required=False)
-@which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
+@which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job. Default: the latest.")
 @which_option("--job", metavar="NAME|INDEX|ID", help="The job in it: its name, what fits only that, its index or id.")
 @common
 @click.pass_obj
 def attempts(settings: CommonOptions, target: Target, job_id: int | None, run: str | None, job: str | None) -> None:
     """List the attempts of a job.
 
-    The job is named by JOB_ID, by --run and --job, or by a URL from the browser. Only attempts that a runner took are
-    listed, the oldest first. Their log is "there", "expired" or "none", or what is not told is empty; so are lines
-    that were not counted. In a pipe a row an attempt, without headings: number, status, when it was started, its
-    seconds, log and lines. Up to Forgejo 12 it is the current attempt alone, without its number.
+    The job is named by JOB_ID, by --run and --job, or by a URL from the browser. Without a run it is the latest. Only
+    attempts that a runner took are listed, the oldest first. Their log is "there", "expired" or "none", or what is not
+    told is empty; so are lines that were not counted. In a pipe a row an attempt, without headings: number, status,
+    when it was started, its seconds, log and lines. Up to Forgejo 12 it is the current attempt alone, without its
+    number.
     """
     target = with_run(target, run, "--run")
     if job_id is not None and (target.run is not None or job is not None):
         raise click.UsageError("a job id is enough; leave out the run and --job")
-    if job_id is None and target.run is None and not target.is_here:
-        raise click.UsageError("no job given; use a job id, or --run and --job")
     check_job_name(target, job)
     with settings.client(target.server) as client:
         if job_id is None:

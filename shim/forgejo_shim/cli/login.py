@@ -58,7 +58,8 @@ def login(settings: CommonOptions, /, address: str | None, no_keyring: bool, **o
 
     Each is tried against the server first, which says what it can do; nothing is kept that does not work. They are kept
     in the keyring of the system (extra `keyring`), else in the config file, ~/.config/forgejo-shim/config.toml or that
-    of --config, which is made with mode 0600. The first server becomes the default one. What is not given stays as it was.
+    of --config, which is made with mode 0600. The first server becomes the default one. What is not given stays as it
+    was.
     """
     settings.server, settings.makes_config = address or settings.server, True
     server = settings.address()

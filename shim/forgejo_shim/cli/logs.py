@@ -64,7 +64,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     cls=_LogsCommand,
     examples=[
         "forgejo-shim logs OWNER/REPO 7",
-        "forgejo-shim logs OWNER/REPO --run latest --job build --tail 50",
+        "forgejo-shim logs OWNER/REPO --job build --tail 50",
         "forgejo-shim logs OWNER/REPO --failed",
         "forgejo-shim logs OWNER/REPO --follow",
         "forgejo-shim logs https://forge.example/OWNER/REPO/actions/runs/42/jobs/0",
@@ -73,7 +73,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @takes_target()
 @click.argument("job_id", metavar="[JOB_ID]", type=_parse_id, required=False)
-@which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job, instead of JOB_ID.")
+@which_option("--run", metavar="NUMBER|latest|URL", help="The run of the job. Default: the latest.")
 @which_option("--job", metavar="NAME|INDEX|ID", help="The job in it: its name, what fits only that, its index or id.")
 @which_option("--attempt", type=_parse_id, metavar="N", help="Attempt of the job (from 1). Default: the current.")
 @log_options
@@ -98,9 +98,9 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given: Any) -> int:
     """Print a job's log, or a part of it; follow or save it.
 
-    The job is named by JOB_ID, by --run and --job, or by a URL from the browser. With --failed and --follow the run is
-    the latest, unless one is given; in a git clone the default is the run of what is checked out. A followed log ends
-    with its job, and the exit code is the result: 0 for success, else 1. Piped, a log is its bytes.
+    The job is named by JOB_ID, by --run and --job, or by a URL from the browser. Without a run it is the latest; in a
+    git clone that of what is checked out. A followed log ends with its job, and the exit code is the result: 0 for
+    success, else 1. Piped, a log is its bytes.
     """
     options = chosen_options(given)
     job, attempt, output, folder = (given[key] for key in ("job", "attempt", "output", "folder"))
@@ -121,7 +121,7 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
             return show_failed(client, target.repo, seen.run, seen.jobs, options)
         if seen and options.follow and job is None and target.job_index is None:
             return follow_run(client, target.repo, seen, LogPrinter(options))
-        found = pick_job(seen.jobs, target, job) if seen else None
+        found = pick_job(seen.jobs, replace(target, run=seen.run.number), job) if seen else None
         job_id = found.id if found else job_id
         assert job_id is not None
         if output and not special:
@@ -147,8 +147,6 @@ def _check_options(
 ) -> None:
     if job_id is not None and (target.run is not None or job is not None):
         raise click.UsageError("a job id is enough; leave out the run and --job")
-    if job_id is None and target.run is None and not (options.failed or options.follow or target.is_here):
-        raise click.UsageError("no job given; use a job id, or --run and --job")
     check_job_name(target, job)
     one_job = job_id is not None or job is not None or target.job_index is not None
     if folder and (one_job or attempt is not None or output):

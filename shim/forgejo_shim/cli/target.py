@@ -6,6 +6,7 @@ Rules: the first argument is the target if it has a slash in it, else the reposi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -29,9 +30,20 @@ class TargetVerb(Verb):
     """A verb whose first argument is a target, which may be left out: a word without a slash is another argument."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does, with an empty word in the place of a target that was left out."""
+        """As click does, with an empty word in the place of a target that was left out. Raises UsageError for a first
+        word that is neither a target nor what may stand in its place: the number of a run or a job, or `latest`."""
         first = self.make_parser(ctx).parse_args(list(args))[0].get("target")
-        return super().parse_args(ctx, args if isinstance(first, str) and "/" in first else ["", *args])
+        if not isinstance(first, str) or ctx.resilient_parsing:
+            return super().parse_args(ctx, ["", *args])
+        if "/" in first:
+            return super().parse_args(ctx, args)
+        others = [param for param in self.params if isinstance(param, click.Argument) and param.name != "target"]
+        if others and re.fullmatch(" ?[+-]?[0-9]+|latest", first):
+            return super().parse_args(ctx, ["", *args])
+        shown = ascii(first) if len(first) < 100 else "the first word"
+        raise click.UsageError(
+            f"{shown} is no repository; give OWNER/REPO or a URL, or nothing in a git clone of it", ctx
+        )
 
 
 def takes_target(metavar: str = "[OWNER/REPO|URL]", *, is_needed: bool = True, instead: str = "") -> Callable[[F], F]:
