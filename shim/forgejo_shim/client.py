@@ -26,7 +26,7 @@ from .client_changes import ClientChanges
 from .client_follow import Followed, Following
 from .client_jobs import ClientJobs
 from .client_log import Log
-from .client_logs import ClientLogs
+from .client_logs import ClientLogs, refuse_present
 from .client_runs import ClientRuns
 from .client_tries import ClientTries
 from .client_why import ClientWhy
@@ -169,15 +169,20 @@ class Client(ClientBase, ClientTries, ClientWhy):
         run: Run | int | Literal["latest"],
         folder: str | PathLike[str],
         progress: Progress | None = None,
+        *,
+        replace: bool = True,
     ) -> list[tuple[Job, Saved | ShimError]]:
         """Save the current log of each job of a run in `folder`, as `{job name}-{job id}.log`.
 
-        A job without a log, or one that the server fails at, comes with the error that says why; any other error is
-        raised.
+        Without `replace` it is an error if one of these is there, and nothing is saved. A job without a log, or one
+        that the server fails at, comes with the error that says why; any other error is raised.
         """
         arguments.callback(progress, "progress")
+        arguments.of_type(replace, "replace", "True or False", bool)
         repo, folder = arguments.repository(repo), Path(folder)
         jobs = self.jobs(repo, run)
+        if not replace:
+            refuse_present(folder, jobs)
         make_folder(folder)
         return [(job, self._logs.save_in(repo, job, folder, progress)) for job in jobs]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from . import download
@@ -15,6 +16,17 @@ from .file_names import safe_name
 from .models import Job, Repo
 from .operations import JOB, JOB_LOG
 from .paths import job_log_path, job_path
+
+
+def refuse_present(folder: Path, jobs: Iterable[Job]) -> None:
+    """Raise ShimError if anything is where the log of one of the jobs would be saved."""
+    for path in (_path_in(folder, job) for job in jobs):
+        if os.path.lexists(path):
+            raise ShimError(f"{path} exists; remove it, choose another folder, or replace what is there (--force)")
+
+
+def _path_in(folder: Path, job: Job) -> Path:
+    return folder / f"{safe_name(job.name, 'job')}-{job.id}.log"  # unique by the id
 
 
 class ClientLogs:
@@ -56,7 +68,7 @@ class ClientLogs:
 
         Raises every other ShimError.
         """
-        path = folder / f"{safe_name(job.name, 'job')}-{job.id}.log"  # unique by the id
+        path = _path_in(folder, job)
         if path.exists() and not path.is_file():
             raise ShimError(f"{path} is not a regular file; remove it, or choose another folder")
         try:

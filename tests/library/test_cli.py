@@ -279,12 +279,27 @@ def test_logs_are_saved(place: Place, tmp_path: Path) -> None:
     assert result.stderr.startswith(waits) and result.stderr.count("\n") == 1
     files = {file.name: file.read_bytes() for file in (tmp_path / "dir").iterdir()}
     assert files == {f"a_b-{run.jobs[0].id}.log": LOG, f"_-{run.jobs[1].id}.log": row("two")}
-    told = json.loads(place.run("--json", "logs", "o/r", "--run", 1, "-d", tmp_path / "dir").stdout)
+    told = json.loads(place.run("--json", "logs", "o/r", "--run", 1, "-d", tmp_path / "dir", "--force").stdout)
     assert [job.get("exit_code", 0) for job in told] == [0, 0, 6]
     assert place.failure("logs", "o/r", 999, "-o", tmp_path / "none")[0] == 5
     assert place.failure("logs", "o/r", run.jobs[0].id, "-o", tmp_path / "no" / "folder")[0] == 1
     assert place.failure("logs", "o/r", run.jobs[0].id, "-o", tmp_path)[0] == 1
     assert not (tmp_path / "none").exists() and not list(tmp_path.rglob(".*.part"))
+
+
+@pytest.mark.clause("C9")
+def test_a_folder_with_logs_is_written_over_only_when_told_so(place: Place, tmp_path: Path) -> None:
+    run = place.small.add({"one": LOG, "two": LOG})
+    kept = tmp_path / f"two-{run.jobs[1].id}.log"
+    kept.write_bytes(b"mine")
+    words = ["logs", "o/r", "--run", 1, "--dir", tmp_path]
+    code, sentence = place.failure(*words)
+    assert (
+        code == 1 and f"{kept} exists; remove it, choose another folder, or replace what is there (--force)" in sentence
+    )
+    assert list(tmp_path.glob("*.log")) == [kept] and kept.read_bytes() == b"mine"
+    assert place.run(*words, "--force").exit_code == 0 and kept.read_bytes() == LOG
+    assert place.failure("logs", "o/r", run.jobs[0].id, "-o", kept, "--force")[0] == 2
 
 
 @pytest.mark.clause("C9")

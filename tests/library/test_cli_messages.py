@@ -55,7 +55,7 @@ def test_a_job_that_no_runner_will_take_is_said_to_be_over(
     assert (error["cause"], error["exit_code"]) == (cause, 6)
     result = place.run("logs", "o/r", "--run", number, "--dir", tmp_path / "logs")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{sentence}\n")
-    told = json.loads(place.run("--json", "logs", "o/r", "--run", number, "--dir", tmp_path / "logs").stdout)
+    told = json.loads(place.run("--json", "logs", "o/r", "--run", number, "--dir", tmp_path / "json").stdout)
     assert told[1]["cause"] == cause and told[1]["message"] == sentence
 
 

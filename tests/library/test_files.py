@@ -215,7 +215,7 @@ def test_what_is_no_regular_file_keeps_nothing(kept: Place, kind: str, tmp_path:
 @pytest.mark.clause("C9", "C15")
 def test_a_pipe_in_the_folder_is_not_waited_for(kept: Place, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "build-1.log")
-    code, sentence = kept.failure("logs", "o/r", "--run", 1, "--dir", tmp_path)
+    code, sentence = kept.failure("logs", "o/r", "--run", 1, "--dir", tmp_path, "--force")
     assert code == 1 and "not a regular file" in sentence
 
 

@@ -84,6 +84,7 @@ WRONG: list[tuple[str, dict[str, Any], str, list[Any]]] = [
     ("save_log", {"repo": "o/r", "job_id": 1, "path": "x"}, "progress", [1, "x"]),
     ("save_run_logs", {"repo": "o/r", "folder": "x"}, "run", NO_NUMBER),
     ("save_run_logs", {"repo": "o/r", "run": 1}, "folder", [1, b"x", None]),
+    ("save_run_logs", {"repo": "o/r", "run": 1, "folder": "x"}, "replace", [1, "x", None]),
     ("artifacts", {}, "repo", NO_TEXT),
     ("artifacts", {"repo": "o/r"}, "run", [value for value in NO_NUMBER if value is not None]),
     ("artifacts", {"repo": "o/r"}, "limit", NO_OPTIONAL),

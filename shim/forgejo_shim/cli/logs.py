@@ -30,7 +30,7 @@ from .output import note, progress, show_json, tell
 from .pick import check_job_name, pick_job
 from .pick_run import run_here
 from .settings import CommonOptions, FileType, common
-from .target import RunRef, Target, TargetVerb, takes_target, with_run
+from .target import Target, TargetVerb, takes_target, with_run
 
 which_option, where_option = map(option_of, ("Which log", "Where it goes"))
 
@@ -93,6 +93,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
     callback=_not_empty,
     help="Save all logs of a run here. Jobs without a log are named on stderr; that is a failure if none was saved.",
 )
+@where_option("--force", is_flag=True, help="With --dir: replace logs that are there. Without it that is an error.")
 @common
 @click.pass_obj
 def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given: Any) -> int:
@@ -106,6 +107,8 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
     job, attempt, output, folder = (given[key] for key in ("job", "attempt", "output", "folder"))
     output = None if output == "-" else output
     target = with_run(target, given["run"], "--run")
+    if given["force"] and not folder:
+        raise click.UsageError("--force is for --dir; leave it out")
     _check_options(target, job_id, job, attempt, output, folder, options)
     special = open_special(Path(output)) if output else None  # opened now, so that a pipe's reader sees an error
     with special or nullcontext(), settings.client(target.server) as client:
@@ -113,8 +116,7 @@ def logs(settings: CommonOptions, /, target: Target, job_id: int | None, **given
             run = run_here(client, target, failed_first=options.failed)
             target = replace(target, run=run.number if run else "latest")
         if folder:
-            assert target.run is not None
-            return _save_run(client, target, target.run, Path(folder), settings.json)
+            return _save_run(client, target, Path(folder), given["force"], settings.json)
         attempt = target.attempt if attempt is None else attempt
         seen = client.overview(target.repo, target.run) if target.run is not None else None
         if seen and options.failed:
@@ -171,11 +173,12 @@ def _save(
     return 0
 
 
-def _save_run(client: Client, target: Target, run: RunRef, folder: Path, as_json: bool) -> int:
+def _save_run(client: Client, target: Target, folder: Path, force: bool, as_json: bool) -> int:
     """Save every log there is. The exit code is that of the first log that the server failed at; else, if none was
     saved, that of the first failure."""
-    with progress(f"run {run}") as report:
-        found = client.save_run_logs(target.repo, run, folder, report)
+    assert target.run is not None
+    with progress(f"run {target.run}") as report:
+        found = client.save_run_logs(target.repo, target.run, folder, report, replace=force)
     if as_json:
         show_json([{"job_id": job.id, "name": job.name, **_summary(saved)} for job, saved in found])
     failures = [(job, saved) for job, saved in found if isinstance(saved, ShimError)]
