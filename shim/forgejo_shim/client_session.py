@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -51,7 +52,7 @@ class ClientSession:
         request = self.session.prepare_request(requests.Request("GET", f"{self.base_url}{API}/version"))
         how = self.session.merge_environment_settings(request.url or "", {}, True, None, None)
         net = RequestsTransport(self.adapter, request, {**how, "timeout": self.timeout})
-        with network_errors(self.base_url):
+        with self._network(what):
             try:
                 return run(flow(net, self.adapter.rights.of(headers_of(request), "")))
             except ServerRefusal as refused:
@@ -97,7 +98,7 @@ class ClientSession:
             ) from None
 
     def _read(self, path: str, what: str, template: str) -> tuple[bytes, Mapping[str, str]]:
-        with network_errors(self.base_url), self.open(path, what, template, {"Accept": "application/json"}) as response:
+        with self._network(what), self.open(path, what, template, {"Accept": "application/json"}) as response:
             if not response.headers.get("Content-Type", "").startswith("application/json"):
                 raise NotForgejo(f"{what}: the answer is no JSON, so {self.base_url} is no Forgejo; check the address")
             body = bytearray()
@@ -113,7 +114,7 @@ class ClientSession:
         """The open 200 or 206, or the 204 of a POST. Raises ShimError for every other answer."""
         for _ in range(REDIRECTS):
             try:
-                with network_errors(self.base_url):
+                with self._network(what):
                     response = self.session.request(
                         method,
                         self.base_url + path,
@@ -126,7 +127,7 @@ class ClientSession:
                 raise self._no_address() from None
             if response.status_code in ((200, 206) if method == "GET" else (204,)):
                 return response
-            with network_errors(self.base_url), response:
+            with self._network(what), response:
                 if not response.is_redirect:
                     kind = response.headers.get("Content-Type", "")
                     body = response.raw.read(ERROR_LIMIT, decode_content=True)
@@ -135,6 +136,11 @@ class ClientSession:
                     raise error
                 path = self.redirected(path, response.headers["Location"])
         raise NotForgejo(f"{what}: {self.base_url} redirects in a circle; check the address")
+
+    def _network(self, what: str) -> AbstractContextManager[None]:
+        """Where what the network raises is Unreachable; `what` was waited for, and how long, if it does not come."""
+        seconds = self.timeout[1] if isinstance(self.timeout, tuple) else self.timeout
+        return network_errors(self.base_url, asked=f"{what}, waited for {seconds:g} seconds" if what else "")
 
     def _no_address(self) -> NotForgejo:
         return NotForgejo(f"{self.base_url} redirects to what is no address; check the address of the server")

@@ -22,6 +22,7 @@ from .errors import ShimError, Unreachable
 NOT_TRUSTED = "its certificate is not trusted"
 NO_TLS = "it does not speak TLS on this port; perhaps the address should begin with http://"
 NO_HTTP = "its answer is not HTTP; perhaps the address should begin with https://"
+LATE = "it does not answer in time"
 CA_FILE = "the CA file (REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE) cannot be used"
 # What OpenSSL calls an answer that is not TLS (ssl.SSLError.reason), and a file without certificates.
 _PLAIN = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"}
@@ -36,7 +37,7 @@ _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (socket.gaierror, "its name cannot be resolved"),
     (ConnectionRefusedError, "the connection is refused"),
     ((requests.exceptions.InvalidURL, UnicodeError), "the address is not valid"),
-    ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), "it does not answer in time"),
+    ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), LATE),
     ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.IncompleteRead), "the answer breaks off"),
     (http.client.RemoteDisconnected, "it closes the connection without an answer"),
     ((http.client.BadStatusLine, http.client.LineTooLong), NO_HTTP),
@@ -50,8 +51,8 @@ _BEFORE = (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError
 
 
 @contextmanager
-def network_errors(base_url: str, what: str = "cannot be reached") -> Iterator[None]:
-    """Turn network errors into Unreachable, without any text of a library.
+def network_errors(base_url: str, what: str = "cannot be reached", asked: str = "") -> Iterator[None]:
+    """Turn network errors into Unreachable, without any text of a library. `asked` says what was waited for in vain.
 
     A ShimError among their causes is raised itself.
     """
@@ -61,7 +62,9 @@ def network_errors(base_url: str, what: str = "cannot be reached") -> Iterator[N
         known = next((link for link in causes(error) if isinstance(link, ShimError)), None)
         if known is None and not _is_of_network(error):
             raise
-        lost = Unreachable(f"{base_url} {what}: {reason(error)}; check the address and the network")
+        why = reason(error)
+        waited = f" ({asked})" if asked and why == LATE else ""
+        lost = Unreachable(f"{base_url} {what}: {why}{waited}; check the address and the network")
         lost.was_sent = not any(isinstance(link, _BEFORE) for link in causes(error))
         found = known or lost
     else:

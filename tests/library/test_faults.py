@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+import threading
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -456,6 +458,30 @@ def test_a_log_that_the_server_fails_at_hides_no_other_job() -> None:
             assert client.log("o/r", other.id).read() == site.logs["other"]
         session, _, _ = site.mount()
         assert session.get(site.path().removesuffix("/logs")).json()["cause"] == "page-changed", "nothing is guessed"
+
+
+@pytest.mark.clause("S29", "C14")
+@pytest.mark.parametrize("face", ["14", "15"])
+def test_a_log_that_does_not_come_hides_no_job_and_is_named(face: str, tmp_path: Path) -> None:
+    released = threading.Event()
+    with Site(face) as site:
+        build, other = site.run.jobs
+        stalled = site.double.faults.hook(r"/jobs/0/.*logs", lambda _: released.wait(30) and None)
+        place = Place(site, tmp_path)
+        try:
+            listed = place.run("jobs", "o/r", "--timeout", 1, "--json", "id,status,attempt,task_id")
+            told = [list(job.values()) for job in json.loads(listed.stdout)]
+            attempt = 1 if face == "15" else None
+            assert told == [[job.id, "success", attempt, 0] for job in (build, other)] and stalled.fired == 1
+            code, sentence = place.failure("logs", "o/r", build.id, "--timeout", 1)
+            assert code == 8
+            assert f"it does not answer in time (job {build.id} of o/r, waited for 1 seconds); check" in sentence
+            assert place.run("logs", "o/r", other.id, "--timeout", 1).stdout_bytes == site.logs["other"]
+            session, _, _ = site.mount()
+            said = session.get(site.zip_path(), timeout=1).json()["message"]
+            assert said == f"the log of job {build.id} (build) of o/r does not come; ask again", "no name is guessed"
+        finally:
+            released.set()
 
 
 def test_the_other_logs_of_a_run_are_saved(tmp_path: Path) -> None:

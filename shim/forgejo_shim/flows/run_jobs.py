@@ -2,15 +2,18 @@
 
 Rules: one state before and one after, and both list the same jobs, so that each index read in between was that job's;
 at most 2 + 3 × jobs requests. What the web does not tell is None (`attempt`) or 0 (`task_id` of a job that has no task
-or whose file name cannot be had, as when the server fails at that one download); never guessed.
+or whose file name cannot be had, as when the server fails at that one download); never guessed. Behind a download that
+does not come no other is asked for: where the logs lie, all would be waited for in vain.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import NotNow, NotThere, PageChanged
+from ..errors import NotNow, NotThere, PageChanged, Unreachable
 from ..models import Headers, Job, Location, RunFacts, RunJobs
+from ..transport import BrokenBody
 from ..webui.grammar import Page, is_log_of
 from ..webui.reader import Reader
 from ..webui.values import WebJob, WebRun
@@ -26,7 +29,8 @@ class JobRow:
     """A job with what the web tells of its attempts.
 
     `redirected` is the attempt that its page redirects to (None up to 12), `has_task` whether a runner has or had it,
-    `task` the task id, 0 if its file name cannot be had, and `headers` those of its download.
+    `task` the task id, 0 if its file name cannot be had, and `headers` those of its download. `is_told`: whether that
+    was answered; else `has_task` and `task` say nothing.
     """
 
     job: WebJob
@@ -34,6 +38,7 @@ class JobRow:
     has_task: bool
     task: int
     headers: Headers = Headers()
+    is_told: bool = True
 
     def attempt(self, counts_on_request: bool) -> int | None:
         """The row's attempt with 16's meaning; None if it can't be told: up to 14 the counter is raised when a runner
@@ -56,7 +61,7 @@ async def read_rows(reader: Reader, run_number: int) -> tuple[WebRun, list[JobRo
     """A run's state and its jobs with their attempts and tasks, all of one moment. Raises ShimError."""
     state = await _state(reader, run_number)
     for _ in range(TRIES):
-        rows = [await _row(reader, Location(run_number, index), job) for index, job in enumerate(state.jobs)]
+        rows = await _rows(reader, run_number, state.jobs)
         before, state = state, await _state(reader, run_number)
         if [job.id for job in before.jobs] == [job.id for job in state.jobs]:
             for row in rows:
@@ -82,8 +87,18 @@ async def _state(reader: Reader, run_number: int) -> WebRun:
     return state
 
 
-async def _row(reader: Reader, at: Location, job: WebJob) -> JobRow:
-    redirected = await reader.redirected_attempt(at) if reader.server.dialect.view_has_attempt else None
-    page = await reader.download(at, redirected, FIRST_BYTE, peek=True)
-    await page.answer.close()
-    return JobRow(job, redirected, page.kind in HAS_TASK, page.task, page.answer.headers)
+async def _rows(reader: Reader, run_number: int, jobs: Sequence[WebJob]) -> list[JobRow]:
+    rows, comes = [], True
+    for index, job in enumerate(jobs):
+        at = Location(run_number, index)
+        redirected = await reader.redirected_attempt(at) if reader.server.dialect.view_has_attempt else None
+        row = JobRow(job, redirected, False, 0, is_told=False)
+        if comes:
+            try:
+                page = await reader.download(at, redirected, FIRST_BYTE, peek=True)
+                await page.answer.close()
+                row = JobRow(job, redirected, page.kind in HAS_TASK, page.task, page.answer.headers)
+            except (BrokenBody, Unreachable):  # of a server that is away the next page is the error
+                comes = False
+        rows.append(row)
+    return rows

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
-from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible
+from ..errors import Expired, NoLog, NotExecuted, NotNow, NotPossible, Unreachable
 from ..models import RunFacts
 from ..rows import drop_partial_rows
 from ..transport import CHUNK, BrokenBody
@@ -68,6 +68,8 @@ async def _entries(reader: Reader, run: RunFacts) -> list[Entry]:
     taken: dict[int, int] | None = None
     found: list[Entry] = []
     for row in rows:
+        if not row.is_told:
+            raise Unreachable(f"the log of job {row.job.id} ({row.job.name}) of {reader.repo} does not come; ask again")
         attempt = row.attempt(state.counts_on_request)
         if attempt is None:
             if taken is None:
