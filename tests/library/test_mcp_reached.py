@@ -94,22 +94,23 @@ def test_in_a_git_clone_its_repository_need_not_be_named(web: Place, tmp_path: P
         assert agent.call("list_runs").facts["repo"] == "o/r"
 
 
-@clause("M2")
+@clause("M2", "M15")
 def test_only_the_protocol_is_on_standard_output_and_it_ends_with_its_input(web: Place) -> None:
     hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}}  # fmt: skip
-    done = subprocess.run(
-        [*PROGRAM, "mcp"],
-        env=environment(web),
-        input=f"{json.dumps(hello)}\nno json\n",
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0 and "Traceback" not in done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert answers[0]["result"]["serverInfo"]["name"] == "forgejo-shim"
+    ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+    lines = [b"no json", json.dumps(hello).encode(), b"\x00\xff{", b"[]", json.dumps(ping).encode()]
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*PROGRAM, "mcp"], env=environment(web), **piped) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(b"\n".join([*lines, b""]))
+        process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in lines]
+        rest, said = process.communicate(timeout=30)
+    assert process.returncode == 0 and (rest, said) == (b"", b"")
+    assert [answer["error"]["code"] for answer in answers if answer["id"] is None] == [-32700, -32700, -32600]
+    greeted, pinged = sorted((answer for answer in answers if answer["id"]), key=lambda answer: int(answer["id"]))
+    assert greeted["result"]["serverInfo"]["name"] == "forgejo-shim" and pinged["result"] == {}
 
 
 @clause("M13")

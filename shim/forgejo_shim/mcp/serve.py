@@ -15,13 +15,17 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
+import anyio
 import uvicorn
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -44,7 +48,48 @@ async def serve_stdio(server: Server[Any]) -> None:
     """Serve until standard input ends."""
     _log_inertly()
     async with stdio_server() as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
+        await server.run(_Messages(reading, writing), writing, server.create_initialization_options())
+
+
+class _Messages:
+    """The messages that come in. A line that is none is answered as JSON-RPC says, as the SDK does by HTTP only."""
+
+    def __init__(self, reading: Any, writing: Any) -> None:
+        self._reading = reading
+        self._writing = writing
+
+    async def receive(self) -> SessionMessage | Exception:
+        """The next message."""
+        while isinstance(item := await self._reading.receive(), Exception):
+            await self._writing.send(_refused(item))
+        message: SessionMessage = item
+        return message
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        await self._reading.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _refused(error: Exception) -> SessionMessage:
+    """The answer to a line that is no message: it is no JSON, or another JSON. Whose it was is not known: id null."""
+    is_json = isinstance(error, ValidationError) and error.errors()[0]["type"] != "json_invalid"
+    code, why = (INVALID_REQUEST, "Invalid request") if is_json else (PARSE_ERROR, "Parse error")
+    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=ErrorData(code=code, message=why)))
 
 
 async def serve_http(
