@@ -21,7 +21,7 @@ def search_of(expression: str, name: str) -> Callable[[str], bool]:
     """
     try:
         compiled = regex.compile(expression)
-    except (regex.error, OverflowError, RecursionError) as error:
+    except (regex.error, ValueError, OverflowError, RecursionError) as error:
         raise WrongArguments(f"{name} is no regular expression: {error}") from None
 
     def fits(text: str) -> bool:

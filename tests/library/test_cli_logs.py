@@ -341,6 +341,7 @@ def test_what_the_job_does_not_tell_of_itself_is_left_out(web: Place) -> None:
         (["7", "--format", "ndjson", "--timestamps"], "always has the times"),
         (["7", "--format", "xml"], "'xml' is not one of"),
         (["7", "--grep", "("], "no regular expression"),
+        (["7", "--grep", "(?a)(?L)x"], "no regular expression"),
         (["7", "--tail", "0"], "1<=x<=1000000"),
         (["7", "--output", "x", "--tail", "1"], "save logs as they are"),
         (["--run", "1", "--dir", "x", "--failed"], "save logs as they are"),
