@@ -115,6 +115,18 @@ def test_a_run_whose_jobs_have_no_log(place: Place, soon: None) -> None:
 
 
 @clause("C36")
+def test_a_run_that_never_has_a_job(place: Place, soon: None) -> None:
+    run = place.small.model.add_run(place.small.repo, ["build"])
+    run.jobs.clear()
+    run.status = "failure"
+    got = place.run("logs", "o/r", "--follow", "--run", 1)
+    if place.small.double.face.api_runs:
+        assert (got.exit_code, got.stdout, got.stderr) == (1, "", "run 1: failure\n")
+    else:
+        assert got.exit_code == 3  # to the web UI there is no such run
+
+
+@clause("C36")
 def test_what_is_followed_is_chosen_and_written_as_else(place: Place, soon: None) -> None:
     place.small.add({"one": row("first \x1b[1mx") + row("second"), "two": row("third")})
     got = place.run("logs", "o/r", "-f", "--format", "ndjson", "--grep", "first|third", "--strip-ansi")

@@ -69,6 +69,8 @@ class _Run:
             if not self.threads and self.seen.jobs and not has_waited:
                 has_waited = True
                 _say_waits(f"run {self.seen.run.number}", self.seen.jobs[0].status)
+            if not self.seen.jobs and self.seen.run.status in FINAL:  # its workflow is wrong: it never has any
+                return _result(self.seen.run.status, f"run {self.seen.run.number}")
             if self._is_over(ended):
                 results = [_result(ended.get(job.id, job.status), _what(job)) for job in self.seen.jobs]
                 return max(results)
