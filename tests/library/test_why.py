@@ -206,6 +206,21 @@ def test_a_job_that_is_run_again_meanwhile(small: Small, nth: int) -> None:
         assert told or (job.last == () and job.missing)
 
 
+@clause("Y4")
+@pytest.mark.parametrize("nth", [5, 6, 7])
+def test_a_job_that_is_run_again_and_fails_again_meanwhile(small: Small, nth: int) -> None:
+    """What is told is of one attempt, or nothing: no end of a log whose steps are those of the next."""
+    run = red(small, BAD)
+
+    def rerun(_: object) -> None:
+        small.model.rerun(run.jobs[0])
+        play(small, run.jobs[0], Did("failure", 2, text=lines("once", "more")))
+
+    small.double.faults.hook(r"/jobs/0(/attempt/\d+)?(/logs)?$|/jobs/\d+/logs", rerun, nth=nth)
+    job = only(report(small))
+    assert (job.last in (("one", "::error::boom", "three"), ("once", "more")) and job.step) or job.missing
+
+
 # Y4: long logs
 
 

@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..api import error_of
-from ..errors import Expired, NoLog, NotExecuted, NotNow, NotThere, PageChanged, ServerRefusal, ShimError, job_over
+from ..errors import (
+    Expired,
+    NoLog,
+    NotExecuted,
+    NotNow,
+    NotThere,
+    PageChanged,
+    RunAgain,
+    ServerRefusal,
+    ShimError,
+    job_over,
+)
 from ..models import Job, Location, Times
 from ..operations import JOB_LOG, Call
 from ..webui.reader import Reader
@@ -113,7 +124,7 @@ class JobReading:
                 return told_natively(attempt) if attempt else None
             return await self._viewed(log, pinned, missing)
         except ShimError as error:
-            if error.cause == "rows-moving":
+            if isinstance(error, RunAgain) or error.cause == "rows-moving":
                 raise
             return None
 
