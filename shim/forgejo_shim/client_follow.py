@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
-from functools import partial
 from types import TracebackType
 from typing import Self
 
-from .client_session import REDIRECTS, ClientSession
-from .errors import BadRequest, NotExecuted, NotForgejo, ServerRefusal, StillRunning, job_over
+from .client_session import ClientSession
+from .errors import BadRequest, NotExecuted, StillRunning, job_over
 from .flows import follow as following
 from .flows.log_parts import MAX_TAIL
 from .flows.pinned_log import NativeLog, PinnedLog, pinned_log
 from .flows.rights import Caller, check_may_read
-from .models import Headers, Repo
-from .operations import JOB_LOG, Call, recognise
+from .models import Repo
+from .operations import JOB_LOG, Call
 from .paths import job_log_path
 from .transport import Answer, Transport
 from .webui.reader import Reader
@@ -85,7 +84,7 @@ class Following:
 
     def rows(self, told: Followed) -> Generator[bytes]:
         """The rows in pieces; at their end `told` is told how it went. Raises ShimError."""
-        rows, begun = self._begun()
+        rows, begun = self._asking.run_call(self._path, self._begin, self._what, JOB_LOG.path)
 
         async def more(*_: object) -> bytes:
             return await anext(rows, b"")
@@ -103,35 +102,17 @@ class Following:
         finally:
             self._asking.run(end)
 
-    def _begun(self) -> Begun:
-        """The rows, once a runner has the job; under the repository's new name, if it has one."""
-        path = self._path
-        for _ in range(REDIRECTS):
-            target, _, query = path.partition("?")
-            call = recognise("GET", target, query)
-            assert call
-            begun = self._asking.run(partial(self._begin, call), self._what, JOB_LOG.path)
-            if not isinstance(begun, str):
-                return begun
-            path = self._asking.redirected(path, begun)
-        raise NotForgejo(f"{self._what}: {self._asking.base_url} redirects in a circle; check the address")
-
-    async def _begin(self, call: Call, net: Transport, caller: Caller) -> Begun | str:
-        """The rows and the open answer that they begin with, or where a redirect leads to."""
+    async def _begin(self, call: Call, net: Transport, caller: Caller) -> Begun:
+        """The rows, once a runner has the job, and the open answer that they begin with."""
         assert call.repo
-        try:
-            log = self._log = await pinned_log(Reader(net, self._asking.adapter.server, call.repo), call)
+        log = self._log = await pinned_log(Reader(net, self._asking.adapter.server, call.repo), call)
 
-            async def check() -> None:
-                self._check_time(net)
-                if not isinstance(log, NativeLog):
-                    await check_may_read(net, call, caller)
+        async def check() -> None:
+            self._check_time(net)
+            if not isinstance(log, NativeLog):
+                await check_may_read(net, call, caller)
 
-            return await self._wait_for_runner(net, log, check)
-        except ServerRefusal as refused:
-            if location := Headers(refused.headers).get("Location"):
-                return location
-            raise
+        return await self._wait_for_runner(net, log, check)
 
     async def _wait_for_runner(self, net: Transport, log: PinnedLog, check: Callable[[], Awaitable[None]]) -> Begun:
         failures, has_waited, is_over = 0, False, False

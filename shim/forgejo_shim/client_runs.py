@@ -21,7 +21,7 @@ from .flows.dispatch import Request, Value, dispatch
 from .flows.rights import Caller
 from .models import FINAL, Headers, Job, Overview, Repo, Run, RunFacts, RunJobs
 from .newest import Page, newest
-from .operations import LATEST_RUN, LIST_RUNS, RUN_JOBS, RUN_SUMMARY, recognise
+from .operations import LATEST_RUN, LIST_RUNS, RUN_JOBS, RUN_SUMMARY, Call
 from .paths import run_jobs_path, runs_path
 from .times import in_utc, seconds
 from .transport import Transport, run
@@ -108,14 +108,12 @@ class ClientRuns:
         """A run and its jobs as they are now. Raises ShimError."""
         if self._asking.capabilities().of(LATEST_RUN.method, LATEST_RUN.path) is Capability.PRESENT:
             return self._of_shim(repo, number)
-        found, server = recognise("GET", run_jobs_path(repo, 0), ""), self._asking.adapter.server
-        assert found
-        call = replace(found, operation=RUN_SUMMARY, run=number)
 
-        async def ask(net: Transport, caller: Caller) -> Value:
-            return await dispatch(net, server, call, Request(Headers(), caller))
+        async def ask(call: Call, net: Transport, caller: Caller) -> Value:
+            call = replace(call, operation=RUN_SUMMARY, run=number)
+            return await dispatch(net, self._asking.adapter.server, call, Request(Headers(), caller))
 
-        told = self._asking.run(ask, f"run {number} of {repo}", LIST_RUNS)
+        told = self._asking.run_call(run_jobs_path(repo, 0), ask, f"run {number} of {repo}", LIST_RUNS)
         assert isinstance(told, RunJobs)
         return Overview(self._run(repo, told.run), told.jobs)
 

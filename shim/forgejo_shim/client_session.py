@@ -23,9 +23,9 @@ from .capabilities import Capabilities
 from .environment import Session
 from .errors import NotForgejo, PageChanged, Refused, ServerRefusal, Unreachable, WebAccount
 from .flows.rights import Caller
-from .models import WebCookie, WebCredentials, WebLogin
+from .models import Headers, WebCookie, WebCredentials, WebLogin
 from .network import network_errors
-from .operations import API
+from .operations import API, Call, recognise
 from .requests_adapter import ShimAdapter
 from .requests_transport import RequestsTransport, as_requests, headers_of
 from .transport import ERROR_LIMIT, JSON_LIMIT, BrokenBody, Transport, run
@@ -62,6 +62,29 @@ class ClientSession:
             except BrokenBody as broken:
                 lost = as_requests(broken, None, self.base_url)
             raise lost
+
+    def run_call(
+        self, path: str, flow: Callable[[Call, Transport, Caller], Coroutine[Any, Any, T]], what: str, template: str
+    ) -> T:
+        """What a flow gives of the call that a GET of `path` is, or, of a renamed repository, of the one that its
+        redirect leads to. Raises ShimError."""
+
+        async def ask(net: Transport, caller: Caller) -> T:
+            at = path
+            for _ in range(REDIRECTS):
+                call = recognise("GET", *at.partition("?")[::2])
+                if not call:
+                    raise self._elsewhere(self.base_url)
+                try:
+                    return await flow(call, net, caller)
+                except ServerRefusal as refused:
+                    location = Headers(refused.headers).get("Location")
+                    if not 300 <= refused.status < 400 or not location:
+                        raise
+                    at = self.redirected(at, location)
+            raise self._circle(what)
+
+        return self.run(ask, what, template)
 
     def capabilities(self) -> Capabilities:
         """What the server offers, as it is kept or read now. Raises ShimError."""
@@ -135,7 +158,13 @@ class ClientSession:
                     error.is_relayed = getattr(response, "backend", "") == "native"
                     raise error
                 path = self.redirected(path, response.headers["Location"])
-        raise NotForgejo(f"{what}: {self.base_url} redirects in a circle; check the address")
+        raise self._circle(what)
+
+    def _circle(self, what: str) -> NotForgejo:
+        return NotForgejo(f"{what}: {self.base_url} redirects in a circle; check the address")
+
+    def _elsewhere(self, where: str) -> NotForgejo:
+        return NotForgejo(f"{self.base_url} redirects elsewhere, to {where}; is something in front of it?")
 
     def _network(self, what: str) -> AbstractContextManager[None]:
         """Where what the network raises is Unreachable; `what` was waited for, and how long, if it does not come."""
@@ -162,7 +191,7 @@ class ClientSession:
             raise NotForgejo(f"{self.base_url} redirects to {moved}; give that address") from None
         _, found, rest = target.path.partition(API)
         if not found:  # a sign-in page, where a token has no business
-            raise NotForgejo(f"{self.base_url} redirects elsewhere, to {where}; is something in front of it?") from None
+            raise self._elsewhere(where)
         return API + rest + (f"?{target.query}" if target.query else "")
 
 

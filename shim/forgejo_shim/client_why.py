@@ -13,13 +13,12 @@ from typing import Literal
 from . import arguments
 from .capabilities import Capability
 from .client_runs import ClientRuns
-from .client_session import REDIRECTS, ClientSession
-from .errors import NotForgejo, ServerRefusal
+from .client_session import ClientSession
 from .flows.by_number import by_number
 from .flows.rights import Caller
 from .flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE, Wanted, report
-from .models import Headers, Repo, Run, RunFacts, RunJobs
-from .operations import LATEST_RUN, LIST_RUNS, Call, recognise
+from .models import Repo, Run, RunFacts, RunJobs
+from .operations import LATEST_RUN, LIST_RUNS, Call
 from .paths import run_path
 from .transport import Transport
 from .webui.reader import Reader
@@ -58,23 +57,10 @@ class ClientWhy:
         return self._report(arguments.repository(repo), number, wanted)
 
     def _report(self, repo: Repo, run: RunName, wanted: Wanted) -> Report:
-        what = f"run {run} of {repo}"
+        async def ask(call: Call, net: Transport, caller: Caller) -> Report:
+            return await self._ask(net, caller, replace(call, run=run), wanted)
 
-        async def ask(net: Transport, caller: Caller) -> Report:
-            path = run_path(repo, 0) + "/why"
-            for _ in range(REDIRECTS):
-                found = recognise("GET", path, "")
-                assert found
-                try:
-                    return await self._ask(net, caller, replace(found, run=run), wanted)
-                except ServerRefusal as refused:
-                    location = Headers(refused.headers).get("Location")
-                    if not 300 <= refused.status < 400 or not location:
-                        raise
-                    path = self._asking.redirected(path, location)
-            raise NotForgejo(f"{what}: {self._asking.base_url} redirects in a circle; check the address")
-
-        return self._asking.run(ask, what, LIST_RUNS)
+        return self._asking.run_call(run_path(repo, 0) + "/why", ask, f"run {run} of {repo}", LIST_RUNS)
 
     async def _ask(self, net: Transport, caller: Caller, call: Call, wanted: Wanted) -> Report:
         assert call.repo

@@ -218,3 +218,13 @@ def test_a_job_is_held_against_its_form() -> None:
     for wrong in (None, [], {}, {**told, "attempts": [{}]}, {**told, "attempts": [{"status": "x", "steps": [1]}]}):
         with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
             parse_details(wrong)
+
+
+@clause("C29")
+def test_a_run_at_a_glance_under_an_old_name_of_the_repository(small: Small) -> None:
+    run = small.add()
+    small.model.rename_repo(small.repo, "renamed")
+    with small.client() as client:
+        for number in (1, "latest"):
+            seen = client.overview("o/r", number)  # type: ignore[arg-type]
+            assert (seen.run.number, [job.id for job in seen.jobs]) == (1, [run.jobs[0].id])
