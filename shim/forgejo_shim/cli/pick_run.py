@@ -48,14 +48,16 @@ def run_here(client: Client, target: Target, *, failed_first: bool = False) -> R
     tried: list[tuple[RunFilters, str]] = [({"commit": head.commit}, f"the commit of {branch} here")]
     if head.branch:
         tried.append(({"branch": head.branch}, f"the newest of {branch}, since the commit here has none"))
-    tried.append(({}, f"the newest, since {branch} here has none"))
-    for filters, why in tried:
+    newest = f"the newest, since {branch} here has none"
+    for filters, why in (*tried, (RunFilters(), "")):
         try:
             runs = client.runs(target.repo, NEWEST if failed_first and filters else 1, **filters)
         except (NotPossible, SearchLimit):
+            newest = f"the newest, since this server cannot be asked for those of {branch} here"
             continue
         if runs:
-            run = _noted(of_newest_commit(target.repo, runs, why)) if failed_first else runs[0]
-            note(f"run {run.number} of {target.repo}: {why}")
+            what = why or newest
+            run = _noted(of_newest_commit(target.repo, runs, what)) if failed_first else runs[0]
+            note(f"run {run.number} of {target.repo}: {what}")
             return run
     return None
