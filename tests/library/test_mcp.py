@@ -94,6 +94,19 @@ def test_jobs_and_their_steps(either: Small, agent: Agent) -> None:
     assert agent.call("list_jobs", run=2).cause == "run-number-not-found"
 
 
+@clause("M10")
+@pytest.mark.parametrize("tool", ["list_jobs", "why_failed"])
+def test_the_page_of_a_run_names_it_and_no_other(either: Small, agent: Agent, tool: str) -> None:
+    for _ in range(2):
+        job_of(either, row("x"))
+    page = f"{either.url}/o/r/actions/runs/1"
+    assert agent.call(tool, repo=page).facts["run"]["number"] == 1
+    assert agent.call(tool, repo=page, run="1").facts["run"]["number"] == 1
+    for run in ("2", "latest", f"{either.url}/o/r/actions/runs/2"):
+        assert agent.call(tool, repo=page, run=run).cause == "usage"
+    assert agent.call("read_log", repo=f"{page}/jobs/0", job_id=2).cause == "usage"
+
+
 @clause("M1")
 def test_steps_that_cannot_be_told_hide_no_job() -> None:
     with Small("16") as small, agent_of(small, small.client(web=None)) as agent:

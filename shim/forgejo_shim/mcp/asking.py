@@ -42,10 +42,15 @@ class Asking:
 
     def run_ref(self, target: Target) -> RunRef | None:
         """The run by its number or "latest"; None if none is named. Raises ShimError."""
-        named = self.given.get("run")
-        if named is None or "/" not in named:
-            return target.run if named is None else run_of(named)
-        page = self._here(target_of(named))
+        if (named := self.given.get("run")) is None:
+            return target.run
+        run = self._run_of_page(named, target) if "/" in named else run_of(named)
+        if target.run not in (None, run):
+            raise WrongArguments("the address given as repo is that of another run; leave run out")
+        return run
+
+    def _run_of_page(self, address: str, target: Target) -> RunRef:
+        page = self._here(target_of(address))
         if page.repo.key != target.repo.key or page.run is None:
             raise WrongArguments(f"the address given as run is not that of a run of {target.repo}")
         return page.run
@@ -58,6 +63,8 @@ class Asking:
     def job_id(self, target: Target) -> int:
         """The job's id, also where a page names it by its index. Raises ShimError."""
         if (job_id := self.given.get("job_id")) is not None:
+            if target.job_index is not None:
+                raise WrongArguments("the address given as repo is that of a job; leave job_id out")
             return int(job_id)
         if target.job_index is None or target.run is None:
             raise WrongArguments("no job is named; give its job_id, or the address of its page as repo")
