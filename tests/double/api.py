@@ -137,10 +137,11 @@ class Api:
 
     def _caller(self, request: Request) -> Caller:
         caller = Caller(request)
-        kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+        words = request.headers.get("Authorization", "").split()
+        kind, secret = words if len(words) == 2 else ("", "")  # of three words none counts (seen on 11.0.15 and 15.0.2)
         if kind.lower() not in ("basic", "token", "bearer"):
             secret = ""
-        secret = secret.strip() or request.one("token") or request.one("access_token")
+        secret = secret or request.one("token") or request.one("access_token")
         if kind.lower() == "basic":
             self._basic(caller, secret)
         elif secret:

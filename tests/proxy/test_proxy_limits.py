@@ -20,11 +20,13 @@ import requests
 from forgejo_shim.errors import NotThere, TooMany, job_not_found
 from forgejo_shim.models import Headers
 from forgejo_shim.proxy.headers import Peer
-from forgejo_shim.proxy.limits import Searches, Streams, asked_again, caller_of
+from forgejo_shim.proxy.limits import Searches, Streams, asked_again, callers_of
 from forgejo_shim.store.memory import MemoryStore
 from hand import wait
 from running import Answering, Running, basic, log_path, raw, slowly
 from small import LOG, Small
+
+A, B = frozenset({b"a"}), frozenset({b"b"})  # callers
 
 # --- limits
 
@@ -46,30 +48,54 @@ def test_too_many_streams_of_one_caller() -> None:
         wait(lambda: proxy.get(path, small.token).content == LOG, "the place to be free again", 10)
 
 
-def caller(authorization: str = "", query: str = "", address: str = "10.0.0.1", **headers: str) -> bytes:
+def caller(authorization: str = "", query: str = "", address: str = "10.0.0.1", **headers: str) -> frozenset[bytes]:
     pairs = [*headers.items(), *([("Authorization", authorization)] if authorization else [])]
     listed = "forwarded" in headers
     pairs = [("X-Forwarded-For" if name == "forwarded" else name, value) for name, value in pairs]
-    return caller_of(Headers(pairs), query, Peer(address, listed, "http", "h"))
+    return callers_of(Headers(pairs), query, Peer(address, listed, "http", "h"))
 
 
 @pytest.mark.clause("X18")
 def test_who_is_the_same_caller() -> None:
-    same = {
-        caller("token t"), caller("Token  t"), caller("bearer t"), caller(basic("t", "")), caller("", "token=t"),
+    (token,) = caller("token t")
+    for same in (
+        caller("Token  t"), caller("bearer t"), caller(basic("t", "")), caller("", "token=t"),
         caller(basic("t", "x-oauth-basic")), caller(basic("me", "t")), caller("", "attempt=2&access_token=t"),
-        caller("token t", address="10.0.0.2"),
-    }  # fmt: skip
-    assert len(same) == 1
+        caller("token t", address="10.0.0.2"), caller("token u", "token=t"), caller("", "token=t&token=u"),
+        caller("token t", "token=u"),
+    ):  # fmt: skip
+        assert token in same
     others = [caller("token u"), caller(), caller(address="10.0.0.2"), caller(forwarded="a"), caller(forwarded="b")]
-    assert len({*same, *others}) == 6
+    assert len({token, *(name for other in others for name in other)}) == 6
+
+
+@pytest.mark.clause("X18")
+def test_who_writes_what_no_server_reads_is_no_new_caller() -> None:
+    """Forgejo takes these for nobody: what is public is theirs all the same."""
+    (nobody,) = caller()
+    for authorization in ("token a b", "Token a", "token", "Basic", "token  a  b", "basic\ta"):
+        assert nobody in caller(authorization), authorization
+    assert nobody in caller("", "token=a") and nobody in caller("", "access_token=a")
+    assert nobody not in caller("token a") and nobody not in caller(basic("a", "b"), "token=c")
+
+
+@pytest.mark.clause("X18")
+def test_nobody_has_more_streams_of_a_public_log_by_what_no_server_reads() -> None:
+    with Small("15") as small, Running(small.url, small.web, streams=1) as proxy:
+        small.repo.private = False
+        path = log_path(small)
+        with slowly(small), proxy.get(path, headers={"Authorization": "token a b"}, stream=True) as first:
+            assert first.status_code == 200
+            for authorization in ("token c d", "token", "Basic"):
+                second = proxy.get(path, headers={"Authorization": authorization})
+                assert (second.status_code, second.json()["cause"]) == (429, "too-many-streams"), authorization
 
 
 def test_a_place_is_free_again_after_an_error() -> None:
     streams = Streams(1)
-    with suppress(KeyError), streams.slot(b"a"):
+    with suppress(KeyError), streams.slot(A):
         raise KeyError
-    with streams.slot(b"a"), streams.slot(b"b"), pytest.raises(TooMany), streams.slot(b"a"):
+    with streams.slot(A), streams.slot(B), pytest.raises(TooMany), streams.slot(A):
         pass
     assert streams._open == {}
 
@@ -114,17 +140,17 @@ def test_searches_of_one_caller_and_of_all() -> None:
         searches = searches_at([0.0])
         async with AsyncExitStack() as held:
             for number in range(8):
-                who = b"%d" % (number // 2)
+                who = frozenset({b"%d" % (number // 2), b"more of %d" % (number // 2)})
                 await held.enter_async_context(searches.one(who, "o/r", number, not_yet))
                 if number == 1:
                     with pytest.raises(TooMany):
                         await held.enter_async_context(searches.one(who, "o/r", 99, not_yet))
             with pytest.raises(TooMany) as all_taken:
-                await held.enter_async_context(searches.one(b"new", "o/r", 99, not_yet))
+                await held.enter_async_context(searches.one(B, "o/r", 99, not_yet))
             assert (all_taken.value.status, all_taken.value.cause) == (429, "too-many-searches")
-            async with searches.one(b"new", "o/r", 98, found_by_now):
+            async with searches.one(B, "o/r", 98, found_by_now):
                 pass  # somebody else has found it: no search, no place
-        async with searches.one(b"new", "o/r", 99, not_yet):
+        async with searches.one(B, "o/r", 99, not_yet):
             pass
 
     asyncio.run(main())
@@ -134,7 +160,7 @@ def test_searches_of_one_caller_and_of_all() -> None:
 def test_not_found_is_kept_for_a_minute() -> None:
     async def search(searches: Searches, ran: list[int]) -> None:
         with suppress(NotThere):
-            async with searches.one(b"a", "o/r", 7, not_yet):
+            async with searches.one(A, "o/r", 7, not_yet):
                 ran.append(7)
                 raise job_not_found(7)
 

@@ -48,7 +48,7 @@ from .beside import BesideLoop
 from .changes import Changes
 from .headers import Pairs, Peer, end_to_end, is_listed, to_upstream
 from .health import Health
-from .limits import Searches, Streams, asked_again, caller_of
+from .limits import Searches, Streams, asked_again, callers_of
 from .metrics import Metrics
 from .options import Options
 from .own import NOT_FOUND, OwnPages, is_own, say
@@ -201,7 +201,7 @@ class Proxy:
         """Answer a call of an operation."""
         peer, to_server = self.peer(request), self._headers(request)
         headers = Headers(to_server)
-        who, caller = caller_of(headers, call.query, peer), self.rights.of(headers, call.query)
+        who, caller = callers_of(headers, call.query, peer), self.rights.of(headers, call.query)
         searching = partial(self.searches.one, who)
         net = UpstreamTransport(
             self.upstream,

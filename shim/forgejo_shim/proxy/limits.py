@@ -1,7 +1,9 @@
 """What one caller may take: open streams, searches, and for how long a stream goes on without asking again.
 
 Rules: who has too much gets a 429 with Retry-After, nobody waits. A caller is who its credential says (any spelling of
-the same token is the same), else its address. Nothing kept here can be turned back into a credential.
+the same token is the same), else its address. Which of several credentials counts is the server's to know, so each
+counts, and the address too where a server might look at none of them: nobody is a new caller by what they write there.
+Nothing kept here can be turned back into a credential.
 """
 
 from __future__ import annotations
@@ -9,35 +11,45 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
-from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
 from ..errors import NotThere, ShimError, TooMany, job_not_found
 from ..flows.rights import digest
 from ..models import Headers
+from ..router import first_values
 from ..transport import BrokenBody
 from .headers import Peer
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+EVERYBODY = b""  # among the names of callers
+
 _NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
+# What every server looks at, and refuses if it is wrong; others take it for no credential (seen on 11.0.15 and 15.0.2,
+# which pass over `token a b`; 11 passes over `Token a`, and a setting switches tokens in queries off).
+_SURE = re.compile(r"(?:token|(?i:bearer)|(?i:basic)) (\S+)")
 RETRY, TRIES = 1.0, 60  # seconds after which a question that was not answered is put again, and how often
 
 
-def caller_of(headers: Headers, query: str, peer: Peer) -> bytes:
-    """An opaque name of who sent a request with these headers and this query."""
-    given = dict(parse_qsl(query))
-    secret = _secret(headers.get("Authorization")) or given.get("token") or given.get("access_token")
-    who = f"credential {secret}" if secret else f"address {peer.address}"
-    if not secret and peer.listed:  # it speaks for others, and says for whom
-        who = f"address {headers.get('X-Forwarded-For')} {headers.get('X-WebAuth-User')}"
-    return digest(who)
+def callers_of(headers: Headers, query: str, peer: Peer) -> frozenset[bytes]:
+    """Opaque names of who sent a request with these headers and this query; each of them has to have room."""
+    authorization = headers.get("Authorization")
+    asked = first_values(query)
+    secrets = {_secret(authorization), asked.get("token"), asked.get("access_token")} - {"", None}
+    names = {f"credential {secret}" for secret in secrets}
+    if not _SURE.fullmatch(authorization):
+        address = f"address {peer.address}"
+        if peer.listed:  # it speaks for others, and says for whom
+            address = f"address {headers.get('X-Forwarded-For')} {headers.get('X-WebAuth-User')}"
+        names.add(address)
+    return frozenset(map(digest, names))
 
 
 def _secret(authorization: str) -> str:
@@ -60,27 +72,28 @@ class Streams:
         self._open: Counter[bytes] = Counter()
 
     @contextmanager
-    def slot(self, caller: bytes) -> Iterator[None]:
+    def slot(self, callers: frozenset[bytes]) -> Iterator[None]:
         """Counted while it lasts. Raises TooMany."""
-        if self._open[caller] >= self._each:
+        if any(self._open[caller] >= self._each for caller in callers):
             raise TooMany(
                 f"{self._each} answers are under way for this caller already; wait for one of them to end",
                 cause="too-many-streams",
             )
-        with _counted(self._open, caller):
+        with _counted(self._open, callers):
             yield
 
 
 @contextmanager
-def _counted(counter: Counter[bytes], caller: bytes) -> Iterator[None]:
+def _counted(counter: Counter[bytes], callers: frozenset[bytes]) -> Iterator[None]:
     """One more of the caller's while it lasts; a caller without any is forgotten."""
-    counter[caller] += 1
+    counter.update(callers)
     try:
         yield
     finally:
-        counter[caller] -= 1
-        if not counter[caller]:
-            del counter[caller]
+        counter.subtract(callers)
+        for caller in callers:
+            if not counter[caller]:
+                del counter[caller]
 
 
 class Searches:
@@ -99,7 +112,7 @@ class Searches:
 
     @asynccontextmanager
     async def one(
-        self, caller: bytes, repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
+        self, callers: frozenset[bytes], repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
     ) -> AsyncIterator[dict[int, tuple[int, ...]]]:
         """Held during a search; gives what was read of the repository. Raises TooMany, NotThere."""
         what = repo, job_id
@@ -109,7 +122,7 @@ class Searches:
                 return
             if what in self._fresh(self._missing):
                 raise job_not_found(job_id)
-            with self._place(caller):
+            with self._place(callers):
                 try:
                     yield self._fresh(self._read).setdefault(repo, (self._now(), {}))[1]
                 except NotThere:
@@ -117,10 +130,10 @@ class Searches:
                     raise
 
     @contextmanager
-    def _place(self, caller: bytes) -> Iterator[None]:
-        if self._running[caller] >= self.EACH or self._running.total() >= self.ALL:
+    def _place(self, callers: frozenset[bytes]) -> Iterator[None]:
+        if self._running[EVERYBODY] >= self.ALL or any(self._running[caller] >= self.EACH for caller in callers):
             raise TooMany("too many searches are under way just now; ask again", cause="too-many-searches")
-        with _counted(self._running, caller):
+        with _counted(self._running, callers | {EVERYBODY}):
             yield
 
     def _fresh(self, kept: dict[K, tuple[float, V]]) -> dict[K, tuple[float, V]]:
