@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -21,7 +21,7 @@ from .api import error_of
 from .arguments import Timeout
 from .capabilities import Capabilities
 from .environment import Session
-from .errors import NotForgejo, PageChanged, Refused, ServerRefusal, Unreachable, WebAccount
+from .errors import NotForgejo, PageChanged, Refused, ServerRefusal, ShimError, Unreachable, WebAccount
 from .flows.rights import Caller
 from .models import Headers, WebCookie, WebCredentials, WebLogin
 from .network import network_errors
@@ -52,7 +52,7 @@ class ClientSession:
         request = self.session.prepare_request(requests.Request("GET", f"{self.base_url}{API}/version"))
         how = self.session.merge_environment_settings(request.url or "", {}, True, None, None)
         net = RequestsTransport(self.adapter, request, {**how, "timeout": self.timeout})
-        with self._network(what):
+        with self._network(what), self._no_token_said():
             try:
                 return run(flow(net, self.adapter.rights.of(headers_of(request), "")))
             except ServerRefusal as refused:
@@ -156,7 +156,8 @@ class ClientSession:
                     body = response.raw.read(ERROR_LIMIT, decode_content=True)
                     error = error_of(response.status_code, kind, body, what, template)
                     error.is_relayed = getattr(response, "backend", "") == "native"
-                    raise error
+                    with self._no_token_said():
+                        raise error
                 path = self.redirected(path, response.headers["Location"])
         raise self._circle(what)
 
@@ -170,6 +171,17 @@ class ClientSession:
         """Where what the network raises is Unreachable; `what` was waited for, and how long, if it does not come."""
         seconds = self.timeout[1] if isinstance(self.timeout, tuple) else self.timeout
         return network_errors(self.base_url, asked=f"{what}, waited for {seconds:g} seconds" if what else "")
+
+    @contextmanager
+    def _no_token_said(self) -> Iterator[None]:
+        """Take the caller's token out of an error: what stands in front of a server may repeat what it was sent."""
+        try:
+            yield
+        except ShimError as error:
+            if isinstance(self.session.auth, Token) and self.session.auth.token:
+                error.message = error.message.replace(self.session.auth.token, "…")
+                error.args = (error.message,)
+            raise
 
     def _no_address(self) -> NotForgejo:
         return NotForgejo(f"{self.base_url} redirects to what is no address; check the address of the server")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from double.api import Api
-from double.messages import html, redirect
+from double.messages import html, json_answer, redirect
 from double.objects import moment
 from forgejo_shim import Client, Job, Run, WebCookie, WebLogin, client_session
 from forgejo_shim.errors import (
@@ -398,6 +398,19 @@ def test_a_credential_that_no_header_can_carry_is_refused_and_not_repeated(token
     with pytest.raises(ShimError) as caught:
         Client("http://127.0.0.1:1", token, web=web)
     assert "secret" not in str(caught.value) and caught.value.__cause__ is None
+
+
+@pytest.mark.clause("S35")
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_token_that_an_answer_repeats_is_not_said(either: Small, status: int) -> None:
+    job = either.add().jobs[0]
+    with either.client() as client:
+        repeated = {"message": f"no right for token {either.token}", "url": "http://f.example/api/swagger"}
+        either.double.faults.add("^/api/v1/repos/", instead=lambda _: json_answer(status, repeated))
+        for ask in (lambda: client.runs("o/r"), lambda: client.log("o/r", job.id), lambda: client.why("o/r")):
+            with pytest.raises(ShimError) as caught:
+                ask()
+            assert either.token not in f"{caught.value}{caught.value.message}"
 
 
 @pytest.mark.parametrize(
