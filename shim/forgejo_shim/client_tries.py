@@ -7,12 +7,10 @@ repository (routers/api/v1/api.go; read in 15.0.2, and so on real 11.0.15 to 16)
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from . import arguments
 from .capabilities import Capabilities
 from .client_session import ClientSession
-from .errors import NotThere, Refused, ShimError
+from .errors import NotForgejo, NotPossible, NotThere, Refused, ShimError
 from .flows.try_account import try_account
 from .models import Repo, TokenRights
 from .operations import API
@@ -34,11 +32,17 @@ class ClientTries:
     def try_token(self) -> TokenRights:
         """What the client's token may do.
 
-        Raises Refused if the server does not know it, or if it may not read, and ShimError.
+        Raises Refused if the server does not know it, or if it may not read, NotForgejo for what answers otherwise than
+        a Forgejo, and ShimError.
         """
-        with suppress(NotThere):
+        try:
             self._asking.json(tasks_path(NOWHERE, 1), "the token")
-        return TokenRights(self._account(), self._writes())
+        except NotThere:
+            return TokenRights(self._account(), self._writes())
+        except NotPossible as error:
+            if error.cause != "operation-absent":
+                raise
+        raise NotForgejo(f"the token: {self._asking.base_url} does not answer as a Forgejo; check the address")
 
     def try_web(self, repo: str | Repo | None = None) -> None:
         """Sign in with the web account, if there is one, and look at the Actions of `repo`, if one is given.

@@ -13,6 +13,7 @@ from typing import Any
 import keyring
 import pytest
 from command import Place
+from double.messages import Response
 from forgejo_shim.cli import os_keyring
 from forgejo_shim.cli.config_edit import drop, keep
 from forgejo_shim.errors import ShimError
@@ -126,6 +127,24 @@ def test_what_does_not_work_is_not_kept(web_bare: Place) -> None:
         assert not config_of(place).exists()
     result = place.run("login", "http://127.0.0.1:1", "--token-stdin", stdin=token)
     assert result.exit_code == 8 and "nothing was saved" in result.stderr and not config_of(place).exists()
+
+
+@pytest.mark.clause("G1", "C6")
+@pytest.mark.parametrize("status, kind, body", [
+    (200, "application/json", b"{}"), (200, "application/json", b"[]"), (404, "text/plain", b"404 page not found\n"),
+])  # fmt: skip
+def test_what_takes_any_token_is_no_forgejo(web_bare: Place, status: int, kind: str, body: bytes) -> None:
+    answer = Response(status, [("Content-Type", kind)], body)
+    web_bare.small.double.faults.add("", instead=lambda _: answer)
+    result = web_bare.run("login", web_bare.small.url, "--token-stdin", stdin=web_bare.small.token)
+    assert result.exit_code == 8 and "check the address; nothing was saved" in result.stderr
+    assert not config_of(web_bare).exists()
+
+
+@pytest.mark.clause("G2")
+def test_what_is_typed_and_is_no_text_is_said_to_be_none(web_bare: Place) -> None:
+    code, screen = web_bare.talk(["login", web_bare.small.url], [("(hidden): ", "ä")], PYTHONIOENCODING="ascii:strict")
+    assert code == 2 and "what was typed is not UTF-8 text; nothing was saved" in screen and "Traceback" not in screen
 
 
 @pytest.mark.clause("G2")

@@ -127,12 +127,14 @@ class Trial:
 
     @contextmanager
     def nothing_saved(self) -> Iterator[None]:
-        """Add to an error that nothing was saved."""
+        """Add to an error that nothing was saved. Raises UsageError for what was typed and is no text."""
         try:
             yield
         except ShimError as error:
             error.message += "; nothing was saved"
             raise
+        except UnicodeDecodeError:  # of a prompt
+            raise click.UsageError("what was typed is not UTF-8 text; nothing was saved") from None
 
     def _say(self, what: str, it_can: str) -> None:
         if not self._settings.json:
