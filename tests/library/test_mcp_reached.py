@@ -202,7 +202,10 @@ def test_by_http_what_is_no_call_is_refused(web: Place) -> None:
             assert ("row 11999" in answer.text) == (status == 200)
         assert requests.get(url, timeout=10).status_code == 405
         assert requests.delete(url, timeout=10).status_code == 405
-        assert requests.post(f"{url}/x", data=body, headers=own, timeout=10).status_code == 404
+        for path in (f"{url}/x", f"{url}/"):
+            for headers in (own, {**own, "Host": "evil.example"}):
+                answer = requests.post(path, data=body, headers=headers, timeout=10, allow_redirects=False)
+                assert answer.status_code == 404 and "Location" not in answer.headers
 
 
 @clause("M14")

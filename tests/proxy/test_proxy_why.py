@@ -12,7 +12,7 @@ from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
 from forgejo_shim.faces.forgejo_proxy import RUN
 from forgejo_shim.operations import LATEST_WHY, WHY
 from red import Did, LongLog, lines, play, red
-from running import Running
+from running import Running, raw
 from small import Small
 
 clause = pytest.mark.clause
@@ -51,6 +51,15 @@ def test_as_markdown(either: Small) -> None:
     with Running(either.url, either.web) as proxy:
         answer = proxy.get(f"{R}/latest/why", either.token, headers={"Accept": "text/markdown"})
         assert answer.headers["Content-Type"] == "text/markdown; charset=utf-8" and "boom" in answer.text
+
+
+@clause("Y7")
+def test_several_lines_of_accept_are_one(either: Small) -> None:
+    red(either, BAD)
+    head = f"GET {R}/latest/why HTTP/1.1\r\nHost: h\r\nAuthorization: token {either.token}\r\n"
+    with Running(either.url, either.web) as proxy:
+        answer = raw(proxy, f"{head}Accept: application/json;q=0.1\r\nAccept: text/markdown\r\n\r\n".encode())
+    assert b"text/markdown" in answer
 
 
 @clause("Y4")

@@ -55,7 +55,8 @@ async def why(reader: Reader, call: Call, found: RunJobs, headers: Headers) -> W
     wanted = Wanted(
         _within(asked, "lines", LINES, 0, MOST_LINES), _within(asked, "max_bytes", SIZE, LEAST_SIZE, MOST_SIZE)
     )
-    return Why(await report(reader, call, found, wanted), _prefers_markdown(headers.get("Accept")))
+    accept = ",".join(value for _, value in headers.only("Accept"))
+    return Why(await report(reader, call, found, wanted), _prefers_markdown(accept))
 
 
 def _within(asked: dict[str, str], name: str, default: int, least: int, most: int) -> int:
@@ -72,7 +73,11 @@ def _prefers_markdown(accept: str) -> bool:
         kind, *parameters = (part.strip() for part in entry.split(";"))
         weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
         weights[kind] = float(weight) if weight.replace(".", "", 1).isdecimal() else 0.0
-    return weights.get("text/markdown", 0.0) > weights.get("application/json", 0.0)
+    wanted = weights.get("text/markdown", 0.0)
+    if "application/json" in weights:
+        return wanted > weights["application/json"]
+    allowed = next((weights[kind] for kind in ("application/*", "*/*") if kind in weights), 0.0)
+    return wanted > 0 and wanted >= allowed  # what is named is wanted rather than what is allowed as well
 
 
 async def report(reader: Reader, call: Call, found: RunJobs, wanted: Wanted) -> Report:

@@ -129,7 +129,9 @@ def http_app(server: Server[Any], hosts: Sequence[str], ready: Callable[[], None
             ready()
             yield
 
-    return Starlette(routes=[Route(PATH, Endpoint(), methods=["POST"])], lifespan=running)
+    app = Starlette(routes=[Route(PATH, Endpoint(), methods=["POST"])], lifespan=running)
+    app.router.redirect_slashes = False  # which would lead to whatever `Host` says, before that is looked at
+    return app
 
 
 def listening(host: str, port: int) -> socket.socket:
