@@ -1,8 +1,9 @@
 """Names for files and folders made of untrusted texts: safe and different on any system.
 
 Rules: pure. A name is one part of a path. What only Windows reads otherwise (devices such as `NUL`, streams, dots at
-the end) is in none. Two names are different only if they are without regard to case and to how accents are written (NFC
-or NFD), since there are systems without regard to either.
+the end) is in none, and none reads as an option where a shell writes it for `*`. Two names are different only if they
+are without regard to case and to how accents are written (NFC or NFD), since there are systems without regard to
+either.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def safe_name(text: str, fallback: str) -> str:
     name = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in text)
     name = re.sub(r"\.\.+", "_", name).lstrip(". ")
     name = name.encode()[:149].decode(errors="ignore").strip().rstrip(". ") or fallback
-    return f"_{name}" if OF_WINDOWS.search(name) else name
+    return f"_{name}" if OF_WINDOWS.search(name) or name.startswith("-") else name
 
 
 def different_names(wanted: Iterable[tuple[str, int]]) -> list[str]:

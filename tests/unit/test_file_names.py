@@ -19,9 +19,9 @@ DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNOR
     "text, name",
     [("CON", "_CON"), ("nul.txt", "_nul.txt"), ("LPT1 .x", "_LPT1 .x"), ("com¹", "_com¹"), ("aux. ", "_aux"),
      ("console", "console"), ("nulls.txt", "nulls.txt"), ("dot.", "dot"), ("a .", "a"), (" . ", "x"), ("a/b", "a_b"),
-     ("..", "_")],
+     ("..", "_"), ("-rf", "_-rf"), (". --zip", "_--zip"), ("a-b", "a-b")],
 )  # fmt: skip
-def test_a_name_is_safe_on_windows_too(text: str, name: str) -> None:
+def test_a_name_is_safe_everywhere(text: str, name: str) -> None:
     assert safe_name(text, "x") == name
 
 
@@ -30,7 +30,7 @@ def test_a_name_is_safe_on_windows_too(text: str, name: str) -> None:
 def test_any_text_becomes_one_part_of_a_path(text: str) -> None:
     name = safe_name(text, "x")
     assert name and not set(name) & set('/\\:*?"<>|\0\n') and len(name.encode()) <= 150
-    assert name[0] not in ". " and name[-1] not in ". " and not DEVICE.fullmatch(name)
+    assert name[0] not in ". -" and name[-1] not in ". " and not DEVICE.fullmatch(name)
 
 
 @clause("C22")
