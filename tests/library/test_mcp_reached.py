@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
@@ -21,7 +22,10 @@ from examples import examples
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
 import httpx2
+import uvicorn
 from agent import Agent, stdio_agent
+from forgejo_shim.mcp import connections
+from forgejo_shim.mcp.serve import listening
 from mcp.client.streamable_http import streamable_http_client
 from red import Did, lines, red
 from small import Small, row
@@ -206,6 +210,44 @@ def test_by_http_what_is_no_call_is_refused(web: Place) -> None:
             for headers in (own, {**own, "Host": "evil.example"}):
                 answer = requests.post(path, data=body, headers=headers, timeout=10, allow_redirects=False)
                 assert answer.status_code == 404 and "Location" not in answer.headers
+
+
+@clause("M3")
+def test_by_http_a_connection_without_a_whole_request_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one whose answer takes longer is not."""
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"
+
+    async def slowly(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await asyncio.sleep(1.5)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def sent(port: int, *pieces: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.1)
+        found = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return found
+
+    async def main() -> list[bytes]:
+        config = uvicorn.Config(slowly, http=connections.Connection, lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        with listening("127.0.0.1", 0) as sock:
+            serving = asyncio.create_task(server.serve([sock]))
+            cases = ((), (head[:9],), (head,), (head, b"{"), (head, b"{}"), (head[:9], head[9:], b"{", b"}"))
+            answers = await asyncio.gather(*(sent(sock.getsockname()[1], *pieces) for pieces in cases))
+            server.should_exit = True
+            await serving
+        return answers
+
+    *without, whole, in_pieces = asyncio.run(main())
+    assert without == [b""] * 4
+    assert all(answer.startswith(b"HTTP/1.1 204") for answer in (whole, in_pieces))
 
 
 @clause("M14")

@@ -34,6 +34,7 @@ from ..client import Client
 from ..errors import Refused, ShimError
 from ..flows.rights import Rights
 from ..inert import plain_text
+from .connections import Connection
 from .server import Context
 
 PATH = "/mcp"
@@ -99,6 +100,7 @@ async def serve_http(
     _log_inertly()
     config = uvicorn.Config(
         http_app(server, hosts, ready),
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,
