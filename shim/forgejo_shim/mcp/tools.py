@@ -52,7 +52,7 @@ READING = (
     Tool(
         "list_jobs",
         "List the jobs of a run",
-        "Lists the jobs of a run, by default the latest one, with id, name, status and attempt. With steps=true also the"
+        "Lists the jobs of a run, by default the latest, with id, name, status and attempt. With steps=true also the"
         " steps of the current attempt, of at most 20 jobs, those that failed first; that asks the server once or more"
         " for each job.",
         {"run": RUN, "steps": flag("list the steps, too"), "max_bytes": MAX_BYTES},
