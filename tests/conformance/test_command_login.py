@@ -50,7 +50,8 @@ def test_a_clone_is_enough(live: Live, tmp_path: Path, monkeypatch: pytest.Monke
     who = ["-c", "user.name=x", "-c", "user.email=x@x.example"]
     subprocess.run(["git", *who, "commit", "--quiet", "--allow-empty", "-m", "x"], cwd=tmp_path, check=True)
     jobs = desk.run("jobs")
-    assert jobs.exit_code == 0 and ": the newest, since nowhere here has none\n" in jobs.stderr, jobs.output
+    why = "nowhere here has none" if live.major > 11 else "this server cannot be asked for those of nowhere here"
+    assert jobs.exit_code == 0 and f": the newest, since {why}\n" in jobs.stderr, jobs.output
     assert jobs.stdout == desk.run("jobs", desk.repo).stdout
     if live.major > 11:
         subprocess.run(["git", "branch", "--quiet", "-m", "main"], cwd=tmp_path, check=True)

@@ -123,7 +123,7 @@ def test_a_run_that_never_has_a_job(place: Place, soon: None) -> None:
     if place.small.double.face.api_runs:
         assert (got.exit_code, got.stdout, got.stderr) == (1, "", "run 1: failure\n")
     else:
-        assert got.exit_code == 3  # to the web UI there is no such run
+        assert got.exit_code == 5  # to the web UI there is no such run
 
 
 @clause("C36")
