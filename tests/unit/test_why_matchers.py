@@ -101,6 +101,7 @@ ERRORS = [
     (file_of(), "mine.json: problemMatcher[0].pattern must contain at least 1 items"),
     (file_of({"regexp": 3}), "mine.json: problemMatcher[0].pattern[0].regexp must be string"),
     (file_of({"regexp": "(", "message": 1}), "mine.json, own: the regexp of pattern 1 is invalid: missing )"),
+    (file_of({"regexp": "(?a)(?L)x"}), "mine.json, own: the regexp of pattern 1 is invalid: ASCII, LOCALE"),
     (file_of({"regexp": "a", "file": -1}), "mine.json: problemMatcher[0].pattern[0].file must be bigger than or equal"),
     (file_of({"regexp": "a", "loop": True}), "mine.json, own: loop is only for the last of several patterns"),
     (file_of({"regexp": "a", "loop": True}, {"regexp": "b"}), "mine.json, own: loop is only for the last of several"),

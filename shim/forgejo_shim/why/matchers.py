@@ -108,7 +108,7 @@ def _patterns(given: list[dict[str, Any]], place: str, is_own: bool) -> Iterator
         text = LITERAL.sub(r"\1", pattern["regexp"])
         try:
             compiled = re.compile(text) if is_own else regex.compile(text)
-        except (re.error, regex.error, OverflowError, RecursionError) as error:
+        except (re.error, regex.error, ValueError, OverflowError, RecursionError) as error:  # ValueError: odd flags
             raise _wrong(place, f"the regexp of pattern {number} is invalid: {error}") from None
         groups = ((field, pattern[key]) for key, field in FIELDS.items() if key in pattern)
         search = compiled.search if is_own else partial(compiled.search, timeout=SECONDS)
