@@ -421,6 +421,19 @@ def test_an_output_that_takes_nothing_is_an_error(web: Place, line: str) -> None
 
 
 @pytest.mark.clause("C10")
+def test_from_a_closed_stdin_nothing_comes(web: Place) -> None:
+    for words, code, said in (
+        (["why", "--file", "-"], 3, b"no error was found in standard input (0 bytes)"),
+        (["login", web.small.url, "--token-stdin"], 2, b"the token is missing on stdin"),
+        (["login", web.small.url], 2, b"stdin is no terminal"),
+        (["mcp"], 0, b""),
+    ):
+        ended = web.shell('"$@" <&-', *words)
+        assert (ended.returncode, ended.stdout) == (code, b"") and said in ended.stderr
+        assert ended.stderr.count(b"\n") == (code > 0)
+
+
+@pytest.mark.clause("C10")
 def test_what_the_encoding_lacks_is_shown(web: Place) -> None:
     web.small.add(title="漢字")
     ended = web.shell('"$@"', "runs", "o/r", PYTHONIOENCODING="latin-1")

@@ -64,6 +64,8 @@ class Root(click.Group, Verb):
         if sys.stdout is None:
             show_error("stdout is closed; open it, or redirect it to /dev/null", "error", 1, _is_json(words))
             sys.exit(1)
+        if sys.stdin is None:  # closed: nothing comes
+            sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):  # a character that the encoding lacks is escaped, never an error
                 stream.reconfigure(errors="backslashreplace")

@@ -74,7 +74,7 @@ class CommonOptions:
 
     def may_ask(self) -> bool:
         """Whether somebody is there who can be asked: stdin is a terminal, and --no-input is not given."""
-        return not self.no_input and sys.stdin is not None and sys.stdin.isatty()
+        return not self.no_input and sys.stdin.isatty()
 
     def address(self) -> str:
         """The server's address, as an option, the environment or the config file names it. Raises ShimError."""
