@@ -213,6 +213,12 @@ def test_a_log_on_disk_without_a_server(web: Place, tmp_path: Path) -> None:
     assert web.small.double.requests == []
 
 
+@clause("Y11")
+def test_a_file_that_cannot_be_read_is_named(web: Place) -> None:
+    code, said = web.failure("why", "--file", "/proc/self/mem")
+    assert code == 1 and said.startswith("forgejo-shim: /proc/self/mem cannot be read (Input/output error); ")
+
+
 @clause("Y10", "Y11")
 def test_a_matcher_that_takes_too_long_is_named(place: Place, tmp_path: Path) -> None:
     text = "a" * 60 + "!"

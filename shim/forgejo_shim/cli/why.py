@@ -127,9 +127,12 @@ def _of_file(target: Target | None, own: list[Matcher], asked: dict[str, Any]) -
     if target or any(asked[name] is not None for name in named):
         raise click.UsageError("--file needs no repository and no run; leave them out")
     name = "standard input" if asked["log"] == "-" else asked["log"]
-    with click.open_file(asked["log"], "rb") as file:
-        chunks: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
-        found = find(chunks, (*own, *built_in()), asked["lines"])
+    try:
+        with click.open_file(asked["log"], "rb") as file:
+            chunks: Iterator[bytes] = iter(lambda: file.read(CHUNK), b"")
+            found = find(chunks, (*own, *built_in()), asked["lines"])
+    except OSError as error:
+        raise ShimError(f"{name} cannot be read ({error.strerror or error}); check --file") from None
     if not (found.findings or found.likely):
         size = "1 byte" if found.size == 1 else f"{found.size} bytes"
         raise NothingMatched(f"no error was found in {name} ({size})")
@@ -141,10 +144,10 @@ def _show(report: Report) -> None:
     text = Text()
     for style, piece in as_text(report):
         text.append(name_text(piece), style)
-    step = next((job for job in report.jobs if job.log_size), None)
-    if step and report.run.repo:
-        at = f" --step {step.step.number}" if step.step else ""
-        text.append(f"\nmore: forgejo-shim logs {report.run.repo} {step.id}{at}\n", "dim")
+    job = next((job for job in report.jobs if job.log_size), None)
+    if job and report.run.repo:
+        at = f" --step {job.step.number}" if job.step else ""
+        text.append(f"\nmore: forgejo-shim logs {report.run.repo} {job.id}{at}\n", "dim")
     screen = terminal()
     for line in text.split():
         if screen.is_terminal and line.plain.startswith(OF_LOG):  # whole in a pipe, and where `more` leads
