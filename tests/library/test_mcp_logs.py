@@ -81,6 +81,17 @@ def test_one_step_of_a_log_is_read_on_too(either: Small, agent: Agent) -> None:
     assert agent.call("read_log", job_id=run.jobs[0].id, step=77).cause == "step-not-found"
 
 
+@clause("M4")
+def test_lines_that_are_not_there_are_said_to_be_none(either: Small, agent: Agent) -> None:
+    job = job_of(either, rows(*"abcdefgh"))
+    refused = agent.call("read_log", job_id=job.id, from_line=5, to_line=3)
+    assert "to_line is before from_line" in refused.facts["error"]["message"]
+    assert agent.call("read_log", job_id=job.id, to_line=3, grep="h").notes == ["no line fits"]
+    first = agent.call("read_log", job_id=job.id, to_line=3)
+    again = agent.call("read_log", job_id=job.id, to_line=3, cursor=first.facts["cursor"])
+    assert again.facts["lines"] == 0 and again.notes == ["there are no such lines so far"]
+
+
 @clause("M5")
 def test_a_cursor_is_never_read_in_another_attempt(either: Small, agent: Agent) -> None:
     job = job_of(either, rows(*"abcdefgh"))

@@ -80,6 +80,8 @@ class Asking:
         cursor = self._cursor()
         if cursor and given.get("from_line"):
             raise WrongArguments("give a cursor or from_line, not both")
+        if "to_line" in given and given["to_line"] < given.get("from_line", 1):
+            raise WrongArguments("to_line is before from_line; give the first line as from_line")
         if given.get("tail") and (given.get("from_line") or given.get("to_line") or cursor):
             raise WrongArguments("tail goes with neither from_line nor to_line nor a cursor")
         attempt = given.get("attempt") or target.attempt

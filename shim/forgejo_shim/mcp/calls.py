@@ -174,7 +174,7 @@ def _notes(wanted: Wanted, piece: Piece, cursor: Cursor | None) -> list[str]:
             f"{piece.cut} long lines are shown in part: one can be read alone, with from_line and to_line and a larger"
             " max_bytes"
         )
-    if not shown and piece.why == "end" and not wanted.whole:
+    if not shown and piece.why in ("end", "last") and not wanted.whole:
         notes.append("no line fits" if wanted.fits else "there are no such lines so far")
     return notes
 
