@@ -143,7 +143,9 @@ def test_what_the_command_refuses(web: Place) -> None:
         assert code == 2 and said in sentence
     with served(web) as url:
         code, sentence = web.failure("mcp", "--listen", url.split("/")[2])
-        assert code == 1 and "cannot listen on" in sentence
+        assert code == 1 and sentence.endswith(" (address already in use); choose another address\n")
+    code, sentence = web.failure("mcp", "--listen", "nohost.invalid:80")
+    assert code == 1 and "nohost.invalid:80 (no such address); choose another" in sentence
 
 
 # HTTP

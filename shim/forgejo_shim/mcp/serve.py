@@ -9,6 +9,7 @@ has to be a name that this server is called by, a request from a web page (`Orig
 from __future__ import annotations
 
 import logging
+import os
 import re
 import socket
 import sys
@@ -142,7 +143,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
     except OSError as error:
-        why = (error.strerror or "no such address").lower()
+        why = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
         raise ShimError(f"cannot listen on {host}:{port} ({why}); choose another address") from None
 
 
