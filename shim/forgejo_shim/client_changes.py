@@ -15,12 +15,11 @@ from .client_session import ClientSession
 from .errors import NothingMatched, NotPossible, not_over
 from .flows.dispatch import Request, dispatch
 from .flows.rights import Caller
-from .models import FINAL, Headers, Job, Repo, Run
+from .models import FAILED, FINAL, Headers, Job, Repo, Run
 from .operations import CANCEL_RUN, RERUN_JOB, RERUN_RUN, Operation, recognise
 from .paths import job_path, run_path
 from .transport import Transport
 
-FAILED = ("failure", "cancelled")
 SHOWN = 20  # jobs that a message names
 
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import requests
 
 from .client_body import Body
-from .errors import NoLog, NotExecuted, ShimError, job_over
+from .errors import Expired, NoLog, NotExecuted, NotThere, ShimError, job_over
 from .models import FINAL, Job
 from .requests_adapter import task_of
+
+NO_LOG = (NotThere, NotExecuted, Expired)  # what is raised of a job without a log
 
 
 class Log(Body):

@@ -11,6 +11,7 @@ from typing import Any
 
 # In the order of their numbers (models/actions/status.go, 11.0.15 to 16).
 STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
+FAILED = ("failure", "cancelled")  # the worse first; a server's word for a time-out is either
 FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
 
 

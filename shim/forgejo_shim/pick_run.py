@@ -14,9 +14,8 @@ from itertools import islice
 
 from .client import Client
 from .errors import NotPossible, NotThere, WrongArguments
-from .models import Repo, Run
+from .models import FAILED, Repo, Run
 
-FAILED = ("failure", "cancelled")
 NEWEST = 200  # runs that are looked through
 SHOWN = 10  # other runs that are named
 

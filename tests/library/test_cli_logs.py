@@ -106,6 +106,21 @@ def test_the_steps_that_failed(red: Red) -> None:
         ]
 
 
+@clause("C33", "Y2")
+def test_the_step_that_why_names_and_none_that_may_fail(place: Place) -> None:
+    red = Red(place)
+    red.run.jobs[1:] = []
+    task = red.run.jobs[0].task
+    assert task
+    red.run.jobs[0].status = task.status = red.run.status = "failure"
+    for step, status in zip(task.steps, ["failure", "success", "failure", "skipped"], strict=True):
+        step.status = status
+    [job] = json.loads(place.run("why", "o/r", "--json").stdout)["jobs"]
+    assert (job["step"]["number"], job["step"]["name"]) == (3, "Run linters")
+    got = red("--failed", job=None)
+    assert (got.stdout, got.stderr) == (red.text("build", 3), "== build / Run linters ==\n")
+
+
 @clause("C33")
 def test_what_failed_goes_with_what_is_wanted_of_it(red: Red) -> None:
     got = red("--failed", "--tail", 1, "--no-timestamps", job=None)

@@ -1,7 +1,7 @@
-"""`forgejo-shim logs --failed`: of each job of a run that did not succeed, the steps that did not.
+"""`forgejo-shim logs --failed`: of each failed job of a run the steps that made it fail, that of `why` first.
 
 Rules: never silent: where nothing failed, or a job has no log, a sentence says so. A job whose steps cannot be told
-gives all of its log. A server's word for a time-out is failure or cancelled.
+gives all of its log.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ import sys
 from collections import Counter
 
 from ..client import Client
-from ..client_log import saying_over
-from ..errors import Expired, NotExecuted, NothingMatched, NotThere, ShimError
+from ..client_log import NO_LOG, saying_over
+from ..errors import NothingMatched, ShimError
+from ..flows.failed_step import failing
 from ..log_lines import select
-from ..models import Attempt, Job, Repo, Run, Step
+from ..models import FAILED, Attempt, Job, Repo, Run
 from .log_options import LogOptions
 from .log_output import LogPrinter, Origin
 from .output import note
-
-FAILED = ("failure", "cancelled")
-NO_LOG = (NotThere, NotExecuted, Expired)
 
 
 def show_failed(client: Client, repo: Repo, run: Run, jobs: tuple[Job, ...], options: LogOptions) -> int:
@@ -41,7 +39,7 @@ def show_failed(client: Client, repo: Repo, run: Run, jobs: tuple[Job, ...], opt
 
 def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinter) -> None:
     attempt, why = _current(client, repo, job, is_counted=printer.options.format != "plain")
-    steps = _failing(attempt.steps) if attempt else []
+    steps = [attempt.steps[n] for n in failing([step.status for step in attempt.steps])] if attempt else []
     number = attempt.number if attempt else None
     origin = Origin(job.id, job.name, run.number, job.attempt if number is None else number)
     for step in steps:
@@ -68,15 +66,6 @@ def _current(client: Client, repo: Repo, job: Job, is_counted: bool) -> tuple[At
     except ShimError as error:
         return None, f"its steps cannot be told, so this is all of its log: {error.message}"
     return attempts[-1] if attempts else None, ""
-
-
-def _failing(steps: tuple[Step, ...]) -> list[Step]:
-    """The steps that failed; else the one that was at work when the job was cancelled: those behind it are, too.
-
-    The last one, which completes the job, has the job's status: it counts if no other does.
-    """
-    failed = [step for step in steps[:-1] if step.status == "failure"]
-    return failed or [step for step in steps if step.status in FAILED][:1]
 
 
 def _head(printer: LogPrinter, *lines: str) -> None:

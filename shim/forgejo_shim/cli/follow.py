@@ -12,7 +12,8 @@ from functools import partial
 
 from ..client import Client
 from ..client_follow import LOSSES
-from ..errors import Expired, NotExecuted, NotForgejo, NotNow, NotThere, PageChanged, Unreachable, run_again
+from ..client_log import NO_LOG
+from ..errors import NotForgejo, NotNow, PageChanged, Unreachable, run_again
 from ..flows import follow as following
 from ..log_lines import select
 from ..models import FINAL, Job, Overview, Repo
@@ -23,7 +24,6 @@ from .terminal import one_line
 WAITING = ("waiting", "blocked")
 GOOD = ("success", "skipped")
 AT_ONCE = 32  # logs that are followed at a time; of more jobs, the others' come when these have ended
-NO_LOG = (NotThere, NotExecuted, Expired)
 AWAY = (Unreachable, NotNow, NotForgejo, PageChanged)  # what a server gives that is just being started again
 
 

@@ -14,13 +14,13 @@ from ..arguments import RunFilters
 from ..client import Client
 from ..errors import NotPossible, SearchLimit
 from ..models import Repo, Run
-from ..pick_run import FAILED, NEWEST, Picked, of_newest_commit
+from ..pick_run import NEWEST, Picked, of_newest_commit
 from ..pick_run import pick_run as picked_run
 from .output import note
 from .remote import head_here
 from .target import Target
 
-__all__ = ["FAILED", "pick_run", "run_here"]
+__all__ = ["pick_run", "run_here"]
 
 
 def pick_run(client: Client, repo: Repo, commit: str | None, branch: str | None, pull: int | None) -> Run | None:

@@ -18,7 +18,7 @@ from rich.text import Text
 from ..errors import NothingMatched, ShimError
 from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
 from ..inert import name_text
-from ..models import FINAL, Run
+from ..models import FAILED, FINAL, Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
@@ -27,7 +27,7 @@ from ..why.values import Report
 from .fields import FieldsVerb, chosen
 from .help import option_of
 from .output import note, terminal
-from .pick_run import FAILED, pick_run, run_here
+from .pick_run import pick_run, run_here
 from .settings import CommonOptions, FileType, common
 from .target import RunRef, Target, takes_target, with_run
 

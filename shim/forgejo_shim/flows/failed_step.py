@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from ..models import Attempt, Job, Location, Step, Times
+from ..models import FAILED, Attempt, Job, Location, Step, Times
 from ..webui.reader import Reader
 from ..webui.values import View
 from .find_job import look
 from .job_details import BEYOND, times_of
 from .log_step import ROW_MIN
 from .pinned_log import another_log
-
-FAILED = ("failure", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -37,23 +34,24 @@ class FailedStep:
     next_line: tuple[float, str] | None = None
 
 
-def failing(statuses: Sequence[str]) -> int | None:
-    """Which of the steps with these statuses made the job fail, None if none did.
+def failing(statuses: Sequence[str]) -> list[int]:
+    """Which of the steps with these statuses made the job fail, the one that ended it first; none if none did.
 
-    A step that may fail (`continue-on-error`) has failed, too, but the one behind it runs. The last step completes the
-    job and has its status.
+    A step that may fail (`continue-on-error`) has failed, too, but the one behind it runs. Of a job that was cancelled
+    it is the step that was at work: those behind it were cancelled, too. The last step completes the job and has its
+    status: it counts if no other does.
     """
     for wanted in FAILED:
         found = [n for n, status in enumerate(statuses[:-1]) if status == wanted]
         if found:
-            ended = (n for n, (_, behind) in enumerate(pairwise(statuses)) if n in found and behind != "success")
-            return next(ended, found[0])
-    return len(statuses) - 1 if statuses and statuses[-1] in FAILED else None
+            ended = [n for n in found if statuses[n + 1] != "success"] or found[:1]
+            return ended if wanted == "failure" else ended[:1]
+    return [len(statuses) - 1] if statuses and statuses[-1] in FAILED else []
 
 
 def told_natively(attempt: Attempt) -> FailedStep:
     """The step that failed, of an attempt that the API tells in full."""
-    number = failing([step.status for step in attempt.steps])
+    number = next(iter(failing([step.status for step in attempt.steps])), None)
     if number is None:
         return FailedStep(attempt.number, attempt.times)
     lengths = [step.log_length for step in attempt.steps[number + 1 :]]
@@ -80,7 +78,8 @@ class StepViews:
         view = await self._view({})
         if view.state.jobs[self._at.job_index].status not in FAILED:
             raise another_log(self._job.id)  # it is run again meanwhile
-        number, self._count = failing([step.status for step in view.steps]), len(view.steps)
+        number = next(iter(failing([step.status for step in view.steps])), None)
+        self._count = len(view.steps)
         cursors = dict.fromkeys({0, number or 0} if view.steps else (), 0 if expired else BEYOND)
         if counted and number is not None:
             cursors |= dict.fromkeys(range(number, len(view.steps)), 0)

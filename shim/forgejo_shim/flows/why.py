@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..errors import BadRequest, ShimError
-from ..models import FINAL, Headers, Job, Location, RunFacts, RunJobs
+from ..models import FAILED, FINAL, Headers, Job, Location, RunFacts, RunJobs
 from ..operations import Call, number
 from ..router import first_values
 from ..times import in_utc
@@ -21,7 +21,6 @@ from ..webui.reader import Reader
 from ..why.matchers import Matcher, built_in
 from ..why.render import limit
 from ..why.values import Report, RunHead
-from .failed_step import FAILED
 from .job_report import JobReading
 
 MOST = 4 * 1024 * 1024  # bytes of all logs of a run

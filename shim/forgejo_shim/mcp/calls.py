@@ -10,8 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ..errors import NotPossible, WebAccount, WrongArguments
-from ..models import Job, JobDetails, Repo
-from ..pick_run import FAILED
+from ..models import FAILED, Job, JobDetails, Repo
 from .answers import MOST, Answer, compact, inert_message, listed
 from .asking import Asking
 from .following import follow
