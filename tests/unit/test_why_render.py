@@ -7,10 +7,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from forgejo_shim.models import Step, Times
+from forgejo_shim.inert import name_text
+from forgejo_shim.models import STATUSES, Step, Times
 from forgejo_shim.why.render import as_json, as_markdown, as_text, limit, of_log
 from forgejo_shim.why.values import Finding, Found, JobReport, Report, RunHead
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -170,7 +171,7 @@ def test_as_json_leaves_out_what_is_not_known() -> None:
 
 
 def sizes(report: Report) -> list[int]:
-    forms = (text_of(report), as_markdown(report), json.dumps(as_json(report)))
+    forms = (name_text(text_of(report)), as_markdown(report), json.dumps(as_json(report)))
     return [len(form.encode("utf-8", "replace")) for form in forms]
 
 
@@ -220,3 +221,60 @@ def test_no_report_is_larger_than_asked_for(texts: list[str], size: int, lines: 
         replace(HEAD, title="é" * 500), (job,) * jobs, {"failure": jobs}, (name * 50,) * 200, (name * 9,) * 99
     )
     assert max(sizes(limit(report, size, lines))) <= size
+
+
+HUGE = 2**63 - 1
+NAMES = st.one_of(
+    st.text(max_size=300),
+    st.builds(
+        lambda text, count: text * count, st.sampled_from([*NASTY, "\U0001f600", "x", "\x01"]), st.integers(1, 300)
+    ),
+)
+
+
+def with_names(names: list[str], jobs: int) -> Report:
+    """A report in which everything that others name is one of these, and every number as large as it can be."""
+
+    def name(at: int) -> str:
+        return names[at % len(names)]
+
+    finding = Finding(name(0), name(1), name(2), name(3), 10**9 - 1, 10**9 - 1, name(4), HUGE, (name(5),) * 12)
+    step = Step(HUGE, name(6), name(7), Times(1, HUGE // 2**32), HUGE, HUGE)
+    job = JobReport(
+        HUGE, HUGE, name(8), name(9), HUGE, Times(1, HUGE // 2**32), name(10), step, (finding,) * 10, (name(11),) * 30,
+        HUGE, HUGE - 1, name(12), HUGE,
+    )  # fmt: skip
+    head = RunHead(name(13), HUGE, HUGE, *(name(at) for at in range(14, 19)), name(19), HEAD.started, HEAD.stopped,
+                   name(20), name(21))  # fmt: skip
+    by_status = dict.fromkeys((*STATUSES, *names), 10**6)
+    return Report(head, (job,) * jobs, by_status, (name(22),) * 99, (name(23),) * 99)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=24), st.integers(0, 10), st.integers(1024, 3000))
+@example(["\U0001f600" * 200], 10, 1024)
+@example(["\U000e0041" * 200], 1, 1024)
+@example(["`\U0001f600" * 99], 1, 1024)
+@settings(deadline=None, max_examples=100)
+def test_whatever_has_which_name_a_report_fits(names: list[str], jobs: int, size: int) -> None:
+    cut = limit(with_names(names, jobs), size, 30)
+    assert max(sizes(cut)) <= size
+    assert cut.failed == 2 * 10**6 and cut.run.number == HUGE
+
+
+def test_long_names_that_are_sane_cost_no_job() -> None:
+    """A repository of 140 characters, and jobs of 200."""
+    repo = f"{'o' * 40}/{'r' * 99}"
+    head = replace(HEAD, repo=repo, url=f"https://forge.example/{repo}/actions/runs/12", title="t" * 200)
+    job = replace(JOB, name="j" * 200, url=f"{head.url}/jobs/0", step=Step(3, "s" * 200, "failure", Times()))
+    cut = limit(Report(head, (job,) * 10, {"failure": 10}), 1024, 30)
+    assert max(sizes(cut)) <= 1024
+    assert cut.run.repo == repo and cut.run.status == "failure" and cut.jobs[0].step and cut.jobs[0].findings
+    assert cut.run.url == ""
+
+
+@given(NAMES)
+@settings(deadline=None)
+def test_a_log_with_any_name_fits(name: str) -> None:
+    report = of_log(Found((replace(FINDING, message=name, file=name, owner=name),), (name,) * 30, HUGE), name)
+    cut = limit(report, 1024, 30)
+    assert max(sizes(cut)) <= 1024 and len(cut.jobs[0].findings) == 1

@@ -116,7 +116,7 @@ def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], 
             run = run_here(client, target, failed_first=True) or "latest"
         size = {"lines": asked["lines"], "max_bytes": asked["max_bytes"]}
         report = client.why(target.repo, run, **size, matchers=own)
-    if not report.jobs and report.run.status not in FAILED:
+    if not report.failed and report.run.status not in FAILED:
         raise NothingMatched(f"nothing failed in run {report.run.number} of {target.repo}: {report.run.status}")
     return report
 

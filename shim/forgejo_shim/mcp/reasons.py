@@ -33,7 +33,7 @@ def why_failed(asking: Asking) -> Answer:
     answer = reported(facts, "report", as_markdown(report), most, "raise max_bytes, or read_log each job")
     if picked and picked.others:
         answer.notes.append(inert(picked.others))
-    if not report.jobs:
+    if not report.failed:
         answer.notes.append("no job of this run has failed")
     return answer
 

@@ -30,7 +30,8 @@ def _markdown(report: Report) -> Iterator[str]:
     yield f"{NOTICE}\n"
     if run.repo:
         known = [_code(fact) for fact in run_facts(run) if fact and fact != run.status]
-        yield ", ".join([*known, count_jobs(report)]) + f"\n\n{_link(run.url)}\n"
+        yield ", ".join([*known, count_jobs(report)]) + "\n"
+        yield f"{_link(run.url)}\n" if run.url else ""
     if run.error:
         yield f"The workflow is wrong: {_code(run.error)}\n"
     for job in report.jobs:

@@ -1,6 +1,7 @@
 """The forms of a report, and a report that has at most a number of bytes in any of them.
 
-Rules: pure. What the limit takes away is counted by job; of whole jobs the names are left.
+Rules: pure. What the limit takes away is counted by job; of whole jobs the names are left. The last that can be taken
+away leaves less than 1024 bytes, whatever a run, a job or a log is called.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..models import Times
+from ..inert import name_text
+from ..models import STATUSES, Times
 from ..times import moment
 from .markdown import as_markdown
 from .text import as_text
@@ -61,7 +63,8 @@ def limit(report: Report, size: int, lines: int) -> Report:
     """The report with at most `lines` last lines a job, in at most `size` bytes as text, Markdown or plain JSON.
 
     The least important goes first: findings but for a job's first, last lines from their beginning, the lines of the
-    first finding, whole jobs from the last; then each text is cut.
+    first finding, whole jobs from the last; then each text is cut, addresses go, those of jobs before the run's, and at
+    last the first job. `size` is at least 1024.
     """
     jobs = tuple(replace(job, last=job.last[-lines:] if lines else ()) for job in report.jobs)
     report = replace(report, jobs=jobs)
@@ -77,7 +80,8 @@ def limit(report: Report, size: int, lines: int) -> Report:
 
 
 Drop = tuple[str, int]
-"""What to take away: a finding, a line, the lines of a finding or all of the job at an index, or all behind a width."""
+"""What to take away: a finding, a line, the lines of a finding or all of the job at an index, all behind a width,
+names, the addresses of jobs, the run's, or all that is left of jobs."""
 
 
 def _drops(report: Report) -> Iterator[Drop]:
@@ -90,7 +94,7 @@ def _drops(report: Report) -> Iterator[Drop]:
     yield from (("lines", at) for at, job in reversed(jobs) if job.told)
     yield from (("job", at) for at, _ in reversed(jobs[1:]))
     yield from (("width", width) for width in SHORTER)
-    yield from (("names", 0), ("width", SHORTEST))
+    yield from (("names", 0), ("width", SHORTEST), ("addresses", 0), ("address", 0), ("jobs", 0))
 
 
 def _without(report: Report, drops: list[Drop]) -> Report:
@@ -104,10 +108,23 @@ def _without(report: Report, drops: list[Drop]) -> Report:
             given_up = (f"{len(given_up)} matchers",) if given_up else ()
         elif kind == "job":
             names.insert(0, jobs.pop().name)
-        else:
+        elif kind not in ("addresses", "address", "jobs"):
             jobs[at] = _less(jobs[at], kind)
     report = replace(report, jobs=tuple(jobs), left_out=tuple(names), given_up=given_up)
-    return _cut(report, width) if width else report
+    report = _cut(report, width) if width else report
+    if ("addresses", 0) in drops:
+        report = replace(report, jobs=tuple(replace(job, url="") for job in report.jobs))
+    if ("address", 0) in drops:
+        report = replace(report, run=replace(report.run, url=""))
+    return _without_jobs(report) if ("jobs", 0) in drops else report
+
+
+def _without_jobs(report: Report) -> Report:
+    """The run with the number of its jobs, but none of them; of its own names, too, the beginning."""
+    cut = {name: _cut(getattr(report.run, name), SHORTEST) for name in ("repo", "commit")}
+    run = replace(report.run, **cut)
+    by_status = {status: count for status, count in report.by_status.items() if status in STATUSES}
+    return replace(report, run=run, jobs=(), by_status=by_status, left_out=(f"jobs: {report.failed}",))
 
 
 def _less(job: JobReport, kind: str) -> JobReport:
@@ -121,9 +138,9 @@ def _less(job: JobReport, kind: str) -> JobReport:
 
 
 def _cut(value: Any, width: int) -> Any:
-    """The same with each text cut to a width."""
+    """The same with each text cut to a width, but for the names of statuses."""
     if isinstance(value, str):
-        return value if len(value) <= width else value[:width] + "…"
+        return value if len(value) <= width or value in STATUSES else value[:width] + "…"
     if isinstance(value, tuple):
         return tuple(_cut(one, width) for one in value)
     if hasattr(value, "__dataclass_fields__"):
@@ -137,5 +154,5 @@ def _fits(report: Report, size: int) -> bool:
     return (
         len(json.dumps(as_json(report))) < size
         and len(as_markdown(report).encode("utf-8", "replace")) <= size
-        and len("".join(piece for _, piece in as_text(report)).encode("utf-8", "replace")) <= size
+        and len(name_text("".join(piece for _, piece in as_text(report))).encode("utf-8", "replace")) <= size
     )

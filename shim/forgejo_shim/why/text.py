@@ -23,7 +23,8 @@ def as_text(report: Report) -> Iterator[tuple[str, str]]:
     run = report.run
     if run.repo:
         yield "bold", f"{run.repo} #{run.number} {one_line(run.title)}\n"
-        yield "dim", " · ".join(filter(None, map(one_line, run_facts(run)))) + f"\n{one_line(run.url)}\n"
+        yield "dim", " · ".join(filter(None, map(one_line, run_facts(run)))) + "\n"
+        yield "dim", f"{one_line(run.url)}\n" if run.url else ""
         yield "", count_jobs(report) + "\n"
     if run.error:
         yield "red", f"workflow: {one_line(run.error)}\n"

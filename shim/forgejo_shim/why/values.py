@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models import Step, Times
+from ..models import FAILED, Step, Times
 
 
 @dataclass(frozen=True)
@@ -104,3 +104,8 @@ class Report:
     by_status: dict[str, int]
     left_out: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many jobs failed or were cancelled, whether they are told or not."""
+        return sum(self.by_status.get(status, 0) for status in FAILED)
