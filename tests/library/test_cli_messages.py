@@ -215,3 +215,30 @@ def test_what_was_named_and_is_not_there_is_one_code_and_nothing_failed_another(
     for words in (["why", "o/r"], ["logs", "o/r", "--failed"], ["logs", "o/r", job, "--grep", "none"],
                   ["jobs", "o/r", "--status", "failure"], ["download", "o/r", 1]):  # fmt: skip
         assert place.failure(*words)[0] == 3, words
+
+
+@pytest.mark.clause("C5", "C39", "Y10")
+def test_a_run_that_is_there_has_an_empty_list_of_jobs_if_it_has_none(place: Place, tmp_path: Path) -> None:
+    run = place.small.model.add_run(place.small.repo, [])
+    run.status = "success"
+    if not place.small.double.face.api_runs:  # whether the run is there cannot be told
+        for words in (["jobs", "o/r", 1], ["watch", "o/r", 1], ["why", "o/r", 1], ["logs", "o/r", "--failed"]):
+            code, said = place.failure(*words)
+            assert code == 5 and "there is no run 1 in o/r, or it has no jobs" in said
+        return
+    for name in (1, "latest"):
+        listed = place.run("jobs", "o/r", name)
+        assert (listed.exit_code, listed.stdout, listed.stderr) == (0, "", "")
+    assert place.run("jobs", "o/r", 1, "--json").stdout == "[]\n"
+    watched = place.run("watch", "o/r", 1)
+    assert (watched.exit_code, watched.stdout[9:], watched.stderr) == (0, "run 1: success\n", "")
+    saved = place.run("logs", "o/r", "--run", 1, "--dir", tmp_path / "logs")
+    assert (saved.exit_code, saved.stdout, saved.stderr) == (0, "", "")
+    run.status = "failure"
+    code, said = place.failure("why", "o/r", 1)
+    assert code == 3 and said.endswith("nothing failed in run 1 of o/r, which has no jobs: failure\n")
+    code, said = place.failure("logs", "o/r", "--failed")
+    assert code == 3 and said.endswith("no job of run 1 of o/r failed; it is over and has none\n")
+    run.status = "waiting"
+    assert "it has none yet" in place.failure("logs", "o/r", "--failed")[1]
+    assert place.run("watch", "o/r", 9).exit_code == 5

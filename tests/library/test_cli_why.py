@@ -85,6 +85,17 @@ def test_nothing_failed(place: Place) -> None:
 
 
 @clause("Y10")
+def test_a_workflow_that_is_wrong_is_told_though_no_job_failed(place: Place) -> None:
+    run = place.small.add()
+    run.status, run.error = "failure", "no such key: jbs"
+    told = place.run("why", "o/r")
+    if place.small.double.face.pre_execution_error:
+        assert told.exit_code == 0 and "workflow: no such key: jbs\n" in told.stdout
+    else:
+        assert told.exit_code == 3
+
+
+@clause("Y10")
 def test_matchers_of_ones_own(place: Place, tmp_path: Path) -> None:
     """By option, and by the config file, whose files are beside it."""
     red(place.small, Did("failure", 2, text=lines("all is", "kaputt: the mill")))

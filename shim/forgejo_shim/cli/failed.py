@@ -14,7 +14,7 @@ from ..client_log import NO_LOG, saying_over
 from ..errors import NothingMatched, ShimError
 from ..flows.failed_step import failing
 from ..log_lines import select
-from ..models import FAILED, Attempt, Job, Repo, Run
+from ..models import FAILED, FINAL, Attempt, Job, Repo, Run
 from .log_options import LogOptions
 from .log_output import LogPrinter, Origin
 from .output import note
@@ -25,7 +25,8 @@ def show_failed(client: Client, repo: Repo, run: Run, jobs: tuple[Job, ...], opt
     failed = [job for job in jobs if job.status in FAILED]
     if not failed:
         counted = ", ".join(f"{count} {status}" for status, count in Counter(job.status for job in jobs).items())
-        raise NothingMatched(f"no job of run {run.number} of {repo} failed; it has {counted or 'none yet'}")
+        none = "is over and has none" if run.status in FINAL else "has none yet"
+        raise NothingMatched(f"no job of run {run.number} of {repo} failed; it {f'has {counted}' if counted else none}")
     printer, errors = LogPrinter(options), []
     for job in failed:
         try:

@@ -55,8 +55,8 @@ def pick_job(jobs: Sequence[Job], target: Target, wanted: str | None) -> Job:
         fit = "" if wanted is None else f" that fit {wanted!a}"
         raise SeveralFit(f"{run} has {len(found)} jobs{fit}; give the id of one", job_choices(found, more))
     if wanted is None and target.job_index is None:
-        raise NothingMatched(f"{run} has no jobs yet")
-    has = "these" if jobs else "none yet"
+        raise NothingMatched(f"{run} has no jobs")
+    has = "these" if jobs else "none"
     raise _not_there("job-not-in-run", f"no job of {run} fits; it has {has}", job_choices(jobs, more))
 
 

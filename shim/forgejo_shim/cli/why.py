@@ -18,7 +18,7 @@ from rich.text import Text
 from ..errors import NothingMatched, ShimError
 from ..flows.why import LEAST_SIZE, LINES, MOST_LINES, MOST_SIZE, SIZE
 from ..inert import name_text
-from ..models import FAILED, FINAL, Run
+from ..models import FINAL, Run
 from ..why.find import find
 from ..why.matchers import Matcher, built_in, load
 from ..why.render import as_json, as_markdown, as_text, limit, of_log
@@ -116,8 +116,9 @@ def _of_run(settings: CommonOptions, target: Target | None, own: list[Matcher], 
             run = run_here(client, target, failed_first=True) or "latest"
         size = {"lines": asked["lines"], "max_bytes": asked["max_bytes"]}
         report = client.why(target.repo, run, **size, matchers=own)
-    if not report.failed and report.run.status not in FAILED:
-        raise NothingMatched(f"nothing failed in run {report.run.number} of {target.repo}: {report.run.status}")
+    if not report.failed and not report.run.error:
+        none = "" if report.by_status else ", which has no jobs"
+        raise NothingMatched(f"nothing failed in run {report.run.number} of {target.repo}{none}: {report.run.status}")
     return report
 
 

@@ -52,17 +52,25 @@ class JobRow:
 
 
 async def run_jobs(reader: Reader, run: RunFacts) -> RunJobs:
-    """The run's jobs in the order of their ids. Raises ShimError."""
-    state, rows = await read_rows(reader, run.number)
+    """The jobs, in the order of their ids, of a run that the API told: it can have none. Raises ShimError."""
+    found = await read_rows(reader, run.number)
+    if found is None:
+        return RunJobs(run, ())
+    state, rows = found
     return RunJobs(run, tuple(row.as_job(run, index, state.counts_on_request) for index, row in enumerate(rows)))
 
 
-async def read_rows(reader: Reader, run_number: int) -> tuple[WebRun, list[JobRow]]:
-    """A run's state and its jobs with their attempts and tasks, all of one moment. Raises ShimError."""
-    state = await _state(reader, run_number)
+async def read_rows(reader: Reader, run_number: int) -> tuple[WebRun, list[JobRow]] | None:
+    """A run's state and its jobs with their attempts and tasks, all of one moment; None if it has no job, or there is
+    no such run: the caller knows that there is. Raises ShimError."""
+    state = await reader.web_run(Location(run_number, 0))
+    if state is None:
+        return None
     for _ in range(TRIES):
         rows = await _rows(reader, run_number, state.jobs)
-        before, state = state, await _state(reader, run_number)
+        before, state = state, await reader.web_run(Location(run_number, 0))
+        if state is None:
+            raise NotThere(f"run {run_number} of {reader.repo} is gone")
         if [job.id for job in before.jobs] == [job.id for job in state.jobs]:
             for row in rows:
                 if row.task and not is_log_of(row.headers, row.job):
@@ -78,13 +86,6 @@ def rows_moving(reader: Reader, run_number: int) -> NotNow:
     return NotNow(
         f"the jobs of run {run_number} in {reader.repo} change too fast to be read; try again", cause="rows-moving"
     )
-
-
-async def _state(reader: Reader, run_number: int) -> WebRun:
-    state = await reader.web_run(Location(run_number, 0))
-    if state is None:
-        raise NotThere(f"run {run_number} of {reader.repo} has no jobs")
-    return state
 
 
 async def _rows(reader: Reader, run_number: int, jobs: Sequence[WebJob]) -> list[JobRow]:

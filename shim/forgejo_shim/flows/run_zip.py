@@ -64,7 +64,10 @@ async def run_zip(reader: Reader, run: RunFacts) -> Archive:
 
 async def _entries(reader: Reader, run: RunFacts) -> list[Entry]:
     """What the zip will hold. Raises NotPossible (501) if a name would have to be guessed."""
-    state, rows = await read_rows(reader, run.number)
+    read = await read_rows(reader, run.number)
+    if read is None:
+        return []
+    state, rows = read
     taken: dict[int, int] | None = None
     found: list[Entry] = []
     for row in rows:
