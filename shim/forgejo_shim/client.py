@@ -79,9 +79,8 @@ class Client(ClientBase, ClientTries, ClientWhy):
         return self._runs.numbered(repo, number)
 
     def overview(self, repo: str | Repo, run: Run | int | Literal["latest"]) -> Overview:
-        """A run and its jobs as they are now, by two requests whatever their number: to look again and again.
-
-        Raises ShimError.
+        """A run and its jobs as they are now, to look again and again: of a run that is named by its number it
+        takes two requests once the server is known, however many jobs there are. Raises ShimError.
         """
         number = run.number if isinstance(run, Run) else arguments.run_number(run)
         return self._runs.overview(arguments.repository(repo), number)

@@ -1,8 +1,8 @@
 """What a report says of one job that failed: the step, what was found in its lines, and the last of them.
 
-Rules: a job whose log or steps cannot be told is reported without them; that alone never fails the report. Bytes of a
-log are proved as those of its last lines are (log_tail.py). A job that is run again while it is read is reported
-without its log, never with the new one.
+Rules: a job whose log or steps cannot be told is reported without them; that alone never fails the report. The bytes of
+a log are all of one attempt (pinned_log.py). A job that is run again while it is read is reported without its log,
+never with the new one.
 """
 
 from __future__ import annotations
