@@ -138,7 +138,7 @@ class Client(ClientBase, ClientTries, ClientWhy):
         not answer is asked again at the same byte for about a minute. All is one attempt's. `tail`: begin with so many
         last lines; `start`: with the row at that byte. `timeout`: follow for so many seconds at most, then raise
         StillRunning. Afterwards `status` of what is given is the attempt's. Raises ShimError as it is iterated over:
-        RunAgain where a rerun takes the log away.
+        RunAgain where a rerun takes the log away, Refused where the token is no longer accepted.
         """
         arguments.callback(on_wait, "on_wait")
         repo, job_id = arguments.repository(repo), arguments.number(job_id, "job_id")

@@ -17,7 +17,7 @@ from .errors import BadRequest, NotExecuted, StillRunning, job_over
 from .flows import follow as following
 from .flows.log_parts import MAX_TAIL
 from .flows.pinned_log import NativeLog, PinnedLog, pinned_log
-from .flows.rights import Caller, check_may_read
+from .flows.rights import Caller, Lately, check_may_read
 from .models import Repo
 from .operations import JOB_LOG, Call
 from .paths import job_log_path
@@ -107,10 +107,12 @@ class Following:
         assert call.repo
         log = self._log = await pinned_log(Reader(net, self._asking.adapter.server, call.repo), call)
 
+        lately = Lately(caller, net.now)
+
         async def check() -> None:
             self._check_time(net)
             if not isinstance(log, NativeLog):
-                await check_may_read(net, call, caller)
+                await check_may_read(net, call, lately)
 
         return await self._wait_for_runner(net, log, check)
 

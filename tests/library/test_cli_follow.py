@@ -14,6 +14,7 @@ from command import Place
 from double import JobSpec
 from forgejo_shim.cli import follow as cli_follow
 from forgejo_shim.flows import follow as following
+from forgejo_shim.flows import rights
 from hand import wait
 from small import LOG, row
 from test_cli_logs import COMMANDS, SOON, line, on_terminal
@@ -112,6 +113,22 @@ def test_a_run_whose_jobs_have_no_log(place: Place, soon: None) -> None:
     got = place.run("logs", "o/r", "--follow", "--run", 1)
     assert got.exit_code == 0 and len(got.stdout.splitlines()) == 12_000
     assert got.stderr == f"job {run.jobs[1].id} (deploy) was skipped: there is nothing to read\n"
+
+
+@clause("C36", "F5")
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_token_that_is_taken_back_ends_it(
+    place: Place, soon: None, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr(rights, "KEEP", 0.2)
+    model = place.small.model
+    job = model.add_run(place.small.repo, ["build"]).jobs[0]
+    model.log(model.take(job), LOG, more=True)
+    thread = later(lambda: model.tokens.pop(place.small.token), after=reading(place))
+    got = place.run("logs", "o/r", *(["--run", 1] if whole else [job.id]), "--follow")
+    thread.join()
+    assert (got.exit_code, got.stdout_bytes) == (4, LOG)
+    assert "the server does not accept these credentials; check them (token from FORGEJO_TOKEN)" in got.stderr
 
 
 @clause("C36")

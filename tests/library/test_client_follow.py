@@ -15,8 +15,18 @@ from typing import Any
 
 import pytest
 from double import Task
-from forgejo_shim import BadRequest, NotExecuted, NotThere, RunAgain, StillRunning, Unreachable, client_follow
+from forgejo_shim import (
+    BadRequest,
+    NotExecuted,
+    NotThere,
+    Refused,
+    RunAgain,
+    StillRunning,
+    Unreachable,
+    client_follow,
+)
 from forgejo_shim.flows import follow as following
+from forgejo_shim.flows import rights
 from hand import wait
 from small import LOG, Small
 from test_additions import lines
@@ -186,6 +196,21 @@ def test_a_server_that_stays_away_is_an_error(either: Small, monkeypatch: pytest
         with pytest.raises(Unreachable):  # and one that is not there at first is one at once
             next(client.follow("o/r", task.job.id))
         either.double.revive()
+
+
+@clause("C31", "F5")
+def test_a_token_that_is_taken_back_is_said_to_be_no_good(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rights, "KEEP", 0.2)
+    task = taken(small)
+    small.model.log(task, LOG, more=True)
+    with small.client() as client:
+        assert client.log("o/r", task.job.id).read() == LOG  # for which the session keeps its yes
+        followed = client.follow("o/r", task.job.id, timeout=20)
+        assert next(followed)
+        small.model.tokens.pop(small.token)
+        with pytest.raises(Refused, match=f"job {task.job.id} of o/r: the server does not accept these") as caught:
+            list(followed)
+    assert (caught.value.cause, caught.value.exit_code) == ("credentials-wrong", 4)
 
 
 def test_two_minutes_are_more_than_it_waits() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 from double import Job
 from forgejo_shim.errors import RunAgain
-from forgejo_shim.flows import log_tail
+from forgejo_shim.flows import follow as following
+from forgejo_shim.flows import log_tail, rights
 from forgejo_shim.webui import reader
 from small import Small
 from test_additions import R, asker, lines, stepped
@@ -102,13 +103,13 @@ def test_it_goes_on_where_it_was(growing: Growing) -> None:
 
 
 @clause("F2", "F5")
-def test_a_failing_server_is_no_lost_right(growing: Growing) -> None:
+def test_a_failing_server_is_no_lost_right(growing: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something in front of it answers 502 while it starts, to the question of the caller's rights, too."""
+    monkeypatch.setattr(rights, "KEEP", following.INTERVAL)
     ask = asker(growing.small)
     faults = growing.small.double.faults
 
     def fail() -> None:
-        ask.allowed.clear()
         faults.status("/api/v1/", 502, "bad gateway")
 
     moments = (growing.more(1), fail, nothing, faults.clear, growing.end)

@@ -13,6 +13,7 @@ pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
 from agent import Agent, agent_of
 from forgejo_shim.flows import follow as flow
+from forgejo_shim.flows import rights
 from forgejo_shim.mcp import reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -273,6 +274,24 @@ def test_a_job_that_goes_on_is_followed_for_so_many_seconds(either: Small, soon:
         waiting = agent.call("follow_log", job_id=job.id, seconds=5)
         assert waiting.lines == [] and not waiting.facts["is_over"] and 4 < time.monotonic() - began < 9
         assert "cursor" not in waiting.facts and "the job is not over" in waiting.notes[0]
+
+
+@clause("M7", "M9", "F5")
+def test_a_token_that_is_taken_back_is_said_to_be_no_good(
+    small: Small, soon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rights, "KEEP", 0.2)
+    job = small.model.add_run(small.repo).jobs[0]
+    small.model.log(small.model.take(job), LOG, more=True)
+    with agent_of(small) as agent:
+        assert agent.call("read_log", job_id=job.id).lines
+        losing = threading.Timer(1, small.model.tokens.pop, (small.token,))
+        losing.start()
+        answer = agent.call("follow_log", job_id=job.id, seconds=20)
+        losing.join()
+        assert answer.cause == "credentials-wrong" and "does not accept these credentials" in answer.text
+        again = agent.call("follow_log", job_id=job.id, seconds=5)
+        assert again.cause == "credentials-wrong", "the yes of the session is believed"
 
 
 @clause("M6")

@@ -83,8 +83,6 @@ async def _follow(
         except BROKEN as error:
             failures = failures + 1 if reading.at == before else 1
             if failures > losses or not may_heal(error):
-                if isinstance(error, ServerRefusal):
-                    raise Unreachable(f"the log is no longer given: the server answered {error.status}") from None
                 raise
         finally:
             if answer:

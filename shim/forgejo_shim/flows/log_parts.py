@@ -17,7 +17,7 @@ from .follow import follow
 from .log_step import log_step
 from .log_tail import log_tail
 from .pinned_log import NativeLog, pinned_log
-from .rights import Grants, check_may_read
+from .rights import Grants, Lately, check_may_read
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 MAX_TAIL = 1_000_000  # lines
@@ -43,9 +43,11 @@ async def log_part(reader: Reader, call: Call, caller: Grants) -> LogPart:
     log = await pinned_log(reader, call)
     reads_web = not isinstance(log, NativeLog) or "step" in call.parts
 
+    lately = Lately(caller, reader.net.now) if "follow" in call.parts else caller
+
     async def check() -> None:
         if reads_web:
-            await check_may_read(reader.net, call, caller)
+            await check_may_read(reader.net, call, lately)
 
     await check()
     if "step" in call.parts and len(call.parts) > 1:

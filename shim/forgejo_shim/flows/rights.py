@@ -24,6 +24,7 @@ from ..transport import JSON_LIMIT, Answer, Transport, encode, is_json, read_all
 from ..webui.reader import Reader
 from .runs import read_api
 
+KEEP = 30.0  # seconds that a yes is believed while a log is followed
 LIMIT = 10_000  # yes's at once; then all are forgotten
 YES = (400, "ref is empty")  # routers/api/v1/repo/action.go, DispatchWorkflow; seen on 11.0.15, 15.0.2 and 16
 # Schemes that carry who the caller is to any path. A signature binds one path, so it cannot be put to the question.
@@ -81,6 +82,25 @@ class Caller:
         if len(rights.until) >= LIMIT:
             rights.until.clear()  # at once, since several threads may be here; a yes is only asked for again
         rights.until[self._who, repo] = rights.now() + rights.keep
+
+
+class Lately:
+    """A caller's yes's while a log is followed: only what is given here is believed, and for `KEEP` seconds at most."""
+
+    def __init__(self, caller: Grants, now: Callable[[], float]) -> None:
+        self._caller = caller
+        self._now = now
+        self._since: dict[str, float] = {}
+
+    def __contains__(self, repo: str) -> bool:
+        since = self._since.get(repo)
+        is_fresh = since is not None and 0 <= self._now() - since < KEEP  # a clock that goes back proves nothing
+        return is_fresh and repo in self._caller
+
+    def add(self, repo: str) -> None:
+        """Note a yes that the API gave just now."""
+        self._since[repo] = self._now()
+        self._caller.add(repo)
 
 
 class Uncached:

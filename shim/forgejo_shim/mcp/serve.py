@@ -33,7 +33,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..client import Client
 from ..errors import Refused, ShimError
-from ..flows.rights import Rights
+from ..flows.rights import KEEP, Rights
 from ..inert import plain_text
 from .connections import Connection
 from .server import Context
@@ -41,7 +41,6 @@ from .server import Context
 PATH = "/mcp"
 BODY = 64 * 1024  # bytes of a request
 CONNECTIONS = 256  # at once
-KEEP = 30.0  # seconds that a yes of the API to a caller is believed
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SCHEMES = ("bearer", "token")
 
