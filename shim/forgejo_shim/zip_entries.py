@@ -2,8 +2,9 @@
 
 Rules: one entry that is refused refuses the whole archive. A path stays below its folder on every system: its parts are
 plain names, and what a drive or a step upwards could be is refused everywhere. What only Windows reads otherwise
-(devices such as `NUL`, streams, dots at the end) is refused there. Only folders and regular files are taken, plain or
-deflated, each path once. Sizes are those that the archive claims; unzip.py counts the bytes.
+(devices such as `NUL`, streams, dots at the end) is refused there. No name has a character that acts where it is shown:
+a control, or one that turns text round. Only folders and regular files are taken, plain or deflated, each path once.
+Sizes are those that the archive claims; unzip.py counts the bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .file_names import OF_WINDOWS
 
 ENCRYPTED = 0x1  # a flag of an entry
 SHOWN = 80  # characters of a name in a message
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # Bidi_Control of Unicode (UAX #9)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def unsafe(entry: ZipInfo, reason: str) -> BadArchive:
 def _parts(entry: ZipInfo, limits: Limits, for_windows: bool) -> tuple[str, ...]:
     """The parts of an entry's path. Raises BadArchive."""
     name = entry.orig_filename  # as it stands there: `filename` ends at a NUL
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+    if _TURNS.search(name) or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise unsafe(entry, "has a control character in its name")
     if name.startswith("/") or "\\" in name or re.match("[A-Za-z]:", name):
         raise unsafe(entry, "is an absolute path, or one of another system")

@@ -105,6 +105,7 @@ def test_an_empty_zip_is_an_empty_folder(tmp_path: Path) -> None:
         ("/etc/passwd", "absolute"), ("//host/share/x", "absolute"), ("C:x", "absolute"), ("c:/x", "absolute"),
         ("..\\x", "absolute"), ("a\\b", "absolute"), ("\\\\host\\share", "absolute"),
         ("a\nb", "control"), ("a\x1b[2Jb", "control"), ("a\x00.txt", "control"), ("a\x7f", "control"),
+        ("a\u202egnp.exe", "control"), ("a\u2066/b", "control"), ("\u200fb", "control"), ("a\u061cb", "control"),
         ("a/" * 50 + "x", "50 folders deep"), ("../" * 50, "leads out"),
         ("x" * 256, "255 bytes"), ("a/" + "é" * 128 + "/b", "255 bytes"),
     ],
