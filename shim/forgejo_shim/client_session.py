@@ -24,7 +24,7 @@ from .environment import Session
 from .errors import NotForgejo, PageChanged, Refused, ServerRefusal, ShimError, Unreachable, WebAccount
 from .flows.rights import Caller
 from .models import Headers, WebCookie, WebCredentials, WebLogin
-from .network import network_errors
+from .network import check_head, network_errors
 from .operations import API, Call, recognise
 from .requests_adapter import ShimAdapter
 from .requests_transport import RequestsTransport, as_requests, headers_of
@@ -146,6 +146,7 @@ class ClientSession:
                         timeout=self.timeout,
                         allow_redirects=False,
                     )
+                    check_head(response)
             except ValueError:  # `requests` looks at a redirect before it gives it out
                 raise self._no_address() from None
             if response.status_code in ((200, 206) if method == "GET" else (204,)):

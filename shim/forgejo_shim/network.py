@@ -16,8 +16,9 @@ from contextlib import contextmanager
 
 import requests
 import urllib3
+from urllib3.util.response import assert_header_parsing
 
-from .errors import ShimError, Unreachable
+from .errors import PageChanged, ShimError, Unreachable
 
 NOT_TRUSTED = "its certificate is not trusted"
 NO_TLS = "it does not speak TLS on this port; perhaps the address should begin with http://"
@@ -108,6 +109,21 @@ def for_caller(error: requests.RequestException, request: requests.PreparedReque
         if isinstance(link, requests.RequestException):
             link.request, link.response = request, None
     return error
+
+
+def check_head(response: requests.Response) -> None:
+    """Raise PageChanged for an answer whose headers were read in part only, which urllib3 merely logs: where its body
+    ends may be told in the rest, so that it would be waited for in vain, or taken for whole."""
+    told = getattr(getattr(response.raw, "_original_response", None), "msg", None)
+    if not isinstance(told, http.client.HTTPMessage):
+        return  # a cache's or a recording's
+    try:
+        assert_header_parsing(told)
+    except urllib3.exceptions.HeaderParsingError:
+        response.close()
+    else:
+        return
+    raise PageChanged("the headers of an answer are broken off by a line that is none; is something in front of it?")
 
 
 def broken_body(broken: Exception, request: requests.PreparedRequest | None) -> requests.RequestException:

@@ -23,7 +23,7 @@ from requests.structures import CaseInsensitiveDict
 from .answer_body import to_urllib3
 from .faces.face import Reply
 from .models import Headers
-from .network import broken_body, for_caller, reason
+from .network import broken_body, check_head, for_caller, reason
 from .operations import identity_headers
 from .transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, PeekedAnswer, run
 
@@ -81,7 +81,9 @@ class RequestsTransport:
         request.headers["Cache-Control"] = "no-cache, no-store"  # a cache below: a right is asked for, never kept
         request.prepare_body(body or None, None)
         try:
-            return OpenResponse(self._wrapped.pass_on(request, self._how))
+            response = self._wrapped.pass_on(request, self._how)
+            check_head(response)
+            return OpenResponse(response)
         except requests.RequestException as error:
             lost = Lost(for_caller(error, self._request))
         raise lost

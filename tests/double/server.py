@@ -108,7 +108,7 @@ class _Connection(BaseHTTPRequestHandler):
         if response.without_body or self.close_connection:
             response.set("Connection", "close")
         head = f"HTTP/1.1 {response.status} {responses.get(response.status, '')}\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in response.headers) + "\r\n"
+        head += "".join(f"{name}: {_on_one_line(value)}\r\n" for name, value in response.headers) + "\r\n"
         start = head.encode()
         if fault is not None and fault.unanswered:
             raise Broken
@@ -126,6 +126,11 @@ class _Connection(BaseHTTPRequestHandler):
             self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)) if chunked else piece)
         if chunked:
             self.connection.sendall(b"0\r\n\r\n")
+
+
+def _on_one_line(value: str) -> str:
+    """A header's value as Go writes it (net/http/header.go, headerNewlineToSpace)."""
+    return value.replace("\r", " ").replace("\n", " ").strip(" \t")
 
 
 def _pieces(response: Response) -> Iterator[bytes | memoryview]:

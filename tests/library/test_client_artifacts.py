@@ -9,8 +9,10 @@ import os
 import random
 import shutil
 import threading
+import time
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +300,27 @@ def test_a_page_is_no_zip(having: Small, tmp_path: Path) -> None:
     with having.client() as client, pytest.raises(ShimError) as caught:
         client.save_artifact("o/r", artifact, tmp_path / "x", extract=False)
     assert caught.value.exit_code == 8 and list(tmp_path.iterdir()) == []
+
+
+@clause("C22", "C23")
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nb: c"])
+def test_a_name_of_two_lines_is_no_broken_header(having: Small, name: str, tmp_path: Path) -> None:
+    having.model.artifacts.add(having.repo.runs[1], name, FILES)
+    with having.client() as client:
+        saved = client.save_artifact("o/r", named(having, name), tmp_path / "out")
+    assert saved.size and files_in(tmp_path) == {f"out/{path}": data for path, data in FILES.items()}
+
+
+@clause("C22", "S26")
+def test_a_broken_header_is_an_error_at_once(having: Small, tmp_path: Path) -> None:
+    artifact = named(having, "three")
+    broken = having.double.faults.add(
+        ZIP, method="GET", swap=lambda said: replace(said, headers=[("X Broken", "x"), *said.headers])
+    )
+    began = time.monotonic()
+    with having.client() as client, pytest.raises(PageChanged, match="headers of an answer are broken off"):
+        client.save_artifact("o/r", artifact, tmp_path / "out")
+    assert broken.fired == 1 and time.monotonic() - began < 3 and list(tmp_path.iterdir()) == []
 
 
 @clause("C22")
