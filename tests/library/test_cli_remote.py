@@ -269,6 +269,19 @@ def test_no_hook_and_no_program_of_the_clone_is_run(web: Place, clone: Path) -> 
     assert code == 0 and "run" in screen and not (clone / "ran").exists()
 
 
+@pytest.mark.clause("G10")
+def test_git_gets_no_credential(web: Place, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.small.add()
+    at(clone, origin=f"{web.small.url}/o/r")
+    spy, seen = clone / "git", clone / "seen"
+    spy.write_text(f"#!/bin/sh\nenv >> '{seen}'\nPATH='{os.environ['PATH']}' exec git \"$@\"\n")
+    spy.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{clone}:{os.environ['PATH']}")
+    assert web.run("artifacts").exit_code == 0
+    told = seen.read_text()
+    assert "LC_ALL=C" in told and "FORGEJO" not in told and web.small.token not in told
+
+
 # The run
 
 

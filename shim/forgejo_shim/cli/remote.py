@@ -2,7 +2,8 @@
 
 Rules: only a remote whose host is that of a configured server counts, since credentials go there, and to no other.
 Names and passwords in a remote's address are dropped, and never shown. git is asked for its settings and its HEAD only,
-which runs no hook and no pager, and not for longer than PATIENCE seconds.
+which runs no hook and no pager, and not for longer than PATIENCE seconds. It gets none of our variables, since some of
+them hold credentials.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
 
 def _git(*words: str, is_needed: bool = False) -> str:
     """What git prints; nothing if it fails. Raises UsageError for that if it `is_needed`."""
-    environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("FORGEJO")}
+    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
             ["git", "--no-pager", *words],
