@@ -209,6 +209,17 @@ def test_failed_jobs_without_a_log(place: Place) -> None:
     assert got.exit_code == 0 and got.stderr.count("nothing to read") == 2
 
 
+@clause("C33")
+def test_failed_jobs_of_one_name_are_told_apart(place: Place) -> None:
+    run = place.small.model.add_run(place.small.repo, ["build", "build", "test"])
+    for job in run.jobs:
+        place.small.model.play(job, row("x"), "failure")
+    got = place.run("logs", "o/r", "--failed", "--grep", "x")
+    heads = [line[3:].partition(" / ")[0].removesuffix(" ==") for line in got.stderr.splitlines() if line[:3] == "== "]
+    first, second, _ = run.jobs
+    assert heads == [f"build ({first.id})", f"build ({second.id})", "test"]
+
+
 # One step
 
 

@@ -1,7 +1,7 @@
 """`forgejo-shim logs --failed`: of each failed job of a run the steps that made it fail, that of `why` first.
 
 Rules: never silent: where nothing failed, or a job has no log, a sentence says so. A job whose steps cannot be told
-gives all of its log.
+gives all of its log. Of jobs of one name each is headed by its id, too.
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ def show_failed(client: Client, repo: Repo, run: Run, jobs: tuple[Job, ...], opt
         none = "is over and has none" if run.status in FINAL else "has none yet"
         raise NothingMatched(f"no job of run {run.number} of {repo} failed; it {f'has {counted}' if counted else none}")
     printer, errors = LogPrinter(options), []
+    times = Counter(job.name for job in jobs)
     for job in failed:
         try:
             with saying_over(job):
-                _show_job(client, repo, run, job, printer)
+                name = job.name if times[job.name] == 1 else f"{job.name} ({job.id})"
+                _show_job(client, repo, run, job, name, printer)
         except NO_LOG as error:
             note(error.message)
             errors.append(error)
     return errors[0].exit_code if len(errors) == len(failed) else 0
 
 
-def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinter) -> None:
+def _show_job(client: Client, repo: Repo, run: Run, job: Job, name: str, printer: LogPrinter) -> None:
     attempt, why = _current(client, repo, job, is_counted=printer.options.format != "plain")
     steps = [attempt.steps[n] for n in failing([step.status for step in attempt.steps])] if attempt else []
     number = attempt.number if attempt else None
     origin = Origin(job.id, job.name, run.number, job.attempt if number is None else number)
     for step in steps:
         with client.log(repo, job.id, number, step=step.number) as log:
-            _head(printer, f"== {job.name} / {step.name} ==")
+            _head(printer, f"== {name} / {step.name} ==")
             wanted = printer.options.wanted
             printed = printer.print_lines(select(log, wanted, (step.log_index or 0) + 1), origin.of(step))
         if not printed:
@@ -53,7 +55,7 @@ def _show_job(client: Client, repo: Repo, run: Run, job: Job, printer: LogPrinte
     if not steps:
         tail, wanted = printer.options.tail_of_server(of_step=False)
         with client.log(repo, job.id, number, tail=tail) as log:
-            _head(printer, f"== {job.name} ==", why or "it tells no step that failed, so this is all of its log")
+            _head(printer, f"== {name} ==", why or "it tells no step that failed, so this is all of its log")
             printer.print_lines(select(log, wanted), origin)
 
 
