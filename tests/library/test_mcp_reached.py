@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import uvicorn
 from agent import Agent, stdio_agent
 from forgejo_shim.mcp import connections
 from forgejo_shim.mcp.serve import listening
+from hand import wait
 from mcp.client.streamable_http import streamable_http_client
 from red import Did, lines, red
 from small import Small, row
@@ -250,6 +252,30 @@ def test_by_http_a_connection_without_a_whole_request_is_closed(monkeypatch: pyt
     *without, whole, in_pieces = asyncio.run(main())
     assert without == [b""] * 4
     assert all(answer.startswith(b"HTTP/1.1 204") for answer in (whole, in_pieces))
+
+
+@clause("M12")
+def test_by_http_no_caller_takes_anothers_share(web: Place) -> None:
+    """Not by what it says of its address, either."""
+    model = web.small.model
+    public = model.add_repo(web.small.repo.owner, "public", private=False)
+    job = model.add_run(public, ["build"]).jobs[0]
+    model.log(model.take(job), row("x"), more=True)
+    arguments = {"repo": "o/public", "job_id": job.id, "seconds": 8}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "follow_log", "arguments": arguments}}
+
+    def follow(url: str, number: int, token: str | None) -> str:
+        who = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {**ACCEPT, **who, "X-Forwarded-For": f"192.0.2.{number}"}
+        return requests.post(url, json=call, headers=headers, timeout=30).text
+
+    with served(web) as url, ThreadPoolExecutor(24) as pool:
+        nobodys = [pool.submit(follow, url, number, None) for number in range(16)]
+        wait(lambda: sum(one.done() for one in nobodys) >= 12, "what is too much to be refused", 7)
+        own = [pool.submit(follow, url, 99, web.small.token) for _ in range(4)]
+        refused = [one.result() for one in nobodys if "too-many-streams" in one.result()]
+        assert len(refused) == 12 and all("4 answers are under way for this caller" in one for one in refused)
+        assert all("too-many" not in one.result() and '"is_over":false' in one.result() for one in own)
 
 
 @clause("M14")

@@ -108,12 +108,14 @@ def _over_http(
 ) -> None:
     import anyio
 
-    from ..mcp.serve import PATH, hosts_of, listening, serve_http, share, token_of
+    from ..mcp.serve import PATH, callers, hosts_of, listening, serve_http, share, token_of
     from ..mcp.server import Tools
 
     with settings.client(at.server if at else None) as own, listening(*listen) as sock:
         client, repo = share(own), at.repo if at else None
-        tools = Tools(lambda call: client.as_caller(token_of(call)), _message, repo=repo, writes=writes)
+        tools = Tools(
+            lambda call: client.as_caller(token_of(call)), _message, callers_of=callers, repo=repo, writes=writes
+        )
         host, port = sock.getsockname()[:2]
         shown = f"http://[{host}]:{port}{PATH}" if ":" in host else f"http://{host}:{port}{PATH}"
 

@@ -3,7 +3,8 @@
 Rules by HTTP: only POST /mcp, without sessions, so that each request stands for itself. The server is asked with the
 token of the request's own `Authorization` header, without one as anybody may ask; never with a token of ours. `Host`
 has to be a name that this server is called by, a request from a web page (`Origin`) is refused, a body has at most
-`BODY` bytes. Nothing is logged but what goes wrong, on one inert line.
+`BODY` bytes. A caller is who its token says, without one its address; what it writes of its address is not believed.
+Nothing is logged but what goes wrong, on one inert line.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from ..client import Client
 from ..errors import Refused, ShimError
 from ..flows.rights import KEEP, Rights
 from ..inert import plain_text
+from ..models import Headers
+from ..proxy.headers import Peer
+from ..proxy.limits import callers_of
 from .connections import Connection
 from .server import Context
 
@@ -104,6 +108,7 @@ async def serve_http(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=5,
         ws="none",
@@ -175,6 +180,15 @@ def token_of(context: Context) -> str | None:
             cause="credentials-wrong",
         )
     return token.strip()
+
+
+def callers(context: Context) -> frozenset[bytes]:
+    """Opaque names of who sent a request, as the proxy has them. Raises Refused."""
+    token = token_of(context)
+    assert context.request
+    address = context.request.client.host if context.request.client else ""
+    headers = Headers([("Authorization", f"token {token}")] if token else [])
+    return callers_of(headers, "", Peer(address, listed=False, scheme="", host=""))
 
 
 class _Inert(logging.Formatter):

@@ -1,9 +1,10 @@
 """The tools as a server of the protocol: calls are checked, run in threads, and answered, whatever goes wrong.
 
-Rules: a call's work is blocking, so it runs in a thread; at most `THREADS` at once, of which `WAITING` may wait for a
-log. One call more is an error that says so; none queues up. A call that its client has given up ends at its next look
-at the clock or the log. An error is an answer with its cause (answers.py); one that nobody foresaw is named by its type
-on stderr, and neither its text nor a traceback is shown to anybody.
+Rules: a call's work is blocking, so it runs in a thread; at most `THREADS` at once, and beside them `WAITING` that wait
+for a log. Where there are several callers, each may have one in `SHARE` of them. One call more is an error that says
+so; none queues up. A call that its client has given up ends at its next look at the clock or the log. An error is an
+answer with its cause (answers.py); one that nobody foresaw is named by its type on stderr, and neither its text nor a
+traceback is shown to anybody.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from mcp.server.lowlevel import Server
 from ..client import Client
 from ..errors import ShimError, TooMany, WrongArguments
 from ..models import Repo
+from ..proxy.limits import Streams
 from .answers import told
 from .asking import Asking
 from .calls import CALLS
@@ -30,6 +32,7 @@ from .schemas import Schema, Tool
 from .tools import INSTRUCTIONS, READING, WRITING
 
 THREADS, WAITING = 32, 16
+SHARE = 4  # so many callers can have all of them
 
 Context = ServerRequestContext[Any, Any]
 
@@ -37,8 +40,9 @@ Context = ServerRequestContext[Any, Any]
 class Tools:
     """The tools with what they are run by.
 
-    `client_of` gives the client of a call's caller, `message_of` what is said of an error; both may raise ShimError.
-    `repo` is the repository where a call names none; `writes`: whether rerun and cancel are among the tools.
+    `client_of` gives the client of a call's caller, `message_of` what is said of an error, `callers_of` opaque names of
+    who calls (none: all calls are one caller's); each may raise ShimError. `repo` is the repository where a call names
+    none; `writes`: whether rerun and cancel are among the tools.
     """
 
     def __init__(
@@ -46,17 +50,19 @@ class Tools:
         client_of: Callable[[Context], Client],
         message_of: Callable[[Context, ShimError], str],
         *,
+        callers_of: Callable[[Context], frozenset[bytes]] = lambda _: frozenset(),
         repo: Repo | None = None,
         writes: bool = False,
     ) -> None:
         self._client_of = client_of
         self._message_of = message_of
+        self._callers_of = callers_of
         self._tools = {tool.name: tool for tool in (*READING, *(WRITING if writes else ()))}
         schemas = {name: tool.input_schema(str(repo) if repo else None) for name, tool in self._tools.items()}
         self._listed = types.ListToolsResult(tools=[_listed(self._tools[name], schemas[name]) for name in schemas])
         self._check = {name: fastjsonschema.compile(schema) for name, schema in schemas.items()}
-        self._threads = anyio.CapacityLimiter(THREADS)
-        self._waiting = anyio.CapacityLimiter(WAITING)
+        self._threads = anyio.CapacityLimiter(THREADS), Streams(THREADS // SHARE)
+        self._waiting = anyio.CapacityLimiter(WAITING), Streams(WAITING // SHARE)
 
     def server(self, version: str) -> Server[Any]:
         """A server of the SDK with these tools."""
@@ -77,9 +83,10 @@ class Tools:
         """The answer of a tool, or the error that says why there is none."""
         try:
             given = self._given(params.name, params.arguments or {})
-            limiter = self._free(self._waiting if params.name == "follow_log" else self._threads)
+            limiter, shares = self._waiting if params.name == "follow_log" else self._threads
             work = partial(self._answer, params.name, given, context)
-            facts, text = await anyio.to_thread.run_sync(work, limiter=limiter)
+            with shares.slot(self._callers_of(context)):
+                facts, text = await anyio.to_thread.run_sync(work, limiter=self._free(limiter))
         except ShimError as error:
             error.message = self._message_of(context, error)
             return _result(*told(error), is_error=True)
