@@ -98,6 +98,11 @@ class Call:
     or the artifact, `tail` what stands behind the repository in the path. Where a client names a run by its number or
     as the latest one, `run` says so, and `job` is a job's name or index in it ("": the first); `by_number` finds their
     ids. `route` is what it is called in logs and figures, `root` what stands in front of `/api/v1`.
+
+    `as_value`: the client speaks another API than Forgejo's, so that a native answer is read into a value, too. Then
+    `root` stands in the place of `/api/v1`, `sent` is what the client asked for behind the repository's name, its own
+    query with it, and `query` what that means in Forgejo's words. `by_address`: the answer is an address that gives
+    what is asked for, without a credential.
     """
 
     operation: Operation
@@ -112,6 +117,9 @@ class Call:
     root: str = ""
     run: RunName | None = None
     job: str = ""
+    as_value: bool = False
+    by_address: bool = False
+    sent: str = ""
 
     @property
     def is_by_method(self) -> bool:
@@ -174,6 +182,8 @@ class Call:
         found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)/actions/", location)
         if not found:
             return None
+        if self.as_value:
+            return location[: found.start()] + self.root + found[1].removeprefix(API) + self.sent
         return location[: found.start()] + self.root + found[1] + self.tail + (f"?{self.query}" if self.query else "")
 
     def refusal(self, status: int, headers: Headers, body: bytes) -> ServerRefusal:

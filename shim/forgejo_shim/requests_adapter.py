@@ -29,7 +29,7 @@ from .address import base_url_of, with_and_without_port
 from .answer_body import to_urllib3
 from .errors import ShimError
 from .faces.all import all_faces
-from .faces.face import Face, recognise
+from .faces.face import Face, Reply, recognise
 from .flows.dispatch import Native, Request, dispatch
 from .flows.rights import Rights
 from .models import WebCookie, WebCredentials, WebLogin
@@ -116,7 +116,7 @@ class ShimAdapter(BaseAdapter):
         self._anew = partial(
             type(self), base_url, web=web, store=store, session_file=session_file, writes=writes, face=face
         )
-        self._faces = all_faces(everywhere=face == "forgejo-proxy", writes=writes)
+        self._faces = all_faces((face,) if face else (), writes=writes)
         account = web.user if isinstance(web, WebLogin) else "cookie"
         kept = session_file.load(base_url, account) if session_file and web else {}
         on_change = (lambda cookies: session_file.save(base_url, account, cookies)) if session_file else None
@@ -142,6 +142,7 @@ class ShimAdapter(BaseAdapter):
             if not (found := self._recognised(request, proxies)):
                 return _marked(self.pass_on(request, {**how, "stream": stream}), "native")
             face, call = found
+            assert isinstance(call, Call)  # the faces here have no answer of their own
             headers = headers_of(request)
             asked = Request(headers, self.rights.of(headers, call.query), self.writes)
             value = run(dispatch(RequestsTransport(self, request, how), self.server, call, asked))
@@ -193,7 +194,7 @@ class ShimAdapter(BaseAdapter):
             " hold its web account; make and mount one where it is to be used"
         )
 
-    def _recognised(self, request: requests.PreparedRequest, proxies: Any) -> tuple[Face, Call] | None:
+    def _recognised(self, request: requests.PreparedRequest, proxies: Any) -> tuple[Face, Call | Reply] | None:
         asked_of = urlsplit(request.url or "")[:2]
         if all(asked_of != urlsplit(alike)[:2] for alike in with_and_without_port(self.base_url)):
             return None  # another server's, where somebody mounted the adapter there too

@@ -175,7 +175,7 @@ def read(found: tuple[Face, Call] | None) -> Taken | None:
 def known(method: str, path: str, query: str, *, face: bool) -> Taken | None:
     """What the faces of a driver take a request for."""
     try:
-        return read(recognise(all_faces(everywhere=face), method, path, query))
+        return read(recognise(all_faces(("forgejo-proxy",) if face else ()), method, path, query))
     except ServerRefusal:
         return HIDDEN
 
@@ -443,7 +443,7 @@ def test_what_passes_goes_on_as_it_came(version: str) -> None:
 def test_what_could_become_a_route_of_the_face_is_not_passed_on() -> None:
     with Double("16") as double:
         there = routes.place(Hand(double.url, double.admin.name, double.admin.password))
-        with Running(double.url, face=True) as proxy:
+        with Running(double.url, faces=frozenset({"forgejo-proxy"})) as proxy:
             through = replace(there, base_url=proxy.base_url)
             for path in (
                 "/actions/%72uns/1/logs",

@@ -228,7 +228,7 @@ def test_at_the_root_only_with_the_face(small: Small) -> None:
 def test_in_front_of_a_proxy_with_the_face(small: Small) -> None:
     """Its list is handed on; one without run ids is to a shim and to the client as if there were none."""
     runs = seven(small)
-    with Running(small.url, small.web, face=True) as behind:
+    with Running(small.url, small.web, faces=frozenset({"forgejo-proxy"})) as behind:
         session = requests.Session()
         mount(session, behind.base_url, web=small.web)
         headers = {"Authorization": f"token {small.token}"}

@@ -299,7 +299,7 @@ def test_the_list_of_runs(small: Small, proxy: Running) -> None:
 
 @clause("H9", "H11")
 def test_at_the_root_the_document_has_the_filters_too(small: Small) -> None:
-    with fronted(small, face=True) as proxy:
+    with fronted(small, faces=frozenset({"forgejo-proxy"})) as proxy:
         parameters = proxy.get("/swagger.v1.json").json()["paths"][LIST_RUNS]["get"]["parameters"]
         assert {"workflow_id", "status", "event", "branch", "ref", "run_number", "head_sha", "page", "limit"} <= {
             parameter["name"] for parameter in parameters
@@ -397,7 +397,7 @@ def test_it_is_logged_and_counted_by_its_route() -> None:
 @clause("H9")
 def test_at_the_root_it_hides_the_operations_by_run_id(small: Small) -> None:
     run = two(small)
-    with fronted(small, face=True) as proxy:
+    with fronted(small, faces=frozenset({"forgejo-proxy"})) as proxy:
         assert proxy.get(f"{R}/2/logs?job=test", small.token).content == LOG
         assert proxy.get(f"{FACE}{R}/2/logs?job=test", small.token).content == LOG
         assert [job["index"] for job in proxy.get(f"{R}/latest/jobs", small.token).json()] == [0, 1]
@@ -441,7 +441,7 @@ def test_its_own_document_is_there_always(writes: bool) -> None:
 
 @clause("H9")
 def test_with_the_face_the_document_is_one_that_holds_together() -> None:
-    with Small("16") as small, fronted(small, face=True, writes=True) as proxy:
+    with Small("16") as small, fronted(small, faces=frozenset({"forgejo-proxy"}), writes=True) as proxy:
         made = proxy.get("/swagger.v1.json").json()
         for reference in {part.split('"')[0] for part in json.dumps(made).split('"$ref": "')[1:]}:
             _, kind, name = reference.split("/")
@@ -455,7 +455,11 @@ def test_with_the_face_the_document_is_one_that_holds_together() -> None:
 @pytest.mark.parametrize("face", ["11", "15"])
 def test_a_proxy_without_the_face_in_front_of_one_with_it(face: str) -> None:
     """There `runs/{id}/jobs` and `…/logs` are by run id again, and so says its document; `summary` passes."""
-    with Small(face) as small, fronted(small, face=True) as first, Running(first.base_url, small.web) as second:
+    with (
+        Small(face) as small,
+        fronted(small, faces=frozenset({"forgejo-proxy"})) as first,
+        Running(first.base_url, small.web) as second,
+    ):
         run = two(small)
         paths = second.get("/swagger.v1.json").json()["paths"]
         assert [path for path in paths if path.startswith(OF_FACE)] == [OF_FACE + "summary"]

@@ -20,6 +20,7 @@ import click
 from .. import __version__
 from ..environment import NetworkSettings, proxy_variable
 from ..errors import ShimError
+from ..faces.all import NAMES
 from ..models import WebCredentials
 from ..proxy.headers import ALWAYS, HOP_BY_HOP
 from ..store.memory import MemoryStore
@@ -96,8 +97,11 @@ def parse_identity_header(value: str) -> str:
 )
 @address_option(
     "--face",
-    type=click.Choice(["forgejo-proxy"]),
-    help="Serve forgejo-proxy's routes at /api/v1 too. Its run numbers then replace run ids in runs/{run_id}/….",
+    "faces",
+    type=click.Choice(NAMES),
+    multiple=True,
+    help="Serve another API too: forgejo-proxy's routes at /api/v1, whose run numbers then replace run ids in"
+    " runs/{run_id}/…, or GitHub's REST API at /api/v3. May be repeated.",
 )
 @rights_option(
     "--keep",
@@ -199,7 +203,7 @@ def _options(settings: CommonOptions, server: str, web: WebCredentials | None, g
         identity=frozenset(given["identity_header"]),
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
-        face=given["face"] is not None,
+        faces=frozenset(given["faces"]),
         network=_network(settings, server),
         version=__version__,
     )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from .face import Face
 from .forgejo import Forgejo
 from .forgejo_proxy import ForgejoProxy
+from .github import GitHub
+
+FORGEJO_PROXY, GITHUB = NAMES = ("forgejo-proxy", "github")
 
 
-def all_faces(*, everywhere: bool = False, writes: bool = True) -> tuple[Face, ...]:
+def all_faces(
+    names: Collection[str] = (), *, writes: bool = True, now: Callable[[], float] = lambda: 0.0
+) -> tuple[Face, ...]:
     """The faces in the order in which they are asked; the last one answers what none of them knows.
 
-    `everywhere`: forgejo-proxy's routes stand below `/api/v1` too; `writes`: the additions that write are recognised.
+    `names` are those of `NAMES` that stand where they would be in the way of another API: forgejo-proxy's routes below
+    `/api/v1` too. `writes`: the additions that write are recognised; `now` tells seconds since the epoch.
     """
-    return ForgejoProxy(everywhere), Forgejo(writes)
+    github = (GitHub(now),) if GITHUB in names else ()
+    return *github, ForgejoProxy(FORGEJO_PROXY in names), Forgejo(writes)

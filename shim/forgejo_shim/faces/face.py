@@ -31,8 +31,9 @@ class Reply:
 class Face(Protocol):
     """A protocol that clients speak to the shim."""
 
-    def recognise(self, method: str, path: str, query: str) -> Call | None:
-        """The call that a request is, or None. `path` is below the base URL, as it was sent."""
+    def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
+        """The call that a request is, the answer where no server is needed for it, or None. `path` is below the base
+        URL, as it was sent."""
         ...
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
@@ -43,10 +44,14 @@ class Face(Protocol):
         """The answer that an error is. One that is no answer of a server's (a state file, say) is raised."""
         ...
 
+    def headers(self, name: str) -> list[tuple[str, str]]:
+        """Headers of every answer of this face; `name` is what the request is called in the logs."""
+        ...
 
-def recognise(faces: Iterable[Face], method: str, path: str, query: str) -> tuple[Face, Call] | None:
-    """The first of `faces` that knows a request, and the call that it is."""
+
+def recognise(faces: Iterable[Face], method: str, path: str, query: str) -> tuple[Face, Call | Reply] | None:
+    """The first of `faces` that knows a request, and the call or the answer that it is."""
     for face in faces:
-        if call := face.recognise(method, path, query):
-            return face, call
+        if known := face.recognise(method, path, query):
+            return face, known
     return None

@@ -102,6 +102,10 @@ class Forgejo:
         more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
         return Reply(error.status, [JSON, *more], error_body(error, base_url), cause=error.cause)
 
+    def headers(self, name: str) -> list[tuple[str, str]]:
+        """The request's name."""
+        return [("X-Request-Id", name)]
+
 
 def reply_json(value: object, headers: Iterable[tuple[str, str]] = ()) -> Reply:
     """A 200 of JSON."""

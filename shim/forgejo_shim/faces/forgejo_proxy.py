@@ -93,6 +93,10 @@ class ForgejoProxy:
         """The error as Forgejo gives it."""
         return Forgejo().render_error(error, base_url)
 
+    def headers(self, name: str) -> list[tuple[str, str]]:
+        """As in Forgejo's answers."""
+        return Forgejo().headers(name)
+
 
 def _match(method: str, path: str, query: str) -> Call | None:
     for route, pattern in _PATTERNS:

@@ -20,16 +20,15 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 from typing import cast
 
 from aiohttp import web
 
 from ..errors import BadRequest, NotForgejo, ServerRefusal, ShimError, Unreachable, loop
-from ..faces.all import all_faces
+from ..faces.all import FORGEJO_PROXY, all_faces
 from ..faces.face import Face, Reply, recognise
 from ..faces.forgejo import JSON
 from ..faces.forgejo_proxy import ROOT
@@ -46,6 +45,7 @@ from .access import AccessLog
 from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .changes import Changes
+from .exchange import Exchange
 from .headers import Pairs, Peer, end_to_end, is_listed, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, callers_of
@@ -63,17 +63,6 @@ UNBUFFERED = ("X-Accel-Buffering", "no")  # to nginx and those that do as it doe
 LEFT = 499  # the status in log and metrics of a request whose caller went away before the answer
 
 
-@dataclass
-class Exchange:
-    """A request under way: its name in the logs, its path as Forgejo's router sees it, its query, and what it calls."""
-
-    name: str
-    path: str
-    query: str
-    face: Face
-    call: Call | None = None
-
-
 class Proxy:
     """A handler for aiohttp's low-level server. Made and closed within the running loop."""
 
@@ -87,11 +76,12 @@ class Proxy:
         self.server = Server(
             options.upstream, self.session, store if isinstance(store, MemoryStore) else BesideLoop(store)
         )
-        self.faces = all_faces(everywhere=options.face)
+        self.faces = all_faces(options.faces, now=time)
         self.rights = Rights(options.keep, monotonic)
         self.streams = Streams(options.streams)
         self.searches = Searches()
-        self.swagger = Swagger(writes=options.writes and options.web is not None, face=options.face)
+        at_root = FORGEJO_PROXY in options.faces
+        self.swagger = Swagger(writes=options.writes and options.web is not None, face=at_root)
         self.signing_in = asyncio.Lock()
         self.health = Health(UpstreamTransport(self.upstream, self.signing_in, ()), self.server, writes=options.writes)
         self.metrics = Metrics()
@@ -138,10 +128,12 @@ class Proxy:
         """What answers a request. Raises ShimError."""
         if self.upstream.name in request.headers.getall(NAME, ()):
             return self._looped(request)
-        if self.options.face or "/actions/" in asked.path:
+        if self.options.faces or "/actions/" in asked.path:
             if found := recognise(self.faces, request.method, asked.path, asked.query):
-                asked.face, asked.call = found
-                return self._answer(request, asked, asked.call)
+                asked.face, asked.known = found
+                if isinstance(asked.known, Reply):
+                    return self._say(request, asked, asked.known, "")
+                return self._answer(request, asked, asked.known)
         return self._other(request, asked.path)
 
     async def _failed(self, request: web.BaseRequest, asked: Exchange, error: Exception) -> web.StreamResponse:
@@ -152,8 +144,14 @@ class Proxy:
         if request.writer.output_size:
             break_off(request)
             raise ConnectionResetError("the answer had begun")
-        made.headers.append(("X-Request-Id", asked.name))
-        return await reply(request, made, self.options.idle, "web" if asked.call else "")
+        return await self._say(request, asked, made, "web" if asked.call else "")
+
+    async def _say(
+        self, request: web.BaseRequest, asked: Exchange, made: Reply, backend: str = "web"
+    ) -> web.StreamResponse:
+        """Answer as the face does."""
+        made.headers += asked.face.headers(asked.name)
+        return await reply(request, made, self.options.idle, backend)
 
     async def _looped(self, request: web.BaseRequest) -> web.StreamResponse:
         """A request of this proxy's own that has come back: says so to itself (`Upstream` knows the name)."""
@@ -218,9 +216,9 @@ class Proxy:
                 until_sent.close()
                 return await self._native(request, cast(NativeUpstream, value.answer))
             made = asked.face.render(value, call, peer.base_url)
-            made.headers.append(("X-Request-Id", asked.name))
             if isinstance(made.body, bytes):
-                return await reply(request, made, self.options.idle)
+                return await self._say(request, asked, made)
+            made.headers += asked.face.headers(asked.name)
             grows = isinstance(value, LogPart) and value.grows
             return await self._stream(request, made, call, net, caller, "follow" if grows else "log")
 
@@ -258,7 +256,7 @@ class Proxy:
         """Count and log a request at its end."""
         route = asked.call.route if asked.call else ""
         status = out.status if out is not None else LEFT
-        backend = (out.headers.get(MARK) if out is not None else None) or ("own" if is_own(asked.path) else "pass")
+        backend = (out.headers.get(MARK) if out is not None else None) or asked.backend
         size = request.writer.output_size
         self.metrics.note(route, backend, status, seconds, size)
         if self.log:

@@ -28,7 +28,7 @@ class Options:
     identity: frozenset[str] = frozenset()
     writes: bool = False
     own_is_apart: bool = False  # `/-/shim/…` is served at another address
-    face: bool = False  # forgejo-proxy's routes stand below `/api/v1` too
+    faces: frozenset[str] = frozenset()  # of faces/all.py, besides those that are always there
     version: str = ""
     network: NetworkSettings = field(default_factory=NetworkSettings)
     say: Callable[[str], None] = to_stderr  # tells the operator

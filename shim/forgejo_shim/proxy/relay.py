@@ -20,6 +20,7 @@ from aiohttp import HttpVersion11, WSMsgType, web
 
 from ..errors import BadRequest, ShimError, Unreachable
 from ..faces.face import Reply
+from ..models import Headers
 from ..transport import CHUNK, BrokenBody
 from .aiohttp_inside import CallerResponse
 from .headers import Pairs, end_to_end
@@ -91,12 +92,25 @@ async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str
     """Send what a flow has made."""
     headers = [*made.headers, (MARK, backend)] if backend else list(made.headers)
     body = made.body
+    if isinstance(body, bytes) and made.status == 200 and has_it(request, Headers(headers).get("ETag")):
+        return await send_whole(request, not_modified(headers), b"", idle)
     if isinstance(body, bytes):
         out = CallerResponse(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
         out.cause = made.cause
         return await send_whole(request, out, b"" if request.method == "HEAD" else body, idle)
     chunks = body if isinstance(body, AsyncIterator) else pieces(body)
     return await send(request, CallerResponse(made.status, None, headers), chunks, idle)
+
+
+def has_it(request: web.BaseRequest, tag: str) -> bool:
+    """Whether the caller has what this `ETag` names (RFC 9110, 13.1.2: compared without regard to `W/`)."""
+    given = [one.strip().removeprefix("W/") for one in ",".join(request.headers.getall("If-None-Match", ())).split(",")]
+    return bool(tag) and request.method in ("GET", "HEAD") and not {tag.removeprefix("W/"), "*"}.isdisjoint(given)
+
+
+def not_modified(headers: Pairs) -> CallerResponse:
+    """The 304 in place of an answer with these headers."""
+    return CallerResponse(304, None, Headers(headers).without("Content-Type", "Content-Length"), waits=True)
 
 
 async def pass_on(

@@ -1,0 +1,129 @@
+"""GitHub's REST API below `/api/v3`, where clients of GitHub ask an Enterprise server: its routes and its errors.
+
+Rules: everything below `/api/v3`, and GraphQL, is answered here or is 404 in GitHub's form, and never passed on. HEAD
+is asked as GET. Nothing is counted, so the limit of requests that is told is never used up. A message of a 401 is
+GitHub's: Forgejo's repeats the credential. Beyond GitHub's form, an error's `cause` says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from ..errors import ServerRefusal, ShimError
+from ..flows.dispatch import Value
+from ..operations import Call, Operation
+from ..router import routed
+from ..transport import encode
+from .face import Reply
+from .forgejo import Json
+
+ROOT = "/api/v3"
+GRAPHQL = "/api/graphql"
+JSON = ("Content-Type", "application/json; charset=utf-8")
+DOCUMENTATION = "https://docs.github.com/rest"
+VERSION = "3.14.0"  # of the Enterprise server whose API this is a part of; clients ask it which features they may use
+LIMIT = 5000  # requests an hour, as GitHub tells them
+HOUR = 3600
+
+Headers = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a client asks for an operation; `path` is below `/api/v3`."""
+
+    method: str
+    path: str
+    operation: Operation
+
+
+ROUTES: tuple[Route, ...] = ()
+
+_PATTERNS = tuple(
+    (route, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(ROOT + route.path)))) for route in ROUTES
+)
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """The face; `now` tells seconds since the epoch."""
+
+    now: Callable[[], float] = lambda: 0.0
+
+    def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
+        """The operation that a request asks for, or what is answered without a server."""
+        path, method = routed(path), "GET" if method.upper() == "HEAD" else method.upper()
+        if path != GRAPHQL and path != ROOT and not path.startswith(ROOT + "/"):
+            return None
+        own = {ROOT: self._root, ROOT + "/rate_limit": self._rate_limit, ROOT + "/meta": self._meta}
+        if method == "GET" and path in own:
+            return reply_json(own[path]())
+        return reply_error(404, "Not Found")
+
+    def render(self, value: Value, call: Call, base_url: str) -> Reply:
+        """The value as GitHub gives it."""
+        raise TypeError(f"no route of GitHub's gives a {type(value).__name__}")
+
+    def render_error(self, error: ShimError, base_url: str) -> Reply:
+        """The error in GitHub's form."""
+        if isinstance(error, ServerRefusal):
+            return reply_error(error.status, _refusal(error), [pair for pair in error.headers if _is_kept(pair[0])])
+        if type(error) is ShimError:
+            raise error
+        more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
+        return reply_error(error.status, error.message, more, error.cause)
+
+    def headers(self, name: str) -> list[tuple[str, str]]:
+        """The request's name, the form of the answer, and the limit of requests."""
+        limits = {f"X-RateLimit-{key.capitalize()}": str(value) for key, value in self._limits().items()}
+        ids = {"X-GitHub-Request-Id": name, "X-GitHub-Media-Type": "github.v3; format=json"}
+        return list({"X-Request-Id": name, **ids, **limits}.items())
+
+    def _limits(self) -> Json:
+        reset = (int(self.now()) // HOUR + 1) * HOUR
+        return {"limit": LIMIT, "remaining": LIMIT, "reset": reset, "used": 0, "resource": "core"}
+
+    def _rate_limit(self) -> Json:
+        return {"resources": {"core": self._limits()}, "rate": self._limits()}
+
+    def _meta(self) -> Json:
+        return {"verifiable_password_authentication": False, "installed_version": VERSION}
+
+    def _root(self) -> Json:
+        return {"rate_limit_url": ROOT + "/rate_limit"}
+
+
+def reply_json(value: object, headers: Headers = ()) -> Reply:
+    """A 200 of JSON, with a tag of its bytes."""
+    body = encode(value)
+    return Reply(200, [JSON, ("ETag", f'W/"{hashlib.sha256(body).hexdigest()}"'), *headers], body)
+
+
+def reply_error(status: int, message: str, headers: Headers = (), cause: str = "") -> Reply:
+    """An error as GitHub writes one."""
+    told = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
+    if cause:
+        told["cause"] = cause
+    return Reply(status, [JSON, *headers], json.dumps(told, ensure_ascii=False).encode(), cause=cause)
+
+
+def _is_kept(name: str) -> bool:
+    return name.lower() in ("location", "retry-after", "www-authenticate", "allow")
+
+
+def _refusal(error: ServerRefusal) -> str:
+    """What is said of the server's own no."""
+    if error.status == 401:
+        return "Bad credentials"
+    try:
+        message = json.loads(error.body)["message"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        message = ""
+    if error.status != 404 and message and isinstance(message, str):
+        return message
+    return HTTPStatus(error.status).phrase if error.status in set(HTTPStatus) else "the server refused this"
