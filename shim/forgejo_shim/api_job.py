@@ -27,6 +27,14 @@ def parse_job(body: bytes) -> JobPlan:
         raise PageChanged(f"the API's job was not understood ({fault!a}); report this server's version") from None
 
 
+def parse_full(body: bytes) -> JobDetails:
+    """The job in full of an answer's body. Raises PageChanged."""
+    try:
+        return parse_details(json.loads(body))
+    except NOT_SO as fault:
+        raise PageChanged(f"the API's job was not understood ({fault!a}); report this server's version") from None
+
+
 def parse_details(told: Any) -> JobDetails:
     """The job of an answer. Raises one of `NOT_SO` for one that is none."""
     run = RunFacts(int(told["run_number"]), told.get("run_id"), told.get("repo_id"), told.get("owner_id"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import download
+from .api_artifact import parse_artifacts
 from .client_body import Body
 from .client_session import ClientSession
 from .download import Progress
@@ -68,7 +69,7 @@ class ClientArtifacts:
         while limit is None or len(found) < limit:
             path = artifacts_path(repo, run.id if run else None, page=page, limit=PAGE)
             told, total = self._asking.page(path, what, template)
-            artifacts = _artifacts(told, what)
+            artifacts = parse_artifacts(told, what)
             found.update(((artifact.run_id, artifact.name, artifact.id), artifact) for artifact in artifacts)
             wanted = max(wanted, total or 0)
             if not artifacts or len(found) >= wanted:
@@ -156,28 +157,3 @@ def _extracted(zip_path: Path, folder: Path, what: str) -> list[ExtractedFile]:
         return unzip(zip_path, folder)
     except BadArchive as error:
         raise BadArchive(f"{what}: {error.message}", cause=error.cause) from None
-
-
-def _artifacts(told: object, what: str) -> list[Artifact]:
-    return [_artifact(artifact, what) for artifact in (told if isinstance(told, list) else [None])]
-
-
-def _artifact(told: object, what: str) -> Artifact:
-    match told:
-        case {"id": int(key), "name": str(name), "size_in_bytes": int(size), "expired": bool(expired), **more}:
-            run_id = more.get("run_id")
-            return Artifact(
-                id=key,
-                name=name,
-                size=size,
-                is_expired=expired,
-                run_id=run_id if isinstance(run_id, int) and run_id else None,
-                created=_time(more, "created_at"),
-                expires=_time(more, "expires_at"),
-            )
-    raise PageChanged(f"{what} were not understood: one without id, name or size; report this server's version")
-
-
-def _time(told: Mapping[object, object], name: str) -> str:
-    value = told.get(name)
-    return value if isinstance(value, str) else ""

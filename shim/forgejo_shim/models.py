@@ -158,7 +158,8 @@ class Overview:
 class RunFacts:
     """A run as a flow gives it. `given` is the API's own object, {} where the web UI told; then `id`, `repo_id` and
     `owner_id` are None. Times are RFC 3339, "" if unset. The web UI tells the first digits of `commit`, and
-    `error`, what is wrong with the run's workflow; None where it was not asked."""
+    `error`, what is wrong with the run's workflow; None where it was not asked. `attempt` is the highest of its jobs',
+    None where it is not known or was not asked."""
 
     number: int
     id: int | None = None
@@ -172,6 +173,7 @@ class RunFacts:
     branch: str = ""
     commit: str = ""
     error: str | None = None
+    attempt: int | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -241,6 +243,18 @@ class JobDetails:
     job: Job
     times: Times
     attempts: tuple[Attempt, ...] | None
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """Jobs of a run in full: each at one attempt, or several times. `total` counts those of all pages (1-based, of at
+    most `limit`). The attempt that is meant is `job.attempt`, and `job.status` is its status."""
+
+    run: RunFacts
+    jobs: tuple[JobDetails, ...]
+    total: int
+    page: int
+    limit: int
 
 
 @dataclass(frozen=True)

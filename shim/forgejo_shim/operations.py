@@ -60,9 +60,16 @@ WHY = Operation("GET", RUN + "/why", by_run_id=True)
 JOB = Operation("GET", REPO + "/actions/jobs/{job_id}")
 RERUN_JOB = Operation("POST", JOB.path + "/rerun", writes=True)
 RERUN_RUN = Operation("POST", RUN + "/rerun", writes=True, by_run_id=True)
-# Asked for by faces only.
+# Asked for by faces only; of what is behind a run's or a job's path here, no server knows.
 RUN_SUMMARY = Operation("GET", RUN)
 RUN_LIST = Operation("GET", LIST_RUNS)
+ONE_RUN = Operation("GET", RUN + "/attempt", by_run_id=True)
+RUN_DETAILS = Operation("GET", RUN + "/details", by_run_id=True)
+WORKFLOWS = Operation("GET", REPO + "/actions/workflows")
+WORKFLOW = Operation("GET", REPO + "/actions/workflows/{workflow}")
+REPOSITORY = Operation("GET", REPO)
+USER = Operation("GET", "/user")
+OF_FACES = (RUN_SUMMARY, RUN_LIST, ONE_RUN, RUN_DETAILS, WORKFLOWS, WORKFLOW, REPOSITORY, USER)
 
 OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS, LATEST_WHY)
 # In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.
@@ -179,7 +186,7 @@ class Call:
 
     def moved(self, location: str) -> str | None:
         """This call below the repository that a redirect of the question points to, or None if it does not."""
-        found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)/actions/", location)
+        found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)(?:/actions/|[?]|$)", location)
         if not found:
             return None
         if self.as_value:
@@ -260,8 +267,13 @@ def _attempt(query: str) -> int | None:
 
 def with_identity(path: str, query: str) -> str:
     """`path` with those parameters of the caller's query that decide who the caller is."""
-    identity = urlencode([(key, value) for key, value in parameters(query) if key in _IDENTITY_QUERY])
+    identity = urlencode(identity_of(query))
     return path + ("&" if "?" in path else "?") * bool(identity) + identity
+
+
+def identity_of(query: str) -> list[tuple[str, str]]:
+    """Those parameters of a query that decide who the caller is."""
+    return [(key, value) for key, value in parameters(query) if key in _IDENTITY_QUERY]
 
 
 def identity_headers(headers: Headers) -> list[tuple[str, str]]:

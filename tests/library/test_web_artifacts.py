@@ -11,6 +11,7 @@ import pytest
 from double.messages import JSON, Response, json_answer, plain
 from forgejo_shim.flows import artifacts
 from forgejo_shim.newest import newest
+from forgejo_shim.operations import Call, recognise
 from hypothesis import given
 from hypothesis import strategies as some
 from small import Small
@@ -187,13 +188,21 @@ def test_pages_are_those_of_16(query: str) -> None:
     assert told[0] == told[1]
 
 
+def asked(query: str) -> Call:
+    call = recognise("GET", f"{R}/artifacts", query)
+    assert call
+    return call
+
+
 @given(some.integers(0, 200), some.integers(-2, 70), some.integers(-2, 30))
 def test_the_pages_hold_all_once(total: int, limit: int, page: int) -> None:
     found = [artifacts.Artifact(number, f"n{number}", 0, False, 1) for number in range(total)]
-    one = artifacts.page_of(found, f"limit={limit}&page={page}")
+    one = artifacts.page_of(found, asked(f"limit={limit}&page={page}"))
     assert len(one.artifacts) <= one.limit <= 50 and one.total == total and one.page >= 1
     pages = -(-total // one.limit)
-    all_pages = [artifacts.page_of(found, f"limit={limit}&page={number + 1}").artifacts for number in range(pages)]
+    all_pages = [
+        artifacts.page_of(found, asked(f"limit={limit}&page={number + 1}")).artifacts for number in range(pages)
+    ]
     assert [artifact for shown in all_pages for artifact in shown] == found
 
 

@@ -22,6 +22,7 @@ LAYERS = (
         "file_names",
         "router",
         "search",
+        "workflow_ids",
         "times",
         "newest",
         "zip_entries",
@@ -30,6 +31,7 @@ LAYERS = (
     ("why.",),
     (
         "api",
+        "api_artifact",
         "api_job",
         "transport",
         "store.protocol",

@@ -17,12 +17,13 @@ from ..errors import ServerRefusal, ShimError
 from ..flows.artifact_zip import OpenArtifact
 from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Native, Relayed, Value
+from ..flows.given import Given
 from ..flows.job_log import OpenLog
 from ..flows.log_parts import TEXT, LogPart
 from ..flows.run_list import RunPage
 from ..flows.run_zip import Archive
 from ..flows.why import Why
-from ..models import Artifact, Attempt, Done, Job, JobDetails, RunFacts, RunJobs, Step, Times
+from ..models import Artifact, Attempt, Done, Job, JobDetails, RunDetails, RunFacts, RunJobs, Step, Times
 from ..operations import Call, recognise
 from ..paths import artifact_path
 from ..router import parameters
@@ -90,8 +91,8 @@ class Forgejo:
                 return _why(value)
             case Done():
                 return Reply(204, [], b"")
-            case Native():
-                raise TypeError("the server's own answer is handed on as it is")
+            case Native() | RunDetails() | Given():
+                raise TypeError(f"no operation of Forgejo's is answered with a {type(value).__name__}")
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:
         """The error in 16's form."""

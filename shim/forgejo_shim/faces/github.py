@@ -1,4 +1,5 @@
-"""GitHub's REST API below `/api/v3`, where clients of GitHub ask an Enterprise server: its routes and its errors.
+"""GitHub's REST API below `/api/v3`, where clients of GitHub ask an Enterprise server: the answers that need no server,
+the headers and the errors (github_routes.py has the routes, github_json.py the values).
 
 Rules: everything below `/api/v3`, and GraphQL, is answered here or is 404 in GitHub's form, and never passed on. HEAD
 is asked as GET. Nothing is counted, so the limit of requests that is told is never used up. A message of a 401 is
@@ -7,46 +8,25 @@ GitHub's: Forgejo's repeats the credential. Beyond GitHub's form, an error's `ca
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..errors import ServerRefusal, ShimError
+from ..errors import BadRequest, ServerRefusal, ShimError
 from ..flows.dispatch import Value
-from ..operations import Call, Operation
+from ..operations import Call
 from ..router import routed
-from ..transport import encode
 from .face import Reply
 from .forgejo import Json
+from .github_json import render
+from .github_reply import reply_error, reply_json
+from .github_routes import ROOT, call_of
 
-ROOT = "/api/v3"
 GRAPHQL = "/api/graphql"
-JSON = ("Content-Type", "application/json; charset=utf-8")
-DOCUMENTATION = "https://docs.github.com/rest"
 VERSION = "3.14.0"  # of the Enterprise server whose API this is a part of; clients ask it which features they may use
 LIMIT = 5000  # requests an hour, as GitHub tells them
 HOUR = 3600
-
-Headers = Iterable[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Route:
-    """How a client asks for an operation; `path` is below `/api/v3`."""
-
-    method: str
-    path: str
-    operation: Operation
-
-
-ROUTES: tuple[Route, ...] = ()
-
-_PATTERNS = tuple(
-    (route, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(ROOT + route.path)))) for route in ROUTES
-)
 
 
 @dataclass(frozen=True)
@@ -63,11 +43,14 @@ class GitHub:
         own = {ROOT: self._root, ROOT + "/rate_limit": self._rate_limit, ROOT + "/meta": self._meta}
         if method == "GET" and path in own:
             return reply_json(own[path]())
-        return reply_error(404, "Not Found")
+        try:
+            return call_of(method, path, query) or reply_error(404, "Not Found")
+        except BadRequest as error:
+            return self.render_error(error, "")
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as GitHub gives it."""
-        raise TypeError(f"no route of GitHub's gives a {type(value).__name__}")
+        return render(value, call, base_url)
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:
         """The error in GitHub's form."""
@@ -96,20 +79,6 @@ class GitHub:
 
     def _root(self) -> Json:
         return {"rate_limit_url": ROOT + "/rate_limit"}
-
-
-def reply_json(value: object, headers: Headers = ()) -> Reply:
-    """A 200 of JSON, with a tag of its bytes."""
-    body = encode(value)
-    return Reply(200, [JSON, ("ETag", f'W/"{hashlib.sha256(body).hexdigest()}"'), *headers], body)
-
-
-def reply_error(status: int, message: str, headers: Headers = (), cause: str = "") -> Reply:
-    """An error as GitHub writes one."""
-    told = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
-    if cause:
-        told["cause"] = cause
-    return Reply(status, [JSON, *headers], json.dumps(told, ensure_ascii=False).encode(), cause=cause)
 
 
 def _is_kept(name: str) -> bool:

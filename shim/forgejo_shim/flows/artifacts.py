@@ -56,7 +56,7 @@ async def artifacts_of_run(reader: Reader, call: Call, caller: Grants) -> Artifa
     rows = await _listed(reader, run)
     if rows is None:
         raise NotThere(f"run with id {call.id}: resource does not exist")
-    return page_of(artifacts_in(reader.repo, run, rows), call.query)
+    return page_of(artifacts_in(reader.repo, run, rows), call)
 
 
 async def artifacts_of_number(reader: Reader, number: int) -> list[Artifact]:
@@ -81,7 +81,7 @@ async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) ->
             rows = kept.get(run.number)
             listed = await _listed(reader, run) if rows is None else [WebArtifact(*row) for row in rows]
             found += artifacts_in(reader.repo, run, listed or ())
-    return page_of(found, call.query)
+    return page_of(found, call)
 
 
 async def find_artifact(reader: Reader, call: Call, caller: Grants) -> Place:
@@ -112,11 +112,11 @@ def check_has_address(artifact: Artifact) -> None:
         )
 
 
-def page_of(found: Sequence[Artifact], query: str) -> ArtifactPage:
-    """The page that a query asks for."""
-    if name := dict(reversed(parameters(query))).get("name"):
+def page_of(found: Sequence[Artifact], call: Call) -> ArtifactPage:
+    """The page that a call asks for."""
+    if name := dict(reversed(parameters(call.query))).get("name"):
         found = [artifact for artifact in found if artifact.name == name]
-    page, limit = paging(query)
+    page, limit = paging(call)
     return ArtifactPage(tuple(found[(page - 1) * limit : page * limit]), len(found), page, limit)
 
 

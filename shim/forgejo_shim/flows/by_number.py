@@ -61,12 +61,8 @@ async def _run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
 
 async def jobs_of(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
     """The run's jobs by their index, with attempts and tasks where those are asked for."""
-    if run.id is not None:
-        native = call.of(RUN_JOBS, run.id)
-        if await capability(reader.net, reader.server, native) is not Capability.ABSENT:
-            with suppress(NotPossible):  # absent
-                jobs = parse_jobs(await read_api(reader, native.path, "the API's jobs of a run", call))
-                return RunJobs(run, tuple(_native_job(job, index, run) for index, job in enumerate(jobs)))
+    if (listed := await native_jobs(reader, call, run)) is not None:
+        return RunJobs(run, listed)
     state = await reader.web_run(Location(run.number, 0))
     if state is None:
         if run.id is None:
@@ -79,6 +75,20 @@ async def jobs_of(reader: Reader, call: Call, run: RunFacts) -> RunJobs:
         return await run_jobs(reader, run)
     rows = enumerate(state.jobs)
     return RunJobs(run, tuple(Job(job.id, n, job.name, job.status, None, 0, run.id, run.number) for n, job in rows))
+
+
+async def native_jobs(reader: Reader, call: Call, run: RunFacts) -> tuple[Job, ...] | None:
+    """The run's jobs as the server's own operation gives them; None where it has none."""
+    if run.id is None:
+        return None
+    native = call.of(RUN_JOBS, run.id)
+    if await capability(reader.net, reader.server, native) is Capability.ABSENT:
+        return None
+    try:
+        jobs = parse_jobs(await read_api(reader, native.path, "the API's jobs of a run", call))
+    except NotPossible:  # absent
+        return None
+    return tuple(_native_job(job, index, run) for index, job in enumerate(jobs))
 
 
 def _native_job(job: dict[str, Any], index: int, run: RunFacts) -> Job:

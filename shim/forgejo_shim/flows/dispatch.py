@@ -3,8 +3,9 @@
 1. A run named by its number is found first (by_number.py): the call goes on by ids.
 2. Is the operation native here? By capability, per operation. If that is unknown (swagger off), the caller's request is
    sent on, and its answer tells.
-3. Native: on, untouched. A native 404 is an answer, never a reason to read the web UI. A part of a log and the latest
-   run are ours on every server; they read through the native operations, as the caller, where there are any.
+3. Native: on, untouched, or read into a value for a face that writes another form. A native 404 is an answer, never a
+   reason to read the web UI. A part of a log and the latest run are ours on every server; they read through the native
+   operations, as the caller, where there are any.
 4. Else the question of the caller's rights is put to the API as the caller; anything but a yes is the answer.
 5. The place is found and proved, and the value is made. Whatever goes wrong is raised.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
-from ..models import Artifact, Done, Headers, JobDetails, Repo, RunFacts, RunJobs
+from ..models import Artifact, Done, Headers, JobDetails, Repo, RunDetails, RunFacts, RunJobs
 from ..operations import (
     ARTIFACT,
     ARTIFACT_ZIP,
@@ -30,30 +31,39 @@ from ..operations import (
     LATEST_RUN,
     LATEST_WHY,
     OF_LATEST,
+    ONE_RUN,
     OPERATIONS,
+    REPOSITORY,
     RERUN_JOB,
     RERUN_RUN,
     RUN_ARTIFACTS,
+    RUN_DETAILS,
     RUN_JOBS,
     RUN_LIST,
     RUN_LOGS,
     RUN_OF_TOKEN,
+    RUN_SUMMARY,
+    USER,
     WHY,
     Call,
 )
 from ..server import Server
-from ..transport import Answer, Transport
+from ..transport import Answer, Transport, read_head
 from ..transport import Native as NativeAnswer
 from ..webui.reader import Reader
 from .artifact_zip import OpenArtifact, open_artifact
 from .artifacts import ArtifactPage, artifacts_of_repository, artifacts_of_run, find_artifact
 from .by_number import by_number, jobs_of
+from .given import Given, given
 from .job_details import job_details
 from .job_log import OpenLog, open_log
 from .latest import latest_of_api, latest_run
 from .log_parts import LogPart, log_part
 from .native import capability, learn_from
+from .native_value import READ, native_value
 from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
+from .run_attempt import one_run
+from .run_details import run_details
 from .run_jobs import run_jobs
 from .run_list import RunPage, run_list
 from .run_zip import Archive, run_zip
@@ -82,8 +92,8 @@ class Relayed:
 
 
 Value = (
-    Native | Relayed | RunFacts | RunPage | RunJobs | JobDetails | OpenLog | LogPart | Archive | Artifact | ArtifactPage
-    | OpenArtifact | Why | Done
+    Native | Relayed | RunFacts | RunPage | RunJobs | RunDetails | JobDetails | OpenLog | LogPart | Archive | Artifact
+    | ArtifactPage | OpenArtifact | Why | Given | Done
 )  # fmt: skip
 
 
@@ -101,7 +111,7 @@ class Request:
 async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
     """The answer to a call as a value. Raises ShimError."""
     asked = call
-    of_face = call.root and (call.run is not None or call.operation is RUN_LIST)
+    of_face = call.root and not call.as_value and (call.run is not None or call.operation is RUN_LIST)
     if of_face and await capability(net, server, call.of(LATEST_RUN, 0)) is Capability.PRESENT:
         return Native(await net.native(""))  # a shim behind, which has these routes itself
     if call.run is not None:
@@ -109,17 +119,10 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         if not isinstance(found, Call):
             return found
         call = found
-    has = await capability(net, server, call)
-    if has is Capability.PRESENT or (has is Capability.UNKNOWN and call.is_by_method):
-        sent = net.native("" if call is asked and not call.root else call.target)
-        native = await (once(net, sent) if call.operation.writes else sent)
-        try:
-            if not await learn_from(net, server, call, native):
-                return Native(native)
-        except BaseException:
-            await native.close()
-            raise
-        await native.close()
+    if call.operation in (USER, REPOSITORY):
+        return await given(net, call)
+    if value := await _natively(net, server, call, "" if call is asked and not call.root else call.target):
+        return value
     if call.operation is RUN_OF_TOKEN:  # below no repository, so there is no right to ask for
         raise _native_only(call)
     if call is asked:
@@ -134,6 +137,27 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
     return await _read(reader, call, request)
 
 
+async def _natively(net: Transport, server: Server, call: Call, target: str) -> Value | None:
+    """The server's own answer, None if it has none; `target` is where the caller's request is sent on to."""
+    has = await capability(net, server, call)
+    if has is Capability.ABSENT or (has is Capability.UNKNOWN and not call.is_by_method):
+        return None
+    if call.as_value and call.operation in READ:
+        return await native_value(net, server, call)
+    sent = net.native(target)
+    native = await (once(net, sent) if call.operation.writes else sent)
+    try:
+        if not await learn_from(net, server, call, native):
+            if call.as_value and native.status >= 300 and native.status != 416:
+                raise call.refusal(native.status, native.headers, native.told or await read_head(native))
+            return Native(native)
+    except BaseException:
+        await native.close()
+        raise
+    await native.close()
+    return None
+
+
 async def _read(reader: Reader, call: Call, request: Request) -> Value:
     """What an operation that changes nothing gives from the web UI."""
     row, caller = call.operation, request.caller
@@ -146,6 +170,10 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
         return await why(reader, call, found, request.headers)
     if row is RUN_LIST:
         return await run_list(reader, call, caller)
+    if row is RUN_SUMMARY:
+        return await run_of(reader, call, caller)
+    if row in (ONE_RUN, RUN_DETAILS):
+        return await (one_run if row is ONE_RUN else run_details)(reader, call, caller)
     if row is RUN_ARTIFACTS:
         return await artifacts_of_run(reader, call, caller)
     if row is ARTIFACTS:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..api import is_absent_route
 from ..capabilities import Capability
-from ..operations import API, RUN_LIST, Call, matcher
+from ..operations import API, OF_FACES, Call, matcher
 from ..router import tidied
 from ..server import Server
 from ..transport import Native, Transport
@@ -17,7 +17,7 @@ async def capability(net: Transport, server: Server, call: Call) -> Capability:
     """Whether the server has what is called."""
     known, row = await server.capabilities(net), call.operation
     has = known.of(row.method, row.path)
-    if call.run is not None or row is RUN_LIST:
+    if call.run is not None or row in OF_FACES:
         return Capability.ABSENT
     if not call.is_always_ours:
         return has

@@ -1,10 +1,11 @@
-"""A page of a repository's runs, newest first, with the filters of the API's list and of forgejo-proxy.
+"""A page of a repository's runs, newest first, with the filters of the API's list, of forgejo-proxy and of GitHub.
 
 Rules: no filter is left out silently: what the server cannot filter is filtered here, or it is an error. From 15 on the
 API's list is in order and knows every filter. From 12 to 14 it is in no promised order and knows no workflow and no
 branch, so without a filter as much of it is read as makes the page certain (newest.py), else all that its own filters
 leave. Up to 11 the web UI tells which runs there are, by workflow and status, and each run's state its title and
-status. Not more than `MAX_PAGES` pages are read for one answer. The API is asked as the caller.
+status. Who triggered a run, and a time at which it was made, no list can filter by. Not more than `MAX_PAGES` pages
+are read for one answer. The API is asked as the caller.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from ..models import STATUSES, RunFacts
 from ..newest import Page, newest
 from ..operations import Call, number
 from ..router import first_values, parameters
+from ..times import seconds
 from ..webui.grammar import list_path
 from ..webui.reader import Reader
 from .latest import BRANCH, CAME_WITH_FILTERS, MAX_PAGES, Filters, run_of_web
 from .rights import Grants, check_may_read
-from .runs import PAGE, page_of_runs, paging
+from .runs import PAGE, page_of_runs, paging, window
+
+NO_STATUS = "none"  # what a face asks for where no run of Forgejo can have what its client asks for
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,14 @@ class _Asked:
     sha: str
     page: int
     limit: int
+    actor: str = ""
+    since: int = 0
+    until: int = 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the runs are to be filtered by what no list filters by."""
+        return bool(self.actor or self.since or self.until)
 
     @property
     def api(self) -> dict[str, Any]:
@@ -69,7 +81,18 @@ class _Asked:
             and self.sha.lower() in ("", str(run.given.get("commit_sha", "")).lower())
             and self.number in (0, run.number)
             and (not self.statuses or run.status in self.statuses)
+            and (not self.is_here or self._fits(run))
         )
+
+    def _fits(self, run: RunFacts) -> bool:
+        actor = str((run.given.get("trigger_user") or {}).get("login", ""))
+        created = created_of(run)
+        return self.actor.lower() in ("", actor.lower()) and self.since <= created <= (self.until or created)
+
+
+def created_of(run: RunFacts) -> float:
+    """When a run of the API's list was made, in seconds since the epoch."""
+    return seconds(str(run.given.get("created") or ""))
 
 
 async def run_list(reader: Reader, call: Call, caller: Grants) -> RunPage:
@@ -79,6 +102,9 @@ async def run_list(reader: Reader, call: Call, caller: Grants) -> RunPage:
     except BadRequest:
         await check_may_read(reader.net, call, caller)
         raise
+    if call.as_value and NO_STATUS in asked.statuses:
+        await check_may_read(reader.net, call, caller)
+        return RunPage((), 0)
     try:
         return await _of_api(reader, call, asked)
     except NotPossible as error:
@@ -90,7 +116,7 @@ async def run_list(reader: Reader, call: Call, caller: Grants) -> RunPage:
 
 def _asked(call: Call) -> _Asked:
     """What a request asks for; an empty value is as if left out, as in all filters of runs."""
-    given = first_values(call.query)
+    given, of_face = first_values(call.query), call.as_value
     branch, ref, run_number = (given.get(name, "") for name in ("branch", "ref", "run_number"))
     if branch and ref:
         raise BadRequest("both branch and ref are given; give one of them", cause="filter-not-understood")
@@ -110,7 +136,8 @@ def _asked(call: Call) -> _Asked:
         statuses,
         number(run_number),
         given.get("head_sha", ""),
-        *paging(call.query),
+        *paging(call),
+        *((given.get("actor", ""), number(given.get("since", "")), number(given.get("until", ""))) if of_face else ()),
     )
 
 
@@ -118,7 +145,13 @@ async def _of_api(reader: Reader, call: Call, asked: _Asked) -> RunPage:
     known = await reader.server.capabilities(reader.net)
     if known.of("GET", CAME_WITH_FILTERS) is not Capability.PRESENT:
         return await _sorted_here(reader, call, asked)
-    runs, total = await page_of_runs(reader, asked.page, call, limit=asked.limit, **asked.api_later)
+    if asked.is_here:
+        return await _filtered_here(reader, call, asked)
+
+    async def read(page: int, size: int) -> Page:
+        return await page_of_runs(reader, page, call, limit=size, **asked.api_later)
+
+    runs, total = await window(asked.page, asked.limit, read)
     if not all(asked.is_kept(run) for run in runs):
         raise PageChanged(
             f"{reader.net.server_name} was asked for some runs of {reader.repo} and answered with others; does"
@@ -127,10 +160,23 @@ async def _of_api(reader: Reader, call: Call, asked: _Asked) -> RunPage:
     return RunPage(tuple(runs), total)
 
 
+async def _filtered_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
+    """The page where the API's list is in order and lacks a filter."""
+    fit: dict[int, RunFacts] = {}
+    seen: set[int] = set()
+    for page in range(1, MAX_PAGES + 1):
+        runs, total = await page_of_runs(reader, page, call, **asked.api_later)
+        seen.update(run.number for run in runs)
+        fit |= {run.number: run for run in runs if asked.is_kept(run)}
+        if not runs or len(seen) >= total or created_of(runs[-1]) < asked.since:
+            return RunPage(asked.cut(list(fit.values())), len(fit))
+    raise _too_many(reader)
+
+
 async def _sorted_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
     """The page where the API's list is in no order (12 to 14)."""
     here = Filters(asked.workflow, asked.ref.removeprefix(BRANCH), "", "")
-    is_filtered = bool(asked.api or here.workflow or here.branch)
+    is_filtered = bool(asked.api or here.workflow or here.branch or asked.is_here)
     pages = 0
 
     async def read(page: int) -> Page:
@@ -157,7 +203,7 @@ async def _sorted_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
 
 async def _of_web(reader: Reader, asked: _Asked) -> RunPage:
     """The page up to 11: numbers from the web UI, titles and statuses from each run's state."""
-    if asked.ref or asked.events or asked.sha:
+    if asked.ref or asked.events or asked.sha or asked.is_here:
         raise NotPossible(
             "this server's web UI lists runs by workflow_id, status and run_number only; leave other filters out",
             cause="filter-not-possible",

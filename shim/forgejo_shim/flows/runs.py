@@ -6,7 +6,8 @@ for a call the API's own refusal, else the error that it stands for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from ..api import error_of, is_absent_route, parse_run_numbered, parse_runs
 from ..errors import NotPossible
@@ -18,8 +19,12 @@ from ..router import parameters
 from ..transport import JSON_LIMIT, read_all, read_head
 from ..webui.reader import Reader
 
+T = TypeVar("T")
+
 PAGE = 50  # runs a page, Forgejo's maximum
 LIMIT, MOST = 30, 50  # entries of a page that a caller asks for (modules/setting/api.go, 16)
+MOST_AS_VALUE = 100  # of GitHub's API, and of those like it
+FARTHEST = 2**31  # page that any list can have
 
 
 async def read_api(reader: Reader, path: str, what: str, call: Call | None = None) -> bytes:
@@ -63,9 +68,34 @@ async def pages_towards_older(reader: Reader, last: int, latest: int) -> AsyncIt
             yield (await page_of_runs(reader, page))[0]
 
 
-def paging(query: str) -> tuple[int, int]:
-    """Page (1-based) and limit that a query asks for, with Forgejo's own defaults for what is none
+def paging(call: Call) -> tuple[int, int]:
+    """Page (1-based) and limit that a call asks for, with Forgejo's own defaults for what is none
     (utils.GetListOptions, 16)."""
-    asked = dict(reversed(parameters(query)))
+    asked = dict(reversed(parameters(call.query)))
     page, limit = max(1, number(asked.get("page", ""))), number(asked.get("limit", ""))
-    return page, min(limit, MOST) if limit > 0 else LIMIT
+    most = MOST_AS_VALUE if call.as_value else MOST
+    return page, min(limit, most) if limit > 0 else LIMIT
+
+
+async def window(
+    page: int, limit: int, read: Callable[[int, int], Awaitable[tuple[list[T], int]]]
+) -> tuple[list[T], int]:
+    """A page (1-based) of `limit` entries, and the count of all, of a list whose own pages `read` gives by their number
+    and size. They are smaller than is asked for where the server says so (MAX_RESPONSE_ITEMS)."""
+    page = min(page, FARTHEST)
+    start, end = (page - 1) * limit, page * limit
+    size = min(limit, PAGE)
+    found: dict[int, T] = {}
+    at = start // size + 1
+    while True:
+        entries, total = await read(at, size)
+        first = (at - 1) * size
+        last = first + len(entries)
+        if 0 < len(entries) < size and last < total:
+            size, found = len(entries), {}
+            at = start // size + 1
+            continue
+        found.update(enumerate(entries, first))
+        if not entries or last >= min(end, total):
+            return [found[place] for place in range(start, end) if place in found], total
+        at += 1

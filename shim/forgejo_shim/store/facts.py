@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..models import Location
+from ..models import Attempt, Location, Step, Times
 from .protocol import Store
 
 SERVER = ""  # the subject of what is kept of the server itself
@@ -65,3 +65,27 @@ class Facts:
         """The attempt that was the job's latest when it was last read."""
         (value,) = await self._store.get(*self._where, [f"latest {job_id}"])
         return None if value is None else int(value)
+
+    async def attempt(self, job_id: int, number: int) -> Attempt | None:
+        """An attempt of a job that is over."""
+        (value,) = await self._store.get(*self._where, [f"attempt {job_id} {number}"])
+        if not value:
+            return None
+        status, times, steps = value
+        told = tuple(Step(n, name, ended, Times(*ran)) for n, (name, ended, ran) in enumerate(steps))
+        return Attempt(number, status, Times(*times), None, None, None, told)
+
+    async def put_attempt(self, job_id: int, attempt: Attempt) -> None:
+        """Keep an attempt that is over for an hour: its status, its times and its steps."""
+        steps = [[step.name, step.status, [step.times.started, step.times.stopped]] for step in attempt.steps]
+        value = [attempt.status, [attempt.times.started, attempt.times.stopped], steps]
+        await self._store.put(*self._where, {f"attempt {job_id} {attempt.number}": value}, CACHE_SECONDS)
+
+    async def run_attempt(self, run_number: int) -> list[Any] | None:
+        """The attempt that a run had when it was over, and what tells whether it has changed since."""
+        (value,) = await self._store.get(*self._where, [f"run attempt {run_number}"])
+        return None if value is None else list(value)
+
+    async def put_run_attempt(self, run_number: int, value: list[Any]) -> None:
+        """Keep that for an hour."""
+        await self._store.put(*self._where, {f"run attempt {run_number}": value}, CACHE_SECONDS)

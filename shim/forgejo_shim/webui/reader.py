@@ -86,6 +86,20 @@ class Reader:
 
     async def web_run(self, at: Location) -> WebRun | None:
         """What the web UI says of a run, with the job at `at` as the current one; None if there is no run or no row."""
+        text = await self._run_page(at)
+        return None if text is None else await self._learnt(parse_web_run(text, self.repo, at), at)
+
+    async def web_view(self, at: Location) -> View | None:
+        """The same with the steps of the job's attempt 1; where the web UI shows attempts and there is no such one, or
+        it does not, those of the current one."""
+        text = await self._run_page(at)
+        if text is None:
+            return None
+        view = parse_view(text, self.repo, at)
+        await self._learnt(view.state, at)
+        return view
+
+    async def _run_page(self, at: Location) -> bytes | None:
         by_attempt, plain = view_path(self.repo, at, 1), view_path(self.repo, at, None)
         paths = [plain, by_attempt] if self.server.dialect.view_has_attempt is False else [by_attempt, plain]
         page = await ask(self, "POST", paths, EMPTY_VIEW)
@@ -96,7 +110,9 @@ class Reader:
             return None
         if page.kind is not Page.VIEW:
             raise trouble(self, page)
-        state = parse_web_run(page.text, self.repo, at)
+        return page.text
+
+    async def _learnt(self, state: WebRun, at: Location) -> WebRun:
         await self.server.learn_dialect(
             view_has_attempt=state.has_attempts,
             needs_token=self.server.session.has_token and not state.counts_on_request,

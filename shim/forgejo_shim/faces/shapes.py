@@ -1,0 +1,188 @@
+"""The shape that GitHub's API and those like it give to runs, jobs, steps and artifacts, and the words for it.
+
+Rules: pure. What is not known is null, never guessed; times are RFC 3339 in UTC. A status is open (`queued`,
+`in_progress`) or `completed` with a conclusion. `at` is the address of the repository in the face's API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from ..models import FINAL, Artifact, JobDetails, RunFacts, Step
+from ..operations import Call
+from ..router import parameters
+from ..times import in_utc, moment
+from .forgejo import Json
+
+OPEN = {"running": "in_progress"}  # else queued
+WORKFLOW_IDS = 2**53 - 1  # the largest that JavaScript keeps
+
+
+def status_of(status: str | None) -> Json:
+    """A status of Forgejo's as `status` and `conclusion`."""
+    if status is None:
+        return {"status": None, "conclusion": None}
+    return {
+        "status": "completed" if status in FINAL else OPEN.get(status, "queued"),
+        "conclusion": status if status in FINAL else None,
+    }
+
+
+def time_of(at: int) -> str | None:
+    """Seconds since the epoch as a time; null if unset or not known."""
+    return moment(at) if at > 0 else None
+
+
+def run_json(run: RunFacts, at: str, page: str) -> Json:
+    """A run but for what the faces tell in their own ways; `page` is the address of the repository's runs on the web,
+    where the API does not tell that of this one."""
+    given = run.given
+    url = f"{at}/actions/runs/{run.id}"
+    payload = payload_of(given)
+    return {
+        "id": run.id,
+        "name": run.workflow,
+        "display_title": run.title,
+        "run_number": run.number,
+        "run_attempt": run.attempt,
+        "event": given.get("event") or given.get("trigger_event"),
+        **status_of(run.status),
+        "head_branch": branch_of(given, payload),
+        "head_sha": given.get("commit_sha"),
+        "head_commit": _commit(given, payload),
+        "created_at": in_utc(str(given.get("created") or "")) or None,
+        "updated_at": in_utc(str(given.get("updated") or "")) or None,
+        "run_started_at": in_utc(run.started) or None,
+        "actor": user_json(given.get("trigger_user"), at),
+        "url": url,
+        "html_url": given.get("html_url") or f"{page}/{run.number}",
+        "jobs_url": f"{url}/jobs",
+        "logs_url": f"{url}/logs",
+        "artifacts_url": f"{url}/artifacts",
+        "cancel_url": f"{url}/cancel",
+        "rerun_url": f"{url}/rerun",
+    }
+
+
+def job_json(details: JobDetails, at: str) -> Json:
+    """A job at one of its attempts."""
+    job, given = details.job, details.run.given
+    shown = next((one for one in reversed(details.attempts or ()) if one.number == job.attempt), None)
+    page = given.get("html_url")
+    is_over = job.status in FINAL
+    return {
+        "id": job.id,
+        "run_id": job.run_id,
+        "run_attempt": job.attempt,
+        "name": job.name,
+        **status_of(job.status),
+        "head_branch": branch_of(given, payload_of(given)) if given else None,
+        "head_sha": given.get("commit_sha"),
+        "workflow_name": details.run.workflow,
+        "created_at": None,
+        "started_at": time_of(details.times.started),
+        "completed_at": time_of(details.times.stopped) if is_over else None,
+        "steps": None if shown is None and details.attempts is None else [_step(step) for step in _steps(shown)],
+        "labels": [],
+        "runner_id": None,
+        "runner_name": None,
+        "runner_group_id": None,
+        "runner_group_name": None,
+        "url": f"{at}/actions/jobs/{job.id}",
+        "run_url": f"{at}/actions/runs/{job.run_id}" if job.run_id else None,
+        "html_url": page and (page if job.index is None else f"{page}/jobs/{job.index}"),
+    }
+
+
+def _steps(shown: Any) -> tuple[Step, ...]:
+    return shown.steps if shown else ()
+
+
+def _step(step: Step) -> Json:
+    return {
+        "name": step.name,
+        **status_of(step.status),
+        "number": step.number + 1,
+        "started_at": time_of(step.times.started),
+        "completed_at": time_of(step.times.stopped),
+    }
+
+
+def artifact_json(artifact: Artifact, at: str) -> Json:
+    """An artifact."""
+    url = f"{at}/actions/artifacts/{artifact.id}"
+    return {
+        "id": artifact.id,
+        "name": artifact.name,
+        "size_in_bytes": artifact.size,
+        "url": url,
+        "archive_download_url": f"{url}/zip",
+        "expired": artifact.is_expired,
+        "created_at": in_utc(artifact.created) or None,
+        "updated_at": None,
+        "expires_at": in_utc(artifact.expires) or None,
+        "workflow_run": None if artifact.run_id is None else {"id": artifact.run_id},
+    }
+
+
+def user_json(user: Any, at: str) -> Json | None:
+    """An account, by what the API tells of it."""
+    if not isinstance(user, Mapping) or not user.get("login"):
+        return None
+    root = at.partition("/repos/")[0]
+    told = {name: user.get(name) for name in ("id", "login", "avatar_url", "html_url")}
+    name = user.get("full_name") or None
+    return {
+        **told,
+        "name": name,
+        "type": "Bot" if int(user.get("id") or 0) < 0 else "User",
+        "site_admin": bool(user.get("is_admin")),
+        "url": f"{root}/users/{user['login']}",
+    }
+
+
+def payload_of(given: Mapping[str, Any]) -> Json:
+    """The event that started a run; {} if it cannot be read."""
+    try:
+        payload = json.loads(given.get("event_payload") or "{}")
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def branch_of(given: Mapping[str, Any], payload: Json) -> str | None:
+    """The branch or the tag of a run; of a pull request's, its own branch where the event tells it."""
+    pull = _inner(payload, "pull_request", "head")
+    return pull.get("ref") or given.get("prettyref") or None
+
+
+def _commit(given: Mapping[str, Any], payload: Json) -> Json | None:
+    """The commit of a run, where the event that started it is about that."""
+    commit = _inner(payload, "head_commit")
+    if not commit or commit.get("id") != given.get("commit_sha"):
+        return None
+    people = {who: {key: _inner(commit, who).get(key) for key in ("name", "email")} for who in ("author", "committer")}
+    told = {key: commit.get(key) for key in ("id", "message", "timestamp")}
+    return {**told, "tree_id": None, **people}
+
+
+def _inner(told: Json, *names: str) -> Json:
+    """An object within objects; {} if there is none."""
+    inner: Any = told
+    for name in names:
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def link(call: Call, address: str, page: int, limit: int, total: int) -> list[tuple[str, str]]:
+    """The header with the addresses of the other pages (1-based) of a list; none if there are none."""
+    last = max(1, -(-total // limit))
+    pages = {"prev": min(page - 1, last)} if page > 1 else {}
+    pages |= {"next": page + 1, "last": last} if page < last else {}
+    pages |= {"first": 1} if page > 1 else {}
+    asked = [pair for pair in parameters(urlsplit(call.sent).query) if pair[0] != "page"]
+    links = [f'<{address}?{urlencode([*asked, ("page", number)])}>; rel="{name}"' for name, number in pages.items()]
+    return [("Link", ", ".join(links))] if links else []

@@ -1,0 +1,112 @@
+"""A page of the jobs of a run with the steps of their attempts: of the current ones, of all, or of the run's attempt n.
+
+Rules: an attempt n of a run is each of its jobs at its attempt n, or at its latest where that is lower. Natively where
+the server tells a job in full; else by views of the web UI, two for an attempt, and only those of the page are read.
+Where a run's jobs are native and the web UI cannot be read, the jobs are told without steps and times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..api_job import parse_full
+from ..capabilities import Capability
+from ..errors import NotNow, NotPossible, NotThere, WebAccount
+from ..models import Attempt, Job, JobDetails, Location, RunDetails, RunFacts, Times
+from ..operations import JOB, Call
+from ..paths import job_path
+from ..router import first_values
+from ..webui.reader import Reader
+from .attempt_steps import attempt_steps
+from .job_rows import JobRow, JobRows, highest_attempt, job_rows
+from .native import capability
+from .rights import Grants, run_of
+from .run_jobs import TRIES
+from .runs import paging, read_api
+
+Shown = tuple[JobRow, int | None]  # a job and the attempt of it that is shown
+
+
+async def run_details(reader: Reader, call: Call, caller: Grants) -> RunDetails:
+    """The page. Raises ShimError."""
+    return await details_of(reader, call, await run_of(reader, call, caller))
+
+
+async def details_of(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
+    """The page of a run that the caller may read. Raises ShimError."""
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            return await _page(reader, call, run)
+        except NotNow as error:
+            if last or error.cause != "rows-moving":
+                raise
+    raise AssertionError
+
+
+async def _page(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
+    rows = await job_rows(reader, call, run)
+    page, limit = paging(call)
+    part = slice((page - 1) * limit, page * limit)
+    if call.attempt is None and first_values(call.query).get("filter") != "all":
+        chosen = [await rows.row(index) for index in range(rows.count)[part]]
+        shown: list[Shown] = [(row, row.job.attempt) for row in chosen]
+        total = rows.count
+    else:
+        all_shown = _of_attempt(await rows.all(), call.attempt) if call.attempt is not None else _each(await rows.all())
+        shown, total = all_shown[part], len(all_shown)
+    is_full = await capability(reader.net, reader.server, call.of(JOB, 0)) is Capability.PRESENT
+    read = _natively if is_full and rows.is_native else _by_views
+    return RunDetails(run, tuple([await read(reader, rows, run, *one) for one in shown]), total, page, limit)
+
+
+def _of_attempt(rows: list[JobRow], number: int) -> list[Shown]:
+    """The jobs at the run's attempt of that number. Raises NotThere, NotPossible."""
+    highest = highest_attempt(rows)
+    if highest is None and rows:
+        raise NotPossible(
+            f"attempt {number} of the run cannot be had from this server: it does not tell which attempt is the"
+            " current one; leave the attempt out",
+            cause="attempt-not-provable",
+        )
+    if not 1 <= number <= (highest or 0):
+        raise NotThere(f"the run has no attempt {number}", cause="attempt-not-found")
+    return [(row, row.job.attempt and min(number, row.job.attempt)) for row in rows]
+
+
+def _each(rows: list[JobRow]) -> list[Shown]:
+    """Every attempt of every job, as far as they are known."""
+    return [(row, number) for row in rows for number in (range(1, row.job.attempt + 1) if row.job.attempt else [None])]
+
+
+async def _natively(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, number: int | None) -> JobDetails:
+    is_current = number == row.job.attempt
+    body = await read_api(reader, job_path(reader.repo, row.job.id, brief=is_current), f"job {row.job.id}")
+    told = parse_full(body)
+    job = replace(told.job, index=row.job.index, run_id=run.id, run_number=run.number)
+    told = replace(told, run=run, job=job)
+    if is_current or told.attempts is None:
+        return told
+    attempt = next((one for one in told.attempts if one.number == number), None)
+    return told if attempt is None else _shown(run, job, attempt)
+
+
+async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, number: int | None) -> JobDetails:
+    job, at = row.job, Location(run.number, row.job.index or 0)
+    is_current = number == job.attempt
+    if is_current and not row.is_taken:
+        return JobDetails(run, job, Times(), ())
+    try:
+        if reader.server.dialect.view_has_attempt is None:
+            await reader.web_run(at)
+        view = row.view if number in (None, 1) else None
+        return _shown(run, job, await attempt_steps(reader, job.id, at, number, job.status if is_current else "", view))
+    except WebAccount:
+        if not rows.is_native:
+            raise
+        return JobDetails(run, replace(job, attempt=number), Times(), None)
+
+
+def _shown(run: RunFacts, job: Job, attempt: Attempt) -> JobDetails:
+    """The job at one of its attempts."""
+    job = replace(job, attempt=attempt.number, status=attempt.status)
+    return JobDetails(run, job, attempt.times, (attempt,))
