@@ -258,6 +258,27 @@ class RunDetails:
 
 
 @dataclass(frozen=True)
+class Workflow:
+    """A workflow by the name of its `file`, and the `name` that the file gives it. `path` is its place in the
+    repository and `page` its address on the web; all three are "" where they are not known."""
+
+    file: str
+    name: str = ""
+    path: str = ""
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class WorkflowPage:
+    """A page (1-based) of a list of workflows, of at most `limit`; `total` counts those of all pages."""
+
+    workflows: tuple[Workflow, ...]
+    total: int
+    page: int
+    limit: int
+
+
+@dataclass(frozen=True)
 class Artifact:
     """An artifact of a run. `id` is the server's own or made from its place (artifact_ids.py), `run_id` None on 11.
     `size` is in bytes, as the server tells it; times are RFC 3339, "" where they are not told."""

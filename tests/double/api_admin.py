@@ -306,6 +306,9 @@ class AdminApi:
         return answer | {"encoding": "base64", "content": text}
 
     def file(self, caller: Caller, repo: Repo, access: Access, path: str) -> Response:
+        within = [self._file(name, data) for name, data in repo.files.items() if name.rpartition("/")[0] == path]
+        if within:
+            return json_answer(200, [one | {"encoding": None, "content": None} for one in within])
         if path not in repo.files:
             raise Refused(404, f"object does not exist [id: , rel_path: {path}]")
         return json_answer(200, self._file(path, repo.files[path]))

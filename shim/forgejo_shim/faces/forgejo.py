@@ -23,7 +23,20 @@ from ..flows.log_parts import TEXT, LogPart
 from ..flows.run_list import RunPage
 from ..flows.run_zip import Archive
 from ..flows.why import Why
-from ..models import Artifact, Attempt, Done, Job, JobDetails, RunDetails, RunFacts, RunJobs, Step, Times
+from ..models import (
+    Artifact,
+    Attempt,
+    Done,
+    Job,
+    JobDetails,
+    RunDetails,
+    RunFacts,
+    RunJobs,
+    Step,
+    Times,
+    Workflow,
+    WorkflowPage,
+)
 from ..operations import Call, recognise
 from ..paths import artifact_path
 from ..router import parameters
@@ -91,7 +104,7 @@ class Forgejo:
                 return _why(value)
             case Done():
                 return Reply(204, [], b"")
-            case Native() | RunDetails() | Given():
+            case Native() | RunDetails() | Workflow() | WorkflowPage() | Given():
                 raise TypeError(f"no operation of Forgejo's is answered with a {type(value).__name__}")
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Value
 from ..flows.given import Given
 from ..flows.run_list import RunPage
 from ..flows.runs import paging
-from ..models import Artifact, JobDetails, RunDetails, RunFacts
+from ..models import Artifact, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
 from ..operations import USER, Call
 from ..router import first_values
 from ..times import in_utc, seconds
@@ -56,6 +57,11 @@ def render(value: Value, call: Call, base_url: str) -> Reply:
         case RunDetails():
             jobs = [_job(job, at) for job in value.jobs]
             return _page("jobs", jobs, value.total, value.page, value.limit, call, base_url)
+        case Workflow():
+            return reply_json(_workflow(value, at))
+        case WorkflowPage():
+            shown = [_workflow(workflow, at) for workflow in value.workflows]
+            return _page("workflows", shown, value.total, value.page, value.limit, call, base_url)
         case JobDetails():
             return reply_json(_job(value, at))
         case ArtifactPage():
@@ -105,6 +111,24 @@ def _pulls(run: RunFacts, at: str) -> list[Json]:
 
 def _job(details: JobDetails, at: str) -> Json:
     return job_json(details, at) | {"check_run_url": f"{at}/check-runs/{details.job.id}"}
+
+
+def _workflow(workflow: Workflow, at: str) -> Json:
+    """A workflow. Which ones are switched off, the API does not tell, and when their files came and changed would be a
+    request each."""
+    number = workflow_id(workflow.file)
+    site = workflow.page.partition("/src/branch/")[0]
+    return {
+        "id": number,
+        "name": workflow.name or workflow.path or workflow.file,
+        "path": workflow.path or workflow.file,
+        "state": "active",
+        "created_at": None,
+        "updated_at": None,
+        "url": f"{at}/actions/workflows/{number}",
+        "html_url": workflow.page or None,
+        "badge_url": f"{site}/badges/workflows/{quote(workflow.file)}/badge.svg" if site else None,
+    }
 
 
 def _timing(run: RunFacts) -> Json:

@@ -22,6 +22,8 @@ from ..operations import (
     RUN_LIST,
     RUN_SUMMARY,
     USER,
+    WORKFLOW,
+    WORKFLOWS,
     Call,
     Operation,
 )
@@ -30,6 +32,7 @@ from .github_query import of_artifacts, of_jobs, of_list, of_runs
 ROOT = "/api/v3"
 ACTIONS = REPO + "/actions"
 RUN = ACTIONS + "/runs/{run_id}"
+WORKFLOW_PATH = ACTIONS + "/workflows/{workflow}"
 ATTEMPT = RUN + "/attempts/{attempt}"
 TIMING, PENDING, APPROVALS = (f"{RUN}/{what}" for what in ("timing", "pending_deployments", "approvals"))
 
@@ -57,6 +60,9 @@ ROUTES = (
     Route("GET", TIMING, RUN_SUMMARY),
     Route("GET", PENDING, RUN_SUMMARY),
     Route("GET", APPROVALS, RUN_SUMMARY),
+    Route("GET", ACTIONS + "/workflows", WORKFLOWS),
+    Route("GET", WORKFLOW_PATH, WORKFLOW),
+    Route("GET", WORKFLOW_PATH + "/runs", RUN_LIST, of_runs),
     Route("GET", ACTIONS + "/jobs/{job_id}", JOB, lambda query: f"brief=true&{of_list(query)}"),
     Route("GET", RUN + "/artifacts", RUN_ARTIFACTS, of_artifacts),
     Route("GET", ACTIONS + "/artifacts", ARTIFACTS, of_artifacts),
@@ -96,7 +102,7 @@ def _called(route: Route, found: re.Match[str], query: str) -> Call:
         repo_segment=parts.get("repo", ""),
         id=int(number or 0),
         attempt=int(parts["attempt"]) if "attempt" in parts else None,
-        query=route.query(query),
+        query=route.query(query) + (f"&workflow={parts['workflow']}" if "workflow" in parts else ""),
         tail=re.sub(r"\{\w+\}", number, route.operation.path.removeprefix(REPO)),
         route=ROOT + route.path,
         root=ROOT,

@@ -103,7 +103,7 @@ def _steps(shown: Any) -> tuple[Step, ...]:
 
 def _step(step: Step) -> Json:
     return {
-        "name": step.name,
+        "name": step.name.strip(),  # of a script it is that with its line feed
         **status_of(step.status),
         "number": step.number + 1,
         "started_at": time_of(step.times.started),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
-from ..models import Artifact, Done, Headers, JobDetails, Repo, RunDetails, RunFacts, RunJobs
+from ..models import Artifact, Done, Headers, JobDetails, Repo, RunDetails, RunFacts, RunJobs, Workflow, WorkflowPage
 from ..operations import (
     ARTIFACT,
     ARTIFACT_ZIP,
@@ -45,6 +45,8 @@ from ..operations import (
     RUN_SUMMARY,
     USER,
     WHY,
+    WORKFLOW,
+    WORKFLOWS,
     Call,
 )
 from ..server import Server
@@ -68,6 +70,7 @@ from .run_jobs import run_jobs
 from .run_list import RunPage, run_list
 from .run_zip import Archive, run_zip
 from .why import Why, why
+from .workflows import find_workflow, of_workflow, workflows
 from .writes import change_run, delete_artifact, once, rerun_job
 
 VERBS = {RERUN_RUN: "rerun", CANCEL_RUN: "cancel"}  # of a run, as the web UI calls them
@@ -93,7 +96,7 @@ class Relayed:
 
 Value = (
     Native | Relayed | RunFacts | RunPage | RunJobs | RunDetails | JobDetails | OpenLog | LogPart | Archive | Artifact
-    | ArtifactPage | OpenArtifact | Why | Given | Done
+    | ArtifactPage | OpenArtifact | Why | Workflow | WorkflowPage | Given | Done
 )  # fmt: skip
 
 
@@ -169,7 +172,9 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
         found = await jobs_of(reader, call, await run_of(reader, call, caller))
         return await why(reader, call, found, request.headers)
     if row is RUN_LIST:
-        return await run_list(reader, call, caller)
+        return await run_list(reader, await of_workflow(reader, call, caller) if call.as_value else call, caller)
+    if row in (WORKFLOWS, WORKFLOW):
+        return await (workflows if row is WORKFLOWS else find_workflow)(reader, call, caller)
     if row is RUN_SUMMARY:
         return await run_of(reader, call, caller)
     if row in (ONE_RUN, RUN_DETAILS):

@@ -89,3 +89,12 @@ class Facts:
     async def put_run_attempt(self, run_number: int, value: list[Any]) -> None:
         """Keep that for an hour."""
         await self._store.put(*self._where, {f"run attempt {run_number}": value}, CACHE_SECONDS)
+
+    async def workflow_name(self, sha: str) -> str | None:
+        """The name that a file with this hash gives its workflow ("": none)."""
+        (value,) = await self._store.get(*self._where, [f"workflow {sha}"])
+        return value if isinstance(value, str) else None
+
+    async def put_workflow_name(self, sha: str, name: str) -> None:
+        """Keep it: the hash is that of the bytes."""
+        await self._store.put(*self._where, {f"workflow {sha}": name})

@@ -1,0 +1,157 @@
+"""Workflows and artifacts by GitHub's face, behind faces of the double."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from forgejo_shim.flows.workflows import name_in
+from forgejo_shim.workflow_ids import workflow_id
+from hypothesis import given
+from hypothesis import strategies as some
+from running import Running
+from small import Small, row
+
+clause = pytest.mark.clause
+R = "/api/v3/repos/o/r"
+WORKFLOWS = f"{R}/actions/workflows"
+ON = frozenset({"github"})
+FOLDERS = (".forgejo/workflows", ".gitea/workflows", ".github/workflows")
+
+
+@pytest.fixture
+def proxy(small: Small) -> Iterator[Running]:
+    with Running(small.url, small.web, faces=ON) as running:
+        yield running
+
+
+def told(proxy: Running, small: Small, path: str, token: str = "") -> Any:
+    found = proxy.get(path, token or small.token)
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
+@clause("V10")
+def test_workflows_are_files_and_what_runs_tell(small: Small, proxy: Running) -> None:
+    small.repo.files |= {
+        ".forgejo/workflows/ci.yml": b'name: "The CI" # of all\non: push\n',
+        ".forgejo/workflows/plain.yaml": b"on: push\njobs:\n  name: no\n",
+        ".forgejo/workflows/notes.txt": b"name: none",
+        ".github/workflows/hidden.yml": b"name: hidden by the other folder",
+    }
+    small.add(workflow="ci.yml")
+    small.add(workflow="gone.yml")
+    listed = told(proxy, small, WORKFLOWS)
+    shown = [(one["name"], one["path"]) for one in listed["workflows"]]
+    files = [("The CI", ".forgejo/workflows/ci.yml"), (".forgejo/workflows/plain.yaml",) * 2]
+    assert shown == files + ([("gone.yml", "gone.yml")] if small.double.face.api_runs else [])
+    assert listed["total_count"] == len(shown)
+    ids = [one["id"] for one in listed["workflows"]]
+    assert len(set(ids)) == len(ids) and all(0 < number < 2**53 for number in ids)
+    for one in listed["workflows"]:
+        for name in (one["id"], one["path"].rpartition("/")[2]):
+            assert told(proxy, small, f"{WORKFLOWS}/{name}") == one
+    for name in ("hidden.yml", "notes.txt", "7", "no.yml"):
+        missing = proxy.get(f"{WORKFLOWS}/{name}", small.token)
+        assert (missing.status_code, missing.json()["cause"]) == (404, "workflow-not-found"), name
+    paged = told(proxy, small, f"{WORKFLOWS}?per_page=1&page=2")
+    assert [one["id"] for one in paged["workflows"]] == ids[1:2]
+
+
+@clause("V10")
+@pytest.mark.parametrize("number", range(3))
+def test_the_first_folder_that_there_is(number: int) -> None:
+    with Small("15") as small, Running(small.url, small.web, faces=ON) as proxy:
+        small.repo.files |= {f"{folder}/ci.yml": b"" for folder in FOLDERS[number:]}
+        (one,) = told(proxy, small, WORKFLOWS)["workflows"]
+        assert one["path"] == f"{FOLDERS[number]}/ci.yml"
+
+
+@clause("V10")
+def test_runs_of_a_workflow(small: Small, proxy: Running) -> None:
+    small.repo.files |= {".forgejo/workflows/ci.yml": b"on: push\n"}
+    for workflow in ("ci.yml", "other.yml", "ci.yml"):
+        small.add(workflow=workflow, status="failure" if workflow == "ci.yml" else "success")
+    number = told(proxy, small, f"{WORKFLOWS}/ci.yml")["id"]
+    for name in (number, "ci.yml"):
+        runs = told(proxy, small, f"{WORKFLOWS}/{name}/runs")
+        assert [run["run_number"] for run in runs["workflow_runs"]] == [3, 1]
+        assert told(proxy, small, f"{WORKFLOWS}/{name}/runs?status=success")["total_count"] == 0
+    assert proxy.get(f"{WORKFLOWS}/no.yml/runs", small.token).status_code == 404
+    if small.double.face.api_runs:
+        assert {run["workflow_id"] for run in runs["workflow_runs"]} == {number}
+
+
+@clause("V10")
+def test_a_file_is_read_once() -> None:
+    with Small("15") as small, Running(small.url, small.web, faces=ON) as proxy:
+        small.repo.files |= {f".forgejo/workflows/{n}.yml": b"name: w%d" % n for n in range(5)}
+        told(proxy, small, WORKFLOWS)
+        before = len(small.double.requests)
+        told(proxy, small, WORKFLOWS)
+        assert len(small.double.requests) - before == 2  # the folder, and a page of runs
+        small.repo.files[".forgejo/workflows/1.yml"] = b"name: another"
+        assert "another" in [one["name"] for one in told(proxy, small, WORKFLOWS)["workflows"]]
+
+
+@clause("V10")
+def test_it_is_as_open_as_the_list_of_runs(small: Small, proxy: Running) -> None:
+    small.repo.files |= {".forgejo/workflows/ci.yml": b"on: push\n"}
+    outsider = small.model.add_token(small.model.add_user("outsider")).sha1
+    for path in (WORKFLOWS, f"{WORKFLOWS}/ci.yml", f"{WORKFLOWS}/ci.yml/runs", f"{WORKFLOWS}/no.yml"):
+        for token, status in ((outsider, 404), ("", 404), ("0" * 40, 401)):
+            found = proxy.get(path, token)
+            assert (found.status_code, "cause" in found.json()) == (status, False), path
+
+
+@clause("V10")
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("name: CI\n", "CI"),
+        ("on: push\nname:  'a: b # c'  # d\n", "a: b # c"),
+        ('name: "x"\r\n', "x"),
+        ("name: C# and #1 # note\n", "C# and"),
+        ("jobs:\n  name: inner\n", ""),
+        ("name: |\n  block\n", ""),
+        ("name: &a b\n", ""),
+        ("name:\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_in_a_file(text: str, name: str) -> None:
+    assert name_in({"content": base64.b64encode(text.encode()).decode()}) == name
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"content": None}, {"content": "%"}, {"content": 7}])
+def test_what_is_no_file_has_no_name(answer: object) -> None:
+    assert name_in(answer) == ""
+
+
+@given(some.text())
+def test_ids_of_workflows_are_numbers_for_javascript(file: str) -> None:
+    assert 0 < workflow_id(file) < 2**53
+
+
+@clause("V11")
+def test_artifacts(small: Small, proxy: Running) -> None:
+    run = small.add({"build": row("x")})
+    for name in ("one", "two", "three"):
+        small.model.artifacts.add(run, name, b"content")
+    listed = told(proxy, small, f"{R}/actions/artifacts?per_page=100")
+    assert listed["total_count"] == 3
+    assert {one["name"] for one in listed["artifacts"]} == {"one", "two", "three"}
+    for one in listed["artifacts"]:
+        assert one["archive_download_url"] == f"{proxy.base_url}{R}/actions/artifacts/{one['id']}/zip"
+        assert told(proxy, small, f"{R}/actions/artifacts/{one['id']}") == one
+    assert told(proxy, small, f"{R}/actions/artifacts?name=two")["total_count"] == 1
+    page = proxy.get(f"{R}/actions/artifacts?per_page=2", small.token)
+    assert (len(page.json()["artifacts"]), page.links["next"]["url"].endswith("page=2")) == (2, True)
+    of_run = proxy.get(f"{R}/actions/runs/{run.id}/artifacts", small.token)
+    if small.double.face.api_runs:
+        assert of_run.json()["artifacts"] == listed["artifacts"]
+    else:
+        assert (of_run.status_code, of_run.json()["cause"]) == (501, "no-run-ids")
+    assert proxy.get(f"{R}/actions/artifacts/1234567", small.token).status_code == 404
