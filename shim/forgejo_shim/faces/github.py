@@ -46,7 +46,7 @@ class GitHub:
         try:
             return call_of(method, path, query) or reply_error(404, "Not Found")
         except BadRequest as error:
-            return self.render_error(error, "")
+            return reply_error(422, error.message, cause=error.cause)
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as GitHub gives it."""

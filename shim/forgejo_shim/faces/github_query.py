@@ -108,4 +108,4 @@ def _no_time() -> BadRequest:
 
 
 def _not_understood(name: str, known: str) -> BadRequest:
-    return BadRequest(f"{name} was not understood; give {known}", 422, cause="filter-not-understood")
+    return BadRequest(f"{name} was not understood; give {known}", cause="filter-not-understood")

@@ -64,12 +64,11 @@ def _of_attempt(rows: list[JobRow], number: int) -> list[Shown]:
     highest = highest_attempt(rows)
     if highest is None and rows:
         raise NotPossible(
-            f"attempt {number} of the run cannot be had from this server: it does not tell which attempt is the"
-            " current one; leave the attempt out",
-            cause="attempt-not-provable",
+            f"attempt {number} of the run cannot be told from others on this server; leave the attempt out",
+            cause="run-attempt-not-known",
         )
     if not 1 <= number <= (highest or 0):
-        raise NotThere(f"the run has no attempt {number}", cause="attempt-not-found")
+        raise NotThere(f"the run has no attempt {number}", cause="run-attempt-not-found")
     return [(row, row.job.attempt and min(number, row.job.attempt)) for row in rows]
 
 
