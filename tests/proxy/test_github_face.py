@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from forgejo_shim.faces.face import Reply
 from forgejo_shim.faces.github import GitHub
+from forgejo_shim.operations import Call
+from hypothesis import given
+from hypothesis import strategies as some
 from running import Running
 from small import Small
 
@@ -101,9 +105,9 @@ def test_who_has_an_answer_already_is_told_so(place: tuple[Small, Running]) -> N
     _, proxy = place
     first = proxy.get(f"{GH}/meta")
     tag = first.headers["ETag"]
-    for given in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
-        again = proxy.get(f"{GH}/meta", headers={"If-None-Match": given})
-        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag), given
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        again = proxy.get(f"{GH}/meta", headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag), known
         assert "X-RateLimit-Limit" in again.headers and "Content-Type" not in again.headers
     other = proxy.get(f"{GH}/meta", headers={"If-None-Match": 'W/"other"'})
     assert (other.status_code, other.content) == (200, first.content)
@@ -126,3 +130,57 @@ def test_it_is_logged_as_the_proxys_own() -> None:
         (line,) = proxy.lines(1)
         assert (line["path"], line["backend"]) == (f"{GH}/meta", "own")
         assert "secret" not in str(line)
+
+
+PARTS = ["repos", "o", "r", "actions", "runs", "7", "jobs", "attempts", "1", "workflows", "ci.yml", "artifacts", "user"]
+NAMES = ["page", "per_page", "status", "created", "actor", "filter", "name", "token", "workflow", "event"]
+VALUES = [
+    "1",
+    "-1",
+    "9" * 30,
+    "completed",
+    "2026-01-02..*",
+    ">=9999-12-31",
+    "<0001-01-01",
+    "*..*",
+    "all",
+    "\udcff",
+    "%",
+]
+anything = some.one_of(some.sampled_from(PARTS), some.text(max_size=8))
+query = some.lists(some.tuples(some.sampled_from(NAMES), some.one_of(some.sampled_from(VALUES), some.text(max_size=9))))
+
+
+@clause("V2")
+@given(some.lists(anything, max_size=9), query, some.sampled_from(["GET", "HEAD", "POST", "DELETE", "x"]))
+def test_whatever_is_asked_is_a_call_or_an_answer(parts: list[str], asked: list[tuple[str, str]], method: str) -> None:
+    text = "&".join(f"{name}={value}" for name, value in asked)
+    found = GitHub().recognise(method, "/".join([GH, *parts]), text)
+    if isinstance(found, Call):
+        assert found.as_value and found.method == "GET" and found.route.startswith(GH)
+        assert "\n" not in found.target.partition("?")[2]
+    else:
+        assert found is None or (isinstance(found, Reply) and found.status in (200, 404, 422))
+
+
+@clause("V2")
+def test_odd_requests_break_nothing(place: tuple[Small, Running]) -> None:
+    small, proxy = place
+    small.add()
+    runs = f"{GH}/repos/o/r/actions/runs"
+    for path, status in (
+        (f"{runs}?page={'9' * 30}", 200),
+        (f"{runs}?per_page=-1&page=-1", 200),
+        (f"{runs}?branch=%ff&actor=%00", 200),
+        (f"{runs}/{'9' * 18}", 404),
+        (f"{runs}/{'9' * 40}", 404),
+        (f"{runs}/1/jobs?page={'9' * 30}", 200),
+        (f"{GH}/repos/o/r/actions/workflows/a%26per_page=1%2F..", 404),
+        (f"{GH}/repos/o/r/actions/workflows/%ff", 404),
+        (f"{GH}/repos/o/r/actions/workflows?page={'9' * 30}", 200),
+        (f"{GH}/repos/%2e%2e/r/actions/runs", 404),
+        (f"{GH}/repos/o%2Fr/r/actions/runs", 404),
+        (f"{GH}/repos/o/r.git/actions/runs", 404),
+    ):
+        found = proxy.get(path, small.token)
+        assert (found.status_code, found.headers["X-GitHub-Media-Type"]) == (status, "github.v3; format=json"), path

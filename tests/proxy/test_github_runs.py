@@ -187,6 +187,7 @@ def test_attempts_of_a_run(face: str) -> None:
         assert (second["run_attempt"], second["previous_attempt_url"]) == (2, f"{second['url']}/attempts/1")
         assert told("/attempts/2")[1] == second
         status, first = told("/attempts/1")
+        assert first["updated_at"] <= second["updated_at"]
         assert (first["run_attempt"], first["conclusion"], first["previous_attempt_url"]) == (1, "failure", None)
         assert [told(f"/attempts/{number}{what}")[0] for number in (0, 3) for what in ("", "/jobs")] == [404] * 4
         for path, expected in (

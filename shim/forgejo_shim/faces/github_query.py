@@ -72,7 +72,7 @@ def _page(query: str) -> list[tuple[str, str]]:
 
 
 def _joined(query: str, found: list[tuple[str, str]]) -> str:
-    return urlencode([*found, *identity_of(query)])
+    return urlencode([*found, *identity_of(query)], errors="surrogateescape")
 
 
 def _times(text: str) -> tuple[int, int]:

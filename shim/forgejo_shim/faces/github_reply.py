@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 
 from ..transport import encode
@@ -26,4 +25,4 @@ def reply_error(status: int, message: str, headers: Headers = (), cause: str = "
     told = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
     if cause:
         told["cause"] = cause
-    return Reply(status, [JSON, *headers], json.dumps(told, ensure_ascii=False).encode(), cause=cause)
+    return Reply(status, [JSON, *headers], encode(told), cause=cause)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote, urlencode
 
 from ..operations import (
     ARTIFACT,
@@ -27,6 +28,7 @@ from ..operations import (
     Call,
     Operation,
 )
+from ..router import parameters
 from .github_query import of_artifacts, of_jobs, of_list, of_runs
 
 ROOT = "/api/v3"
@@ -102,7 +104,7 @@ def _called(route: Route, found: re.Match[str], query: str) -> Call:
         repo_segment=parts.get("repo", ""),
         id=int(number or 0),
         attempt=int(parts["attempt"]) if "attempt" in parts else None,
-        query=route.query(query) + (f"&workflow={parts['workflow']}" if "workflow" in parts else ""),
+        query=_with_workflow(route.query(query), parts.get("workflow")),
         tail=re.sub(r"\{\w+\}", number, route.operation.path.removeprefix(REPO)),
         route=ROOT + route.path,
         root=ROOT,
@@ -110,3 +112,11 @@ def _called(route: Route, found: re.Match[str], query: str) -> Call:
         by_address=route.by_address,
         sent=behind + (f"?{query}" if query else ""),
     )
+
+
+def _with_workflow(query: str, segment: str | None) -> str:
+    """The query with the workflow that a part of the path names."""
+    if segment is None:
+        return query
+    name = unquote(segment, errors="surrogateescape")
+    return urlencode([*parameters(query), ("workflow", name)], errors="surrogateescape")

@@ -184,5 +184,6 @@ def link(call: Call, address: str, page: int, limit: int, total: int) -> list[tu
     pages |= {"next": page + 1, "last": last} if page < last else {}
     pages |= {"first": 1} if page > 1 else {}
     asked = [pair for pair in parameters(urlsplit(call.sent).query) if pair[0] != "page"]
-    links = [f'<{address}?{urlencode([*asked, ("page", number)])}>; rel="{name}"' for name, number in pages.items()]
+    asked_at = {name: urlencode([*asked, ("page", number)], errors="surrogateescape") for name, number in pages.items()}
+    links = [f'<{address}?{query}>; rel="{name}"' for name, query in asked_at.items()]
     return [("Link", ", ".join(links))] if links else []

@@ -65,7 +65,8 @@ def _earlier(run: RunFacts, number: int, jobs: Sequence[JobDetails]) -> RunFacts
         status = next((one for one in ORDER if one in statuses), "unknown")
     started = min((job.times.started for job in jobs if job.times.started), default=0)
     stopped = max((job.times.stopped for job in jobs), default=0) if status in FINAL else 0
-    return replace(run, attempt=number, status=status, started=_text(started), stopped=_text(stopped))
+    given = {**run.given, "updated": _text(stopped) or run.given.get("updated")}
+    return replace(run, attempt=number, status=status, started=_text(started), stopped=_text(stopped), given=given)
 
 
 def _text(at: int) -> str:

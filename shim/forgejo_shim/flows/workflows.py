@@ -87,7 +87,7 @@ async def of_workflow(reader: Reader, call: Call, caller: Grants) -> Call:
         return call
     workflow, _ = await _found(reader, call, caller)
     kept = [pair for pair in parameters(call.query) if pair[0] != "workflow"]
-    return replace(call, query=urlencode([*kept, ("workflow_id", workflow.file)]))
+    return replace(call, query=urlencode([*kept, ("workflow_id", workflow.file)], errors="surrogateescape"))
 
 
 def is_called(file: str, wanted: str) -> bool:
