@@ -56,7 +56,8 @@ def test_runs_newest_first_in_githubs_shape(small: Small, proxy: Running) -> Non
     ]
     assert [run["display_title"] for run in (waits, red, done)] == ["third", "second", "first"]
     if not small.double.face.api_runs:  # which run ids there are, no API tells
-        assert {run["id"] for run in told["workflow_runs"]} == {None}
+        assert {run[key] for run in told["workflow_runs"] for key in ("id", "url", "jobs_url")} == {None}
+        assert done["html_url"] == f"{proxy.base_url}/o/r/actions/runs/1"
         return
     assert [run["id"] for run in (done, red, waits)] == [run.id for run in runs]
     assert (red["head_branch"], red["head_sha"], red["event"]) == ("dev", runs[1].sha, "push")

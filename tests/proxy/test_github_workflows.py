@@ -155,3 +155,17 @@ def test_artifacts(small: Small, proxy: Running) -> None:
     else:
         assert (of_run.status_code, of_run.json()["cause"]) == (501, "no-run-ids")
     assert proxy.get(f"{R}/actions/artifacts/1234567", small.token).status_code == 404
+
+
+@clause("V11")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_where_no_document_tells_what_is_native(face: str) -> None:
+    with Small(face, swagger=False) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add()
+        small.model.artifacts.add(run, "one", b"content")
+        for path in ("artifacts", f"runs/{run.id}/artifacts", "artifacts"):
+            (one,) = told(proxy, small, f"{R}/actions/{path}")["artifacts"]
+            assert told(proxy, small, f"{R}/actions/artifacts/{one['id']}") == one
+            assert one["name"] == "one" and (one["created_at"] is not None) == small.double.face.native_logs
+        (job,) = told(proxy, small, f"{R}/actions/runs/{run.id}/jobs")["jobs"]
+        assert told(proxy, small, f"{R}/actions/jobs/{job['id']}")["name"] == job["name"]

@@ -40,7 +40,7 @@ def run_json(run: RunFacts, at: str, page: str) -> Json:
     """A run but for what the faces tell in their own ways; `page` is the address of the repository's runs on the web,
     where the API does not tell that of this one."""
     given = run.given
-    url = f"{at}/actions/runs/{run.id}"
+    url = None if run.id is None else f"{at}/actions/runs/{run.id}"
     payload = payload_of(given)
     return {
         "id": run.id,
@@ -57,13 +57,9 @@ def run_json(run: RunFacts, at: str, page: str) -> Json:
         "updated_at": in_utc(str(given.get("updated") or "")) or None,
         "run_started_at": in_utc(run.started) or None,
         "actor": user_json(given.get("trigger_user"), at),
-        "url": url,
         "html_url": given.get("html_url") or f"{page}/{run.number}",
-        "jobs_url": f"{url}/jobs",
-        "logs_url": f"{url}/logs",
-        "artifacts_url": f"{url}/artifacts",
-        "cancel_url": f"{url}/cancel",
-        "rerun_url": f"{url}/rerun",
+        "url": url,
+        **{f"{what}_url": url and f"{url}/{what}" for what in ("jobs", "logs", "artifacts", "cancel", "rerun")},
     }
 
 
