@@ -204,6 +204,53 @@ def test_attempts_of_a_run(face: str) -> None:
         assert (paged["total_count"], [job["run_attempt"] for job in paged["jobs"]]) == (3, [1])
 
 
+@clause("V8")
+@pytest.mark.parametrize("face", ["13.0.3", "14", "15", "16"])
+def test_a_run_that_waits_to_run_again(face: str) -> None:
+    """Up to 14 the attempt is counted when a runner takes the job, so which one waits is not known."""
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row("a")}, status="failure")
+        first = proxy.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
+        small.model.rerun(run)
+        counts = small.double.face.attempt_counts_asked
+        told = proxy.get(f"{RUNS}/{run.id}", small.token).json()
+        assert (told["status"], told["conclusion"], told["run_attempt"]) == ("queued", None, 2 if counts else None)
+        (job,) = proxy.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
+        assert (job["status"], job["run_attempt"]) == ("queued", 2 if counts else None)
+        assert (job["steps"], job["started_at"], job["completed_at"]) == ([], None, None)
+        earlier = proxy.get(f"{RUNS}/{run.id}/attempts/1/jobs", small.token)
+        assert earlier.status_code == (200 if counts else 501)
+        if counts:
+            assert [(one["conclusion"], one["steps"]) for one in earlier.json()["jobs"]] == [
+                (one["conclusion"], one["steps"]) for one in first
+            ]
+            everything = proxy.get(f"{RUNS}/{run.id}/jobs?filter=all", small.token).json()["jobs"]
+            assert [(one["run_attempt"], one["status"]) for one in everything] == [(1, "completed"), (2, "queued")]
+        small.model.play(run.jobs[0], row("again"))
+        assert proxy.get(f"{RUNS}/{run.id}", small.token).json()["run_attempt"] == 2
+
+
+@clause("V7")
+def test_a_job_that_was_skipped_or_cancelled(small: Small, proxy: Running) -> None:
+    specs = [JobSpec("build"), JobSpec("after", needs=("build",)), JobSpec("other")]
+    run = small.model.add_run(small.repo, specs)
+    small.model.play(run.jobs[0], row("a"), "failure")
+    small.model.cancel(run)
+    if not small.double.face.api_runs:
+        return
+    jobs = proxy.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
+    assert [(job["status"], job["conclusion"]) for job in jobs] == [
+        ("completed", "failure"),
+        ("completed", "skipped"),
+        ("completed", "cancelled"),
+    ]
+    assert [job["steps"] for job in jobs[1:]] == [[], []]
+    small.model.expire(run.jobs[0].tasks[0])
+    with Running(small.url, small.web, faces=ON) as fresh:
+        (first, *_) = fresh.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
+        assert (first["conclusion"], len(first["steps"])) == ("failure", len(jobs[0]["steps"]))
+
+
 @clause("V9")
 @pytest.mark.parametrize("face", ["14", "15", "16"])
 def test_what_it_costs(face: str) -> None:

@@ -18,7 +18,6 @@ from ..times import in_utc, moment
 from .forgejo import Json
 
 OPEN = {"running": "in_progress"}  # else queued
-WORKFLOW_IDS = 2**53 - 1  # the largest that JavaScript keeps
 
 
 def status_of(status: str | None) -> Json:
@@ -81,7 +80,7 @@ def job_json(details: JobDetails, at: str) -> Json:
         "created_at": None,
         "started_at": time_of(details.times.started),
         "completed_at": time_of(details.times.stopped) if is_over else None,
-        "steps": None if shown is None and details.attempts is None else [_step(step) for step in _steps(shown)],
+        "steps": None if details.attempts is None else [_step(step) for step in (shown.steps if shown else ())],
         "labels": [],
         "runner_id": None,
         "runner_name": None,
@@ -91,10 +90,6 @@ def job_json(details: JobDetails, at: str) -> Json:
         "run_url": f"{at}/actions/runs/{job.run_id}" if job.run_id else None,
         "html_url": page and (page if job.index is None else f"{page}/jobs/{job.index}"),
     }
-
-
-def _steps(shown: Any) -> tuple[Step, ...]:
-    return shown.steps if shown else ()
 
 
 def _step(step: Step) -> Json:
