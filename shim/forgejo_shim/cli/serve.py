@@ -96,6 +96,18 @@ def parse_identity_header(value: str) -> str:
     help="Serve /-/shim/ (health, readiness, metrics) on this address only.",
 )
 @address_option(
+    "--tls-cert",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Certificate (PEM, with its chain) for https at --listen. SIGHUP reads it and its key again.",
+)
+@address_option(
+    "--tls-key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Key of --tls-cert (PEM, without a passphrase).",
+)
+@address_option(
     "--face",
     "faces",
     type=click.Choice(NAMES),
@@ -164,11 +176,15 @@ def serve(settings: CommonOptions, /, upstream: str | None, **given: Any) -> Non
     """Run a proxy that adds Forgejo 16's job and log API.
 
     Clients send their own tokens to the proxy's address. All other requests go to the server unchanged. SIGTERM, SIGINT
-    and SIGHUP stop it.
+    and, without --tls-cert, SIGHUP stop it.
     """
+    cert, key = given["tls_cert"], given["tls_key"]
+    if (cert is None) != (key is None):
+        raise click.UsageError("give --tls-cert and --tls-key, or neither")
     try:
         from ..proxy import serve as proxy
         from ..proxy.access import AccessLog
+        from ..proxy.certificate import Certificate
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("aiohttp", "prometheus_client", "yarl"):
             raise
@@ -176,7 +192,8 @@ def serve(settings: CommonOptions, /, upstream: str | None, **given: Any) -> Non
     settings.server = upstream or settings.server
     server, credentials = settings.server_and_credentials(with_secret_files(os.environ))
     options = _options(settings, server, credentials.web, given)
-    at = proxy.Address(*given["listen"])
+    host, port = given["listen"]
+    at = proxy.Address(host, port, Certificate(cert, key) if cert else None)
     own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None
     log = None if given["no_access_log"] else AccessLog(_to_stdout)
 

@@ -1,10 +1,10 @@
 """Serving: from an address that listens to the last answer.
 
 Rules: a signal (TERM, INT, and HUP unless it is ignored, as under nohup) ends the listening at once; answers under way
-may end within `drain` seconds, then their
-connections are closed; a second signal closes them at once. A request's head has to come within `HEAD` seconds, and an
-idle connection is kept for as long. A head that is too long or cannot be read is answered in JSON that repeats nothing
-of it, and logged nowhere.
+may end within `drain` seconds, then their connections are closed; a second signal closes them at once. With TLS, HUP
+reads the certificate again instead. A request's head has to come within `HEAD` seconds, and an idle connection is kept
+for as long. A head that is too long or cannot be read is answered in JSON that repeats nothing of it, and logged
+nowhere.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from . import aiohttp_inside
 from .access import AccessLog
 from .aiohttp_inside import LineTooLong, is_idle
 from .app import Proxy
+from .certificate import Certificate
 from .options import Options
 
 HEAD = 75.0  # seconds; browsers and clients in front keep connections for about a minute
@@ -46,9 +47,11 @@ class Address:
 
     host: str
     port: int
+    certificate: Certificate | None = None
 
     def __str__(self) -> str:
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
 
 
 class Connection(web.RequestHandler):
@@ -115,9 +118,10 @@ async def serve(
                 runners.append(await _listen(Front(handle), address))
         signals: asyncio.Queue[None] = asyncio.Queue()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is signal.SIG_IGN and number is signal.SIGHUP:
-                continue
-            loop.add_signal_handler(number, signals.put_nowait, None)
+            if number is signal.SIGHUP and at.certificate:
+                loop.add_signal_handler(number, at.certificate.reload, options.say)
+            elif number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, signals.put_nowait, None)
         _more_descriptors()
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not look at it again
@@ -138,7 +142,8 @@ async def _listen(front: Front, address: Address) -> web.ServerRunner:
     runner = web.ServerRunner(front, shutdown_timeout=0.1)  # the time is given before; here 0 would mean for ever
     await runner.setup()
     try:
-        await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG).start()
+        context = address.certificate.context if address.certificate else None
+        await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG, ssl_context=context).start()
     except (OSError, OverflowError) as error:
         await runner.cleanup()
         number = error.errno if isinstance(error, OSError) else None
