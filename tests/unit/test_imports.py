@@ -21,6 +21,7 @@ LAYERS = (
         "expressions",
         "file_names",
         "router",
+        "sealed",
         "search",
         "workflow_ids",
         "times",

@@ -163,6 +163,31 @@ def test_a_fact_ends_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert get(store, "s", "an hour", "always") == [None, 2]
 
 
+@pytest.mark.clause("X45")
+def test_all_who_share_a_store_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.db"
+    stores = [SQLiteStore(path) for _ in range(6)]
+    said: list[int] = []
+    threads = [
+        threading.Thread(target=lambda n=n: said.append(run(stores[n].agree("b", "", "key", n, 60.0))))
+        for n in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(said) == 6 and len(set(said)) == 1
+    for store in (SQLiteStore(path), MemoryStore()):
+        kept = run(store.agree("b", "", "key", "mine", 60.0))
+        assert run(store.agree("b", "", "key", "new", 60.0)) == kept
+        assert run(store.agree("c", "", "key", "another server's", 60.0)) == "another server's"
+        in_an_hour = time.time() + 3601
+        with monkeypatch.context() as later:
+            later.setattr("time.time", lambda: in_an_hour)  # noqa: B023
+            assert run(store.agree("b", "", "key", "next", 60.0)) == "next", "what has ended is gone"
+            assert run(store.agree("b", "", "key", "late", 60.0)) == "next"
+
+
 def test_kept_places_are_a_repositorys_own() -> None:
     store = MemoryStore()
     one, other, elsewhere = Facts(store, "b", "o/r"), Facts(store, "b", "o/s"), Facts(store, "c", "o/r")

@@ -186,7 +186,7 @@ def serve(settings: CommonOptions, /, upstream: str | None, **given: Any) -> Non
         from ..proxy.access import AccessLog
         from ..proxy.certificate import Certificate
     except ImportError as error:
-        if (error.name or "").partition(".")[0] not in ("aiohttp", "prometheus_client", "yarl"):
+        if (error.name or "").partition(".")[0] not in ("aiohttp", "cryptography", "prometheus_client", "yarl"):
             raise
         raise ShimError("the proxy needs further packages: pip install 'forgejo-shim[proxy]'") from None
     settings.server = upstream or settings.server

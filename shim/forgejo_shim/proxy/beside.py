@@ -23,3 +23,7 @@ class BesideLoop:
     async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
         """As in `Store`."""
         await asyncio.to_thread(lambda: run(self._store.put(base, subject, values, ttl)))
+
+    async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
+        """As in `Store`."""
+        return await asyncio.to_thread(lambda: run(self._store.agree(base, subject, key, value, ttl)))

@@ -39,3 +39,10 @@ class MemoryStore:
                     self._values[base, subject, key] = until, value
             while len(self._values) > self._limit:
                 del self._values[next(iter(self._values))]
+
+    async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
+        """As in `Store`."""
+        (kept,) = await self.get(base, subject, [key])
+        if kept is None:
+            await self.put(base, subject, {key: value}, ttl)
+        return value if kept is None else kept

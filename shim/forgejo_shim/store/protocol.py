@@ -2,7 +2,7 @@
 
 Rules: asynchronous, several values at once, and each may have an end, so that a store can be a file or another machine.
 Without an event loop a store must not wait (`transport.run`). What cannot be read or written is not kept: facts are
-hints, and nobody gets a right from one.
+hints, and nobody gets a right from one. The keys of tickets are kept here too, so a store is its owner's alone.
 """
 
 from __future__ import annotations
@@ -20,4 +20,11 @@ class Store(Protocol):
 
     async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
         """Keep `values` by their keys, for `ttl` seconds if that is given; None forgets one."""
+        ...
+
+    async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
+        """The value that all who share the store have under a key: the kept one, else `value`, kept for `ttl` seconds.
+
+        Where it cannot be kept, `value` is this process's own.
+        """
         ...

@@ -62,6 +62,15 @@ class SQLiteStore:
         self._execute(f"delete from {TABLE} where base = ? and subject = ? and key = ?", gone)
         self._execute(f"replace into {TABLE} values (?, ?, ?, ?, ?)", kept)
 
+    async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
+        """As in `Store`; of several processes that ask at once, one keeps its value."""
+        now = time.time()
+        self._execute(f"delete from {TABLE} where until <= ?", [(now,)])
+        row = (base, subject, key, json.dumps(value), now + ttl)
+        self._execute(f"insert or ignore into {TABLE} values (?, ?, ?, ?, ?)", [row])
+        (kept,) = await self.get(base, subject, [key])
+        return value if kept is None else kept
+
     def _execute(self, statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[str, str]]:
         """Execute a statement for each of `rows`, all of them or none."""
         found: list[tuple[str, str]] = []

@@ -1,0 +1,90 @@
+"""Signed addresses: a GET that needs no credential for a minute, since it carries its caller's in a ticket (sealed.py).
+
+Rules: who has the address is that caller for what it names, and the server is asked again in that caller's name: a
+token that was revoked meanwhile gets nothing. Whatever credential comes beside a ticket is ignored. There is a key for
+each hour; proxies that share a store share its keys. A ticket is in a query, which is never logged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from ..models import Headers
+from ..operations import with_identity
+from ..router import parameters
+from ..sealed import SECONDS, BadTicket, Identity, new_key, seal, unseal
+from ..store.facts import SERVER
+from ..store.protocol import Store
+from .headers import IDENTITY
+
+NAME = "ticket"  # of the parameter
+PERIOD = 3600  # seconds that tickets are sealed with one key for
+# Headers that say who asks (services/auth, Forgejo 11 to 16), besides those of `--identity-header`.
+SAYS_WHO = frozenset({"authorization", "sudo", "x-forgejo-otp", "x-gitea-otp", "signature"})
+
+
+class Tickets:
+    """Makes and opens tickets for the server at `base`; `names` are further headers, in lower case, that sign in."""
+
+    def __init__(
+        self, store: Store, base: str, names: frozenset[str] = frozenset(), now: Callable[[], float] = time.time
+    ) -> None:
+        self.now = now
+        self._store = store
+        self._base = base
+        self._names = SAYS_WHO | names
+        self._keys: dict[int, str] = {}  # by the hour since the epoch
+
+    async def address(self, path: str, query: str, headers: Headers) -> str:
+        """Path and query by which who asks with these headers may be stood for."""
+        given, said = parameters(query), parameters(with_identity("", query).removeprefix("?"))
+        who = Identity(Headers(pair for pair in headers if self._says_who(pair[0])), said)
+        rest = [pair for pair in given if pair not in said and pair[0] != NAME]
+        now = self.now()
+        ticket = seal(await self._key(now), who, _target("GET", path, rest), now)
+        return f"{path}?{urlencode([*rest, (NAME, ticket)])}"
+
+    async def caller(self, method: str, path: str, query: str, headers: Headers) -> tuple[str, Headers]:
+        """Query and headers of the request that one with a ticket stands for. Raises BadTicket."""
+        given = parameters(query)
+        rest = [pair for pair in given if pair[0] != NAME]
+        tickets = [value for name, value in given if name == NAME]
+        if len(tickets) != 1:
+            raise BadTicket
+        now = self.now()
+        who = unseal(await self._known_keys(now), tickets[0], _target(method, path, rest), now)
+        kept = [pair for pair in headers if not self._says_who(pair[0]) and pair[0].lower() != "cookie"]
+        return urlencode([*rest, *who.parameters]), Headers([*kept, *who.headers])
+
+    def _says_who(self, name: str) -> bool:
+        plain = name.lower().replace("_", "-")
+        return plain in self._names or plain.startswith(IDENTITY)
+
+    async def _key(self, now: float) -> str:
+        hour = int(now // PERIOD)
+        if hour not in self._keys:
+            kept = await self._store.agree(self._base, SERVER, _kept(hour), new_key(), PERIOD + 5 * SECONDS)
+            self._keys = {hour: kept} | {other: key for other, key in self._keys.items() if abs(other - hour) == 1}
+        return self._keys[hour]
+
+    async def _known_keys(self, now: float) -> list[str]:
+        """The keys of the tickets that are still good; another proxy's clock may be before this one's."""
+        hours = sorted({int(moment // PERIOD) for moment in (now, now - SECONDS, now + SECONDS)})
+        kept = await self._store.get(self._base, SERVER, [_kept(hour) for hour in hours])
+        found = [self._keys.get(hour) or key for hour, key in zip(hours, kept, strict=True)]
+        return [key for key in found if key]
+
+
+def has_ticket(query: str) -> bool:
+    """Whether a request comes with a ticket."""
+    return any(name == NAME for name, _ in parameters(query))
+
+
+def _target(method: str, path: str, rest: list[tuple[str, str]]) -> str:
+    return f"{method} {path}?{urlencode(rest)}"
+
+
+def _kept(hour: int) -> str:
+    return f"ticket key {hour}"
