@@ -212,7 +212,7 @@ def test_credentials_in_files(tmp_path: Path) -> None:
         with_secret_files({name: "p", f"{name}_FILE": str(tmp_path / "secret")})
 
 
-@pytest.mark.parametrize("missing", ["aiohttp", "prometheus_client"])
+@pytest.mark.parametrize("missing", ["aiohttp", "cryptography", "prometheus_client"])
 def test_without_the_extra(web: Place, missing: str) -> None:
     program = f"import sys; sys.modules[{missing!r}] = None; from forgejo_shim.cli import main; main(['serve'])"
     done = subprocess.run([sys.executable, "-c", program], env=web.environment, capture_output=True, text=True)

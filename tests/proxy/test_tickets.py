@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from forgejo_shim.errors import BadRequest
 from forgejo_shim.models import Headers
 from forgejo_shim.proxy.tickets import PERIOD, Tickets, has_ticket
-from forgejo_shim.sealed import SECONDS, BadTicket
+from forgejo_shim.sealed import SECONDS
 from forgejo_shim.store.memory import MemoryStore
 from forgejo_shim.store.protocol import Store
 from forgejo_shim.store.sqlite import SQLiteStore
@@ -36,7 +37,7 @@ class Replica(Tickets):
         return run(self.caller(method, path, query, Headers(headers)))
 
     def refuses(self, query: str, **more: str) -> bool:
-        with pytest.raises(BadTicket):
+        with pytest.raises(BadRequest, match="not valid"):
             self.take(query, **more)
         return True
 

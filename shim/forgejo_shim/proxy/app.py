@@ -20,6 +20,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from time import monotonic, perf_counter, time
@@ -27,7 +28,7 @@ from typing import cast
 
 from aiohttp import web
 
-from ..errors import BadRequest, NotForgejo, ServerRefusal, ShimError, Unreachable, loop
+from ..errors import BadRequest, ServerRefusal, ShimError, Unreachable, loop
 from ..faces.all import FORGEJO_PROXY, all_faces
 from ..faces.face import Face, Reply, recognise
 from ..faces.forgejo import JSON
@@ -45,8 +46,8 @@ from .access import AccessLog
 from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .changes import Changes
-from .exchange import Exchange
-from .headers import Pairs, Peer, end_to_end, is_listed, to_upstream
+from .exchange import Exchange, peer_of
+from .headers import Pairs, Peer, end_to_end, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, callers_of
 from .metrics import Metrics
@@ -55,6 +56,7 @@ from .own import NOT_FOUND, OwnPages, is_own, say
 from .relay import MARK, ask, break_off, pass_on, reply, request_headers, wants_websocket, websocket
 from .session import SharedSession
 from .swagger import SWAGGER, Swagger
+from .tickets import Tickets, has_ticket, let_go, moved
 from .upstream import NAME, THE_SERVER, Upstream, UpstreamAnswer
 from .upstream_transport import NativeUpstream, UpstreamTransport, pieces
 
@@ -82,6 +84,7 @@ class Proxy:
         self.searches = Searches()
         at_root = FORGEJO_PROXY in options.faces
         self.swagger = Swagger(writes=options.writes and options.web is not None, face=at_root)
+        self.tickets = Tickets(self.server.store, options.upstream, options.identity)
         self.signing_in = asyncio.Lock()
         self.health = Health(UpstreamTransport(self.upstream, self.signing_in, ()), self.server, writes=options.writes)
         self.metrics = Metrics()
@@ -133,7 +136,9 @@ class Proxy:
                 asked.face, asked.known = found
                 if isinstance(asked.known, Reply):
                     return self._say(request, asked, asked.known, "")
-                return self._answer(request, asked, asked.known)
+                if asked.known.by_address and has_ticket(asked.query):
+                    return self._with_ticket(request, asked)
+                return self._answer(request, asked, asked.known, self._headers(request))
         return self._other(request, asked.path)
 
     async def _failed(self, request: web.BaseRequest, asked: Exchange, error: Exception) -> web.StreamResponse:
@@ -158,15 +163,6 @@ class Proxy:
         made = self._refusal(request, self.faces[-1], loop())
         made.headers += [(NAME, self.upstream.name), ("Cache-Control", "no-store")]
         return await reply(request, made, self.options.idle, "")
-
-    async def look(self) -> None:
-        """Ask the server behind once, so that the operator learns at the start what is wrong with it."""
-        try:
-            await self.health.reach()
-        except NotForgejo:
-            self.options.say(f"{self.options.upstream} answers, but not as a Forgejo; check the address")
-        except (ShimError, BrokenBody):  # told already, or nothing that lasts
-            pass
 
     def _refusal(self, request: web.BaseRequest, face: Face, error: Exception) -> Reply:
         if not isinstance(error, ShimError) or type(error) is ShimError:
@@ -195,10 +191,19 @@ class Proxy:
         passed = await ask(request, self.upstream, self._headers(request))
         return await pass_on(request, passed, self.options.idle)
 
-    async def _answer(self, request: web.BaseRequest, asked: Exchange, call: Call) -> web.StreamResponse:
-        """Answer a call of an operation."""
-        peer, to_server = self.peer(request), self._headers(request)
-        headers = Headers(to_server)
+    async def _with_ticket(self, request: web.BaseRequest, asked: Exchange) -> web.StreamResponse:
+        """Answer a request that comes with a ticket as the one that this stands for."""
+        given = Headers(self._headers(request))
+        query, headers = await self.tickets.caller(request.method, asked.path, asked.query, given)
+        known = asked.face.recognise(request.method, asked.path, query)
+        assert isinstance(known, Call)
+        return await self._answer(request, asked, replace(known, by_address=False), list(headers))
+
+    async def _answer(
+        self, request: web.BaseRequest, asked: Exchange, call: Call, to_server: Pairs
+    ) -> web.StreamResponse:
+        """Answer a call of an operation; the server gets the headers `to_server`."""
+        peer, headers = self.peer(request), Headers(to_server)
         who, caller = callers_of(headers, call.query, peer), self.rights.of(headers, call.query)
         searching = partial(self.searches.one, who)
         net = UpstreamTransport(
@@ -212,6 +217,10 @@ class Proxy:
         with ExitStack() as until_sent:
             count = partial(until_sent.enter_context, self.streams.slot(who))
             value = await dispatch(net, self.server, call, Request(headers, caller, self.options.writes, count))
+            if call.by_address:
+                await let_go(value)
+                address = await self.tickets.address(asked.path, asked.query, headers)
+                return await self._say(request, asked, moved(peer.base_url + address))
             if isinstance(value, Native):
                 until_sent.close()
                 return await self._native(request, cast(NativeUpstream, value.answer))
@@ -277,11 +286,7 @@ class Proxy:
 
     def peer(self, request: web.BaseRequest) -> Peer:
         """Who sent the request."""
-        address = request.remote or ""
-        listed = bool(self.options.trusted) and is_listed(address, self.options.trusted)
-        told = request.headers if listed else {}
-        scheme, host = told.get("X-Forwarded-Proto", request.scheme), request.headers.get("Host", "")
-        return Peer(address, listed, scheme, told.get("X-Forwarded-Host", host))
+        return peer_of(request, self.options.trusted)
 
     async def close(self, patience: float = 2.0) -> None:
         """Wait for what was cut off to end, then close everything."""

@@ -92,6 +92,15 @@ class Health:
         if not refused and not (answer.status == 200 and _has_version(body)):
             raise NotForgejo("the server is no Forgejo")
 
+    async def look(self, say: Callable[[str], None]) -> None:
+        """Ask the server behind once, so that the operator learns at the start what is wrong with it."""
+        try:
+            await self.reach()
+        except NotForgejo:
+            say(f"{self._server.base_url} answers, but not as a Forgejo; check the address")
+        except (ShimError, BrokenBody):  # told already, or nothing that lasts
+            pass
+
     async def _web_session(self) -> Part:
         session = self._server.session
         known = await self._server.capabilities(self._net)

@@ -126,7 +126,7 @@ async def serve(
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not look at it again
         ready()
-        looking = asyncio.create_task(proxy.look())
+        looking = asyncio.create_task(proxy.health.look(options.say))
         await signals.get()
         looking.cancel()
         with suppress(TimeoutError):

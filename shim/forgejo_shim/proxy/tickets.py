@@ -11,6 +11,11 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from ..errors import BadRequest
+from ..faces.face import Reply
+from ..flows.artifact_zip import OpenArtifact
+from ..flows.dispatch import Native, Relayed, Value
+from ..flows.job_log import OpenLog
 from ..models import Headers
 from ..operations import with_identity
 from ..router import parameters
@@ -20,6 +25,7 @@ from ..store.protocol import Store
 from .headers import IDENTITY
 
 NAME = "ticket"  # of the parameter
+NOT_VALID = "this address is not valid, or no longer; ask for a new one where it came from"
 PERIOD = 3600  # seconds that tickets are sealed with one key for
 # Headers that say who asks (services/auth, Forgejo 11 to 16), besides those of `--identity-header`.
 SAYS_WHO = frozenset({"authorization", "sudo", "x-forgejo-otp", "x-gitea-otp", "signature"})
@@ -47,14 +53,15 @@ class Tickets:
         return f"{path}?{urlencode([*rest, (NAME, ticket)])}"
 
     async def caller(self, method: str, path: str, query: str, headers: Headers) -> tuple[str, Headers]:
-        """Query and headers of the request that one with a ticket stands for. Raises BadTicket."""
+        """Query and headers of the request that one with a ticket stands for. Raises BadRequest (403)."""
         given = parameters(query)
         rest = [pair for pair in given if pair[0] != NAME]
         tickets = [value for name, value in given if name == NAME]
-        if len(tickets) != 1:
-            raise BadTicket
         now = self.now()
-        who = unseal(await self._known_keys(now), tickets[0], _target(method, path, rest), now)
+        try:
+            who = unseal(await self._known_keys(now), ",".join(tickets), _target(method, path, rest), now)
+        except BadTicket:
+            raise BadRequest(NOT_VALID, 403, cause="") from None
         kept = [pair for pair in headers if not self._says_who(pair[0]) and pair[0].lower() != "cookie"]
         return urlencode([*rest, *who.parameters]), Headers([*kept, *who.headers])
 
@@ -80,6 +87,17 @@ class Tickets:
 def has_ticket(query: str) -> bool:
     """Whether a request comes with a ticket."""
     return any(name == NAME for name, _ in parameters(query))
+
+
+async def let_go(value: Value) -> None:
+    """Give the connection up that an answer would have been read from."""
+    if isinstance(value, Native | Relayed | OpenLog | OpenArtifact):
+        await value.answer.close()
+
+
+def moved(location: str) -> Reply:
+    """The answer that says where to ask."""
+    return Reply(302, [("Location", location), ("Cache-Control", "no-store")], b"")
 
 
 def _target(method: str, path: str, rest: list[tuple[str, str]]) -> str:
