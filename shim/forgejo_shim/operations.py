@@ -65,11 +65,12 @@ RUN_SUMMARY = Operation("GET", RUN)
 RUN_LIST = Operation("GET", LIST_RUNS)
 ONE_RUN = Operation("GET", RUN + "/attempt", by_run_id=True)
 RUN_DETAILS = Operation("GET", RUN + "/details", by_run_id=True)
+RUN_STEP_LOGS = Operation("GET", RUN + "/step-logs", by_run_id=True)
 WORKFLOWS = Operation("GET", REPO + "/actions/workflows")
 WORKFLOW = Operation("GET", REPO + "/actions/workflows/{workflow}")
 REPOSITORY = Operation("GET", REPO)
 USER = Operation("GET", "/user")
-OF_FACES = (RUN_SUMMARY, RUN_LIST, ONE_RUN, RUN_DETAILS, WORKFLOWS, WORKFLOW, REPOSITORY, USER)
+OF_FACES = (RUN_SUMMARY, RUN_LIST, ONE_RUN, RUN_DETAILS, RUN_STEP_LOGS, WORKFLOWS, WORKFLOW, REPOSITORY, USER)
 
 OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS, LATEST_WHY)
 # In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.

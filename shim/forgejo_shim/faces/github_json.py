@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ..flows.artifact_zip import OpenArtifact
 from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Value
 from ..flows.given import Given
+from ..flows.job_log import OpenLog
 from ..flows.run_list import RunPage
+from ..flows.run_zip import Archive
 from ..flows.runs import paging
 from ..models import Artifact, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
 from ..operations import USER, Call
@@ -21,7 +24,7 @@ from ..router import first_values
 from ..times import in_utc, seconds
 from ..workflow_ids import workflow_id
 from .face import Reply
-from .forgejo import Json
+from .forgejo import Forgejo, Json
 from .github_reply import reply_json
 from .github_routes import APPROVALS, PENDING, ROOT, TIMING
 from .shapes import artifact_json, job_json, link, payload_of, run_json, user_json
@@ -69,6 +72,11 @@ def render(value: Value, call: Call, base_url: str) -> Reply:
             return _page("artifacts", artifacts, value.total, value.page, value.limit, call, base_url)
         case Artifact():
             return reply_json(artifact_json(value, at))
+        case OpenLog() | OpenArtifact():
+            return Forgejo().render(value, call, base_url)
+        case Archive():
+            name = f'attachment; filename="logs_{value.run.id}.zip"'
+            return Reply(200, [("Content-Type", "application/zip"), ("Content-Disposition", name)], value.chunks)
         case _:
             raise TypeError(f"no route of GitHub's gives a {type(value).__name__}")
 

@@ -13,14 +13,17 @@ from urllib.parse import unquote, urlencode
 
 from ..operations import (
     ARTIFACT,
+    ARTIFACT_ZIP,
     ARTIFACTS,
     JOB,
+    JOB_LOG,
     ONE_RUN,
     REPO,
     REPOSITORY,
     RUN_ARTIFACTS,
     RUN_DETAILS,
     RUN_LIST,
+    RUN_STEP_LOGS,
     RUN_SUMMARY,
     USER,
     WORKFLOW,
@@ -66,9 +69,13 @@ ROUTES = (
     Route("GET", WORKFLOW_PATH, WORKFLOW),
     Route("GET", WORKFLOW_PATH + "/runs", RUN_LIST, of_runs),
     Route("GET", ACTIONS + "/jobs/{job_id}", JOB, lambda query: f"brief=true&{of_list(query)}"),
+    Route("GET", RUN + "/logs", RUN_STEP_LOGS, by_address=True),
+    Route("GET", ATTEMPT + "/logs", RUN_STEP_LOGS, by_address=True),
+    Route("GET", ACTIONS + "/jobs/{job_id}/logs", JOB_LOG, by_address=True),
     Route("GET", RUN + "/artifacts", RUN_ARTIFACTS, of_artifacts),
     Route("GET", ACTIONS + "/artifacts", ARTIFACTS, of_artifacts),
     Route("GET", ACTIONS + "/artifacts/{artifact_id}", ARTIFACT),
+    Route("GET", ACTIONS + "/artifacts/{artifact_id}/zip", ARTIFACT_ZIP, by_address=True),
 )
 
 _IDS = ("run_id", "job_id", "artifact_id")

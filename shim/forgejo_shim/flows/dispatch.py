@@ -42,6 +42,7 @@ from ..operations import (
     RUN_LIST,
     RUN_LOGS,
     RUN_OF_TOKEN,
+    RUN_STEP_LOGS,
     RUN_SUMMARY,
     USER,
     WHY,
@@ -69,6 +70,7 @@ from .run_details import run_details
 from .run_jobs import run_jobs
 from .run_list import RunPage, run_list
 from .run_zip import Archive, run_zip
+from .step_zip import step_zip
 from .why import Why, why
 from .workflows import find_workflow, of_workflow, workflows
 from .writes import change_run, delete_artifact, once, rerun_job
@@ -179,6 +181,8 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
         return await run_of(reader, call, caller)
     if row in (ONE_RUN, RUN_DETAILS):
         return await (one_run if row is ONE_RUN else run_details)(reader, call, caller)
+    if row is RUN_STEP_LOGS:
+        return await step_zip(reader, call, caller)
     if row is RUN_ARTIFACTS:
         return await artifacts_of_run(reader, call, caller)
     if row is ARTIFACTS:

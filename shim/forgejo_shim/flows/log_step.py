@@ -7,7 +7,7 @@ with a cursor that no step can reach, and nearer ones only where that was too ne
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import NotExecuted, NotThere, PageChanged
@@ -24,6 +24,14 @@ from .pinned_log import NativeLog, PinnedLog, another_log, another_part
 ROW_MIN = 29  # bytes of the shortest row: its time, a space, a line feed
 MAX_EXTRA_LINES = 4096  # lines that may as well be given as counted
 NEARER = 100_000  # lines at most by which a cursor goes nearer at once, and so that a view gives
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How many lines a step has, and its last one as a view gives it."""
+
+    count: int
+    last: tuple[float, str] | None
 
 
 @dataclass(frozen=True)
@@ -114,33 +122,46 @@ async def _size(log: PinnedLog) -> int:
 
 
 async def _counted(reader: Reader, job_id: int, at: Location, attempt: int | None, wanted: int, size: int) -> StepRange:
-    lengths: dict[int, int] = {}
-    view = await _view(reader, job_id, at, attempt, {})
+    view = await view_of(reader, job_id, at, attempt, {})
     if not view.steps:
         raise rerun_waits(job_id, attempt)
     if wanted >= len(view.steps):
         raise _no_step(job_id, wanted, len(view.steps))
     most = size // ROW_MIN + 1  # lines that the log can have
-    cursor = most if most > MAX_EXTRA_LINES else 0
-    while missing := [n for n in range(wanted + 1) if n not in lengths]:
-        view = await _view(reader, job_id, at, attempt, dict.fromkeys(missing, cursor))
-        lengths |= {n: view.lines[n].count for n in missing if view.lines[n].lines or not cursor}
-        cursor = min(max(cursor * 7 // 8, cursor - NEARER), most - sum(lengths.values()))
-        cursor = cursor if cursor > MAX_EXTRA_LINES else 0
-    before = max((n for n in range(wanted) if lengths[n]), default=None)
-    ends = {n: lengths[n] - 1 for n in (before, wanted) if n is not None and lengths[n]}
-    view = await _view(reader, job_id, at, attempt, ends)
-    lasts = {n: view.lines[n].lines[0] for n in ends if view.lines[n].lines}
+    ends = await count_lines(reader, job_id, at, attempt, range(wanted + 1), most)
+    before = max((n for n in range(wanted) if ends[n].count), default=None)
     return StepRange(
-        sum(lengths[n] for n in range(wanted)),
-        lengths[wanted],
-        None if before is None else lasts.get(before),
-        lasts.get(wanted),
+        sum(ends[n].count for n in range(wanted)),
+        ends[wanted].count,
+        None if before is None else ends[before].last,
+        ends[wanted].last,
         view.steps[wanted].status in FINAL,
     )
 
 
-async def _view(reader: Reader, job_id: int, at: Location, attempt: int | None, cursors: dict[int, int]) -> View:
+async def count_lines(
+    reader: Reader, job_id: int, at: Location, attempt: int | None, steps: Iterable[int], most: int
+) -> dict[int, StepEnd]:
+    """How each of these steps of an attempt ends, which have at most so many lines together. Raises ShimError."""
+    found: dict[int, StepEnd] = {}
+    missing = list(steps)
+    cursor = most if most > MAX_EXTRA_LINES else 0
+    while missing:
+        asked = dict.fromkeys(missing, cursor)
+        found |= step_ends(await view_of(reader, job_id, at, attempt, asked), asked)
+        missing = [n for n in missing if n not in found]
+        cursor = min(max(cursor * 7 // 8, cursor - NEARER), most - sum(end.count for end in found.values()))
+        cursor = cursor if cursor > MAX_EXTRA_LINES else 0
+    return found
+
+
+def step_ends(view: View, cursors: Mapping[int, int]) -> dict[int, StepEnd]:
+    """The ends of those steps of a view whose lines go on behind their cursor, or were asked for from the first on."""
+    seen = {n: view.lines[n] for n, cursor in cursors.items() if view.lines[n].lines or not cursor}
+    return {n: StepEnd(lines.count, lines.lines[-1] if lines.lines else None) for n, lines in seen.items()}
+
+
+async def view_of(reader: Reader, job_id: int, at: Location, attempt: int | None, cursors: dict[int, int]) -> View:
     """A view with every step that was asked for; an expired log's steps are left out."""
     view = await reader.view(job_id, at, attempt, cursors)
     if view is None:

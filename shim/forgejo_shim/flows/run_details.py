@@ -52,14 +52,14 @@ async def _page(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
         shown: list[Shown] = [(row, row.job.attempt) for row in chosen]
         total = rows.count
     else:
-        all_shown = _of_attempt(await rows.all(), call.attempt) if call.attempt is not None else _each(await rows.all())
+        all_shown = of_attempt(await rows.all(), call.attempt) if call.attempt is not None else _each(await rows.all())
         shown, total = all_shown[part], len(all_shown)
     is_full = await capability(reader.net, reader.server, call.of(JOB, 0)) is Capability.PRESENT
     read = _natively if is_full and rows.is_native else _by_views
     return RunDetails(run, tuple([await read(reader, rows, run, *one) for one in shown]), total, page, limit)
 
 
-def _of_attempt(rows: list[JobRow], number: int) -> list[Shown]:
+def of_attempt(rows: list[JobRow], number: int) -> list[Shown]:
     """The jobs at the run's attempt of that number. Raises NotThere, NotPossible."""
     highest = highest_attempt(rows)
     if highest is None and rows:

@@ -29,13 +29,14 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the entries have no time, as in 16; this is the
 Entry = tuple[JobRow, int]  # a job, and the attempt that it is named by to begin with
 
 
-class _Pipe:
+class Pipe:
     """A file without seek that the zip is written to; what it holds is taken out after each write."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
     def write(self, data: bytes) -> int:
+        """Take bytes."""
         self._parts.append(bytes(data))
         return len(data)
 
@@ -96,7 +97,7 @@ def _counted(row: JobRow, taken: dict[int, int], run: RunFacts) -> int:
 
 async def _write_zip(reader: Reader, found: list[Entry]) -> AsyncIterator[bytes]:
     """The zip's bytes in chunks."""
-    pipe = _Pipe()
+    pipe = Pipe()
     archive = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
     for entry in found:
         async for chunk in _write_entry(reader, archive, pipe, entry):
@@ -105,7 +106,7 @@ async def _write_zip(reader: Reader, found: list[Entry]) -> AsyncIterator[bytes]
     yield pipe.take()
 
 
-async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: _Pipe, entry: Entry) -> AsyncIterator[bytes]:
+async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: Pipe, entry: Entry) -> AsyncIterator[bytes]:
     row, attempt = entry
     opened = await _open(reader, row)
     if isinstance(opened, str):

@@ -1,0 +1,126 @@
+"""The logs of a run, or of its attempt n, as a zip of a file for each step, as GitHub's clients read them.
+
+Rules: `<job>/<n>_<step>.txt` has the step's rows as they are in the log (steps from 1; one without a row has no file),
+`<job>/system-<n>.txt` rows of no step. A job whose steps cannot be told is one file, `<n>_<job>.txt` (jobs from 0),
+and of one without a log a `.MISSING` says why. A client looks for a job's files by its name (gh: for `/` and `:` left
+out, at most 90 UTF-16 units), so jobs that have one name in common have none that it would find: then it asks for their
+logs one by one, and never shows another job's. A log that breaks off or moves breaks the zip off.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from itertools import count
+
+from ..api import error_of
+from ..errors import Expired, NoLog, NotExecuted, ServerRefusal, ShimError
+from ..file_names import different_names, safe_name
+from ..models import Headers, Location, RunFacts
+from ..operations import JOB_LOG, Call
+from ..webui.reader import Reader
+from .divided_log import NO_STEP, DividedLog, divided_log
+from .job_rows import JobRow, job_rows
+from .pinned_log import pinned_log
+from .rights import Grants, run_of
+from .run_details import of_attempt
+from .run_zip import EPOCH, Archive, Pipe
+
+NAME_UNITS = 90  # of UTF-16: gh's JOB_NAME_MAX_LENGTH, which is GitHub's own limit
+
+
+async def step_zip(reader: Reader, call: Call, caller: Grants) -> Archive:
+    """The zip. Raises NotPossible (501) if it cannot be made, NotThere for an attempt that the run has not."""
+    run = await run_of(reader, call, caller)
+    rows = await (await job_rows(reader, call, run)).all()
+    shown = of_attempt(rows, call.attempt) if call.attempt is not None else [(row, row.job.attempt) for row in rows]
+    return Archive(run, _write_zip(reader, call, run, shown))
+
+
+async def _write_zip(
+    reader: Reader, call: Call, run: RunFacts, shown: list[tuple[JobRow, int | None]]
+) -> AsyncIterator[bytes]:
+    pipe = Pipe()
+    archive = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
+    names = different_names((folder_name(row.job.name), row.job.id) for row, _ in shown)
+    for name, (row, attempt) in zip(names, shown, strict=True):
+        one_file = f"{row.job.index}_{name}"
+        log = await _divided(reader, call, run, row, attempt)
+        if isinstance(log, str):
+            archive.writestr(_info(f"{one_file}.MISSING"), f"{log}\n")
+            continue
+        async with aclosing(_write_log(reader, archive, pipe, log, name, one_file)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    archive.close()
+    yield pipe.take()
+
+
+async def _divided(reader: Reader, call: Call, run: RunFacts, row: JobRow, attempt: int | None) -> DividedLog | str:
+    """The log of a job's attempt, or why there is none, as the contract's zip says it."""
+    if not row.is_taken and attempt == row.job.attempt:
+        return NotExecuted().message
+    asked = replace(call.of(JOB_LOG, row.job.id), attempt=attempt)
+    try:
+        log = await pinned_log(reader, asked)
+        return await divided_log(reader, log, Location(run.number, row.job.index or 0), attempt)
+    except (NotExecuted, Expired, NoLog, ServerRefusal) as error:
+        return _why_none(error, row.job.id)
+
+
+def _why_none(error: ShimError, job_id: int) -> str:
+    """Why a job has no log. Raises the error if it says something else."""
+    meant = error
+    if isinstance(error, ServerRefusal):
+        kind = Headers(error.headers).get("Content-Type")
+        meant = error_of(error.status, kind, error.body, f"job {job_id}", JOB_LOG.path)
+    match meant:
+        case NotExecuted():
+            return NotExecuted().message
+        case Expired():
+            return "logs have been cleaned up"
+        case NoLog():
+            return f"log open failed: {NoLog().message}"
+    raise error
+
+
+async def _write_log(
+    reader: Reader, archive: zipfile.ZipFile, pipe: Pipe, log: DividedLog, folder: str, one_file: str
+) -> AsyncGenerator[bytes, None]:
+    """One job's files, in chunks."""
+    systems = count(1)
+    now, member = NO_STEP, None if log.ranges else archive.open(_info(f"{one_file}.txt"), "w", force_zip64=True)
+    async with aclosing(log.pieces()) as pieces:
+        async for step, data in pieces:
+            if member is None or step != now:
+                if member:
+                    member.close()
+                name = _step_file(log, step) if step != NO_STEP else f"system-{next(systems)}.txt"
+                now, member = step, archive.open(_info(f"{folder}/{name}"), "w", force_zip64=True)
+            await reader.net.aside(partial(member.write, data))
+            if made := pipe.take():
+                yield made
+    if member:
+        member.close()
+    yield pipe.take()
+
+
+def _step_file(log: DividedLog, step: int) -> str:
+    return f"{step + 1}_{safe_name(log.steps[step].name, 'step')}.txt"
+
+
+def folder_name(job: str) -> str:
+    """The name that a job's files have: what a client makes of its name to find them, but for what is no part of a
+    path anywhere."""
+    kept = "".join(c for c in job if c >= " " and c not in "/:\\\x7f")
+    name = kept.encode("utf-16-le", "surrogatepass")[: 2 * NAME_UNITS].decode("utf-16-le", "replace").strip()
+    return "_" if name in ("", ".", "..") else name
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
