@@ -20,10 +20,11 @@ from ..transport import BrokenBody
 from ..webui.reader import Reader
 from .attempt_steps import attempt_steps
 from .counted_log import CountedLog, count_of, open_whole
-from .log_step import NEARER, StepEnd, StepRange, count_lines, step_ends, view_of
+from .log_step import StepEnd, StepRange, step_ends, view_of
 from .pinned_log import NativeLog, PinnedLog
 
 NO_STEP = -1
+FEW = 256  # lines that a view may as well give
 
 
 @dataclass(frozen=True)
@@ -106,26 +107,31 @@ async def _ranges(
 async def _ends(
     reader: Reader, job_id: int, at: Location, attempt: int | None, steps: Sequence[Step], counted: CountedLog
 ) -> list[StepEnd]:
-    guesses = _guesses(steps, counted)
-    found = step_ends(await view_of(reader, job_id, at, attempt, guesses), guesses) if guesses else {}
-    missing = [n for n in range(len(steps)) if n not in found]
-    if missing:
-        left = max(0, counted.rows - sum(end.count for end in found.values()))
-        found |= await count_lines(reader, job_id, at, attempt, missing, left)
+    """How each step ends, by views that give few lines: each is asked with a cursor in the upper part of what the
+    step's length can be, until it has lines behind it."""
+    windows, found = _windows(steps, counted), dict[int, StepEnd]()
+    while windows:
+        left = counted.rows - sum(end.count for end in found.values())
+        asked = {n: _cursor(low, min(high, max(0, left))) for n, (low, high) in windows.items()}
+        found |= step_ends(await view_of(reader, job_id, at, attempt, asked), asked)
+        windows = {n: (low if asked[n] > low else 0, asked[n]) for n, (low, _) in windows.items() if n not in found}
     return [found[n] for n in range(len(steps))]
 
 
-def _guesses(steps: Sequence[Step], counted: CountedLog) -> dict[int, int]:
-    """A cursor near the end of each step, not behind it as far as the times of rows tell; of one that would give many
-    lines, none."""
+def _cursor(low: int, high: int) -> int:
+    """Where to look for the end of a step with so many lines, that gives few of them: nothing there is an answer too,
+    but for cursor 0."""
+    return max(0, low - 1 if high - low <= FEW else low + (high - low) * 3 // 4)
+
+
+def _windows(steps: Sequence[Step], counted: CountedLog) -> dict[int, tuple[int, int]]:
+    """How many lines each step has at least and at most, as far as the times of rows tell."""
     begun = [(n, step.times.started) for n, step in enumerate(steps) if step.times.started]
     bounds = [(counted.before[at], counted.before[at + 1]) for _, at in begun]  # a step's first row is between these
     bounds[:1] = [(0, 0)] * bool(bounds)
-    found = {n: 0 for n, step in enumerate(steps) if not step.times.started}
+    found = {n: (0, 0) for n in range(len(steps))}
     for (n, _), (own, following) in zip(begun, pairwise([*bounds, (counted.rows, counted.rows)]), strict=True):
-        cursor = max(0, following[0] - own[1] - 1)
-        if following[1] - own[0] - cursor <= NEARER:
-            found[n] = cursor
+        found[n] = max(0, following[0] - own[1]), max(0, following[1] - own[0])
     return found
 
 
