@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from double import Run
+from forgejo_shim import SQLiteStore
 from forgejo_shim.flows import counted_log
 from running import Running
 from small import LOG, Small, row
@@ -266,3 +268,51 @@ def test_a_log_that_breaks_off_breaks_the_zip_off(small: Small, proxy: Running) 
         small.cut(len(LOG) // 2)
         with pytest.raises(requests.RequestException):
             _ = proxy.get(where).content
+
+
+# --- artifacts
+
+
+@clause("X46")
+@pytest.mark.parametrize("face", ["11", "12", "15", "16"])
+def test_an_artifact_is_where_the_address_says(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row("a")})
+        small.model.artifacts.add(run, "made 漢", {"a.txt": b"a", "b/c.txt": b"c"})
+        (listed,) = proxy.get(f"{R}/actions/artifacts", small.token).json()["artifacts"]
+        path = listed["archive_download_url"].removeprefix(proxy.base_url)
+        assert path == f"{R}/actions/artifacts/{listed['id']}/zip"
+        with zipfile.ZipFile(io.BytesIO(fetched(proxy, path, small.token).content)) as archive:
+            assert {name: archive.read(name) for name in archive.namelist()} == {"a.txt": b"a", "b/c.txt": b"c"}
+
+
+@clause("X46")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_head_gives_the_address_and_no_body(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        (job,) = small.add().jobs
+        asked = proxy.base_url + f"{R}/actions/jobs/{job.id}/logs"
+        headers = {"Authorization": f"token {small.token}"}
+        found = proxy.session.head(asked, headers=headers, allow_redirects=False, timeout=20)
+        assert found.status_code == 302
+        assert proxy.get(found.headers["Location"].removeprefix(proxy.base_url)).content == LOG
+
+
+# --- several proxies
+
+
+@clause("X45")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_two_proxies_with_one_state_file_take_each_others_addresses(face: str, tmp_path: Path) -> None:
+    with Small(face) as small:
+        stores = [SQLiteStore(tmp_path / "facts") for _ in range(2)]
+        one, other = (Running(small.url, small.web, faces=ON, store=store) for store in stores)
+        with one, other, Running(small.url, small.web, faces=ON) as alone:
+            (job,) = small.add().jobs
+            path = f"{R}/actions/jobs/{job.id}/logs"
+            for giving, taking in ((one, other), (other, one)):
+                where = address(giving, path, small.token)
+                assert taking.get(where).content == LOG
+                assert alone.get(where).status_code == 403
+        kept = (tmp_path / "facts").read_bytes()
+        assert small.token.encode() not in kept

@@ -212,7 +212,7 @@ class Proxy:
             headers,
             searching,
             peer.base_url,
-            partial(ask, request, self.upstream, to_server),
+            partial(ask, request, self.upstream, to_server, method="GET" if call.by_address else ""),
         )
         with ExitStack() as until_sent:
             count = partial(until_sent.enter_context, self.streams.slot(who))

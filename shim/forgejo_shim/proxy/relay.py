@@ -136,9 +136,11 @@ async def chunks_as_they_come(answer: aiohttp.ClientResponse) -> AsyncIterator[b
         answer.close()
 
 
-async def ask(request: web.BaseRequest, upstream: Upstream, headers: Pairs, target: str = "") -> aiohttp.ClientResponse:
-    """Send a caller's request to the server behind with these headers, its body as it comes in; to `target` if that is
-    not what it asks for. Raises ShimError."""
+async def ask(
+    request: web.BaseRequest, upstream: Upstream, headers: Pairs, target: str = "", method: str = ""
+) -> aiohttp.ClientResponse:
+    """Send a caller's request to the server behind with these headers, its body as it comes in; to `target` and with
+    `method` if those are not what it asks for and with. Raises ShimError."""
     if (expected := request.headers.get("Expect")) is not None:
         headers = [pair for pair in headers if pair[0].lower() != "expect"]
         if expected.lower() == "100-continue":
@@ -148,7 +150,7 @@ async def ask(request: web.BaseRequest, upstream: Upstream, headers: Pairs, targ
         raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
     body = CallerBody(request.content, upstream.idle) if request.body_exists else None
     try:
-        return (await upstream.open(request.method, target or request.raw_path, headers, body)).response
+        return (await upstream.open(method or request.method, target or request.raw_path, headers, body)).response
     except Unreachable:
         if body and body.stalled:
             raise BadRequest("the rest of the request's body did not come in time", 408, cause="") from None
