@@ -9,7 +9,7 @@ ROOMS := $(addprefix tests/,conformance unit library proxy tools) spec/checker/t
 
 LOWEST := .venv-lowest
 # Those that touch a library: the pure ones cannot tell one version from another.
-OF_LIBRARIES := $(addprefix spec/checker/tests/test_,document.py sources.py) $(addprefix tests/,$(addsuffix .py,proxy/test_proxy unit/test_state \
+OF_LIBRARIES := $(addprefix spec/checker/tests/test_,document.py sources.py) $(addprefix tests/,$(addsuffix .py,proxy/test_proxy unit/test_sealed unit/test_state \
 	$(addprefix library/test_,adapter client cli cli_credentials cli_login cli_messages download files library mcp mcp_reached network)))
 
 OF_LINT := tests/unit/test_imports.py tests/tools/test_links.py tests/tools/test_sizes.py
