@@ -85,6 +85,6 @@ async def main(what: str, *words: str) -> Any:
 
 try:
     found = asyncio.run(main(*sys.argv[1:]))
-except gitea.ApiException as error:
+except (gitea.ApiException, httpx.HTTPError, ValueError) as error:
     sys.exit(f"{type(error).__name__}: {error}")
 sys.stdout.buffer.write(found if isinstance(found, bytes) else json.dumps(found, default=str).encode())

@@ -70,6 +70,6 @@ WHATS: dict[str, Callable[..., Any]] = {
 
 try:
     found = WHATS[sys.argv[1]](*map(int, sys.argv[2:]))
-except (GithubException, RuntimeError) as error:
+except (GithubException, RuntimeError, OSError) as error:
     sys.exit(f"{type(error).__name__}: {error}")
 sys.stdout.buffer.write(found if isinstance(found, bytes) else json.dumps(found).encode())
