@@ -1,0 +1,164 @@
+"""Libraries for GitHub's API read the runs of any Forgejo, as they are.
+
+Rules: a case is for each client that knows the word which it is about; a client that lacks it is told in `LACKS`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from itertools import groupby
+
+import pytest
+from artifact_world import Artifacts, artifacts_of, holds
+from client_programs import (
+    REFUSAL,
+    Client,
+    Failed,
+    are_steps_of,
+    each,
+    jobs_of,
+    log_of,
+    told_jobs,
+    told_words,
+    words_of,
+)
+from targets import Live
+
+clause = pytest.mark.clause
+pytestmark = [pytest.mark.feature("proxy")]
+by_id = pytest.mark.feature("run-jobs")
+no_ids = pytest.mark.lacks("run-jobs")
+
+
+@pytest.fixture
+def art(live: Live) -> Artifacts:
+    return artifacts_of(live)
+
+
+def of_world(live: Live, name: str, repo: str = "priv") -> Client:
+    return Client(name, live, live.world.repos[repo])
+
+
+@clause("V5", "V6")
+@by_id
+@each("runs")
+def test_runs(live: Live, name: str) -> None:
+    client = of_world(live, name)
+    runs = [run for run in live.world.runs.values() if run.repo is client.repo]
+    expected = {(run.id, run.number, words_of(live.world.stage.look(run).status)) for run in runs}
+    told = client.ask("runs")
+    assert {(run["id"], run["run_number"], told_words(run)) for run in told} == expected and len(told) == len(expected)
+    run = client.ask("run", runs[0].id)
+    assert (run["id"], run["event"], run["head_branch"]) == (runs[0].id, "workflow_dispatch", "main")
+
+
+@clause("V7")
+@by_id
+@each("jobs")
+@pytest.mark.parametrize("key", ["failing", "twice", "running", "cancelled"])
+def test_jobs_with_their_steps(live: Live, name: str, key: str) -> None:
+    run = live.world.stage.look(live.world.runs[key])
+    client = of_world(live, name)
+    told = client.ask("jobs", run.id)
+    assert told_jobs(told) == jobs_of(run)
+    for one in told:
+        job = run.job(one["id"])
+        assert job and one["run_id"] == run.id
+        if job.current is not None and job.latest.result not in (None, "skipped"):
+            are_steps_of(one["steps"], job.latest)
+    assert client.ask("job", told[0]["id"]).get("steps") == told[0].get("steps")
+
+
+@clause("V8")
+@by_id
+@each("attempt")
+@pytest.mark.feature("attempts")
+def test_the_jobs_of_an_attempt(live: Live, name: str) -> None:
+    run = live.world.runs["twice"]
+    first, second = (of_world(live, name).ask("attempt", run.id, number) for number in (1, 2))
+    for number, jobs in ((1, first), (2, second)):
+        (build,) = (job for job in jobs if job["id"] == run.jobs["build"].id)
+        attempt = run.jobs["build"].attempts[number]
+        assert told_words(build) == words_of(str(attempt.result))
+        are_steps_of(build["steps"], attempt)
+
+
+@clause("X46")
+@each("log")
+@pytest.mark.parametrize("job", ["build", "té/st 漢字"])
+def test_a_log(live: Live, name: str, job: str) -> None:
+    expected = log_of(live.world.runs["failing"].jobs[job])
+    told = of_world(live, name).bytes("log", live.world.runs["failing"].jobs[job].id)
+    if name == "octokit":  # it makes text of what is `text/plain`
+        expected, told = (content.decode(errors="replace").encode() for content in (expected, told))
+    assert told == expected
+
+
+@clause("X46", "X47")
+@by_id
+@each("logs")
+def test_a_runs_logs(live: Live, name: str) -> None:
+    """A file a step, whose files of one job are its log; jobs of one name are not told apart by it."""
+    run = live.world.runs["twice"]
+    archive = zipfile.ZipFile(io.BytesIO(of_world(live, name).bytes("logs", run.id)))
+    assert archive.testzip() is None
+    files = sorted(
+        (file.partition("/")[0], int(number[1]), file)
+        for file in archive.namelist()
+        if (number := re.fullmatch(r"[^/]+/(\d+)_[^/]*\.txt", file))
+    )
+    logs = {job: b"".join(archive.read(file[2]) for file in part) for job, part in groupby(files, lambda file: file[0])}
+    assert logs == {job.name: log_of(job) for job in run.jobs.values()}
+
+
+@clause("V11")
+@each("artifacts")
+def test_artifacts(live: Live, art: Artifacts, name: str) -> None:
+    told = Client(name, live, art.repo).ask("artifacts")
+    expected = sorted((one["id"], one["name"], one["size_in_bytes"], one["expired"]) for one in art.all())
+    assert sorted((one["id"], one["name"], one["size_in_bytes"], one["expired"]) for one in told) == expected
+    assert len(told) == sum(made.run.repo is art.repo for made in art.made.values())
+
+
+@clause("V11")
+@by_id
+@each("run-artifacts")
+@pytest.mark.parametrize("key", ["many", "none"])
+def test_a_runs_artifacts(live: Live, art: Artifacts, name: str, key: str) -> None:
+    told = Client(name, live, art.repo).ask("run-artifacts", art.runs[key].id)
+    assert {one["name"] for one in told} == set(art.of(key)) and len(told) == len(art.of(key))
+
+
+@clause("V11", "X46")
+@each("zip")
+@pytest.mark.parametrize("artifact", ["one", "plain", "three"])
+def test_an_artifact(live: Live, art: Artifacts, name: str, artifact: str) -> None:
+    client = Client(name, live, art.repo)
+    number = art.id("first", artifact)
+    assert client.ask("artifact", number)["name"] == artifact
+    holds(client.bytes("zip", number), art.made["first", artifact])
+
+
+@clause("V10")
+@each("workflows")
+def test_workflows(live: Live, name: str) -> None:
+    client = of_world(live, name)
+    told = {flow["path"]: flow for flow in client.ask("workflows")}
+    expected = {f".forgejo/workflows/{key}.yml" for key, run in live.world.runs.items() if run.repo is client.repo}
+    assert expected <= set(told)
+    assert {flow["state"] for flow in told.values()} == {"active"}
+    assert len({flow["id"] for flow in told.values()}) == len(told)
+    for flow in list(told.values())[:2]:
+        assert client.ask("workflow", flow["id"])["path"] == flow["path"]
+        assert 0 < flow["id"] < 2**53
+
+
+@clause("V7")
+@no_ids
+@each("run")
+def test_a_server_without_run_ids(live: Live, name: str) -> None:
+    for word in ("run", "jobs", "logs"):
+        with pytest.raises(Failed, match=REFUSAL[name]):
+            of_world(live, name).ask(word, 1)

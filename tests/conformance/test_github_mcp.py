@@ -1,0 +1,99 @@
+"""github-mcp-server, GitHub's own tools for language models, reads the runs of any Forgejo, as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import mcp
+import pytest
+import requests
+from anyio.from_thread import start_blocking_portal
+from artifact_world import Artifacts, artifacts_of, holds
+from client_programs import Client, Failed, certified, jobs_of, log_of, program, told_jobs, told_words, words_of
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from targets import Live
+
+clause = pytest.mark.clause
+pytestmark = [pytest.mark.feature("proxy")]
+by_id = pytest.mark.feature("run-jobs")
+Tool = Callable[..., Any]
+
+
+@pytest.fixture
+def art(live: Live) -> Artifacts:
+    return artifacts_of(live)
+
+
+@pytest.fixture
+def tool(live: Live) -> Iterator[Tool]:
+    """Calls a tool for a repository; what it tells in JSON. Raises Failed."""
+    client = Client("github-mcp-server", live, live.world.repos["priv"])
+    environment = client.environment | {"GITHUB_HOST": client.server, "GITHUB_PERSONAL_ACCESS_TOKEN": client.token_text}
+    (command,) = program(client.name)
+    where = StdioServerParameters(command=command, args=["stdio", "--toolsets", "actions"], env=environment)
+    with start_blocking_portal() as portal:
+        with portal.wrap_async_context_manager(mcp.Client(stdio_client(where))) as server:
+
+            def call(name: str, repo: str = client.repo.full, **arguments: Any) -> Any:
+                owner, _, repo = repo.partition("/")
+                result = portal.call(server.call_tool, name, {"owner": owner, "repo": repo, **arguments})
+                text = result.content[0].text
+                if result.is_error:
+                    raise Failed(text)
+                return json.loads(text)
+
+            yield call
+
+
+@clause("V5", "V7", "V10")
+@by_id
+def test_runs_jobs_and_workflows(live: Live, tool: Tool) -> None:
+    run = live.world.stage.look(live.world.runs["failing"])
+    runs = tool("actions_list", method="list_workflow_runs", per_page=100)["workflow_runs"]
+    assert run.id in [one["id"] for one in runs]
+    told = tool("actions_get", method="get_workflow_run", resource_id=str(run.id))
+    assert (told["run_number"], told_words(told)) == (run.number, words_of(run.status))
+    jobs = tool("actions_list", method="list_workflow_jobs", resource_id=str(run.id), per_page=100)["jobs"]
+    assert told_jobs(jobs["jobs"]) == jobs_of(run)
+    flows = tool("actions_list", method="list_workflows", per_page=100)["workflows"]
+    assert ".forgejo/workflows/failing.yml" in [flow["path"] for flow in flows]
+    only = tool("actions_list", method="list_workflow_runs", resource_id="failing.yml")["workflow_runs"]
+    assert [one["id"] for one in only] == [run.id]
+
+
+@clause("X46")
+@by_id
+def test_logs(live: Live, tool: Tool) -> None:
+    job = live.world.runs["twice"].jobs["build"]
+    told = tool("get_job_logs", job_id=job.id, return_content=True)
+    assert told["logs_content"].splitlines() == log_of(job).decode().splitlines()
+    last = tool("get_job_logs", run_id=live.world.runs["needs"].id, failed_only=True, return_content=True, tail_lines=2)
+    (log,) = last["logs"]
+    failed = live.world.runs["needs"].jobs["first"]
+    assert (log["job_id"], log["logs_content"].splitlines()) == (failed.id, log_of(failed).decode().splitlines()[-2:])
+
+
+@clause("X44")
+@by_id
+def test_an_artifacts_address_needs_no_token(live: Live, art: Artifacts, tool: Tool) -> None:
+    number = art.id("first", "one")
+    told = tool("actions_get", art.repo.full, method="download_workflow_run_artifact", resource_id=str(number))
+    with requests.Session() as session:
+        session.trust_env = False
+        holds(session.get(told["download_url"], verify=str(certified()[0])).content, art.made["first", "one"])
+
+
+@clause("V2")
+@by_id
+def test_what_is_not_possible_is_told(live: Live, tool: Tool) -> None:
+    with pytest.raises(Failed, match="failed to delete workflow run logs: .*: 404 Not Found"):
+        tool("actions_run_trigger", method="delete_workflow_run_logs", run_id=live.world.runs["failing"].id)
+
+
+@clause("V7")
+@pytest.mark.lacks("run-jobs")
+def test_a_server_without_run_ids(tool: Tool) -> None:
+    with pytest.raises(Failed, match=": 501 this server's API knows no run ids"):
+        tool("actions_get", method="get_workflow_run", resource_id="1")
