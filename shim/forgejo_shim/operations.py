@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from .errors import ServerRefusal, WrongArguments
 from .models import Headers, Repo
@@ -84,16 +84,6 @@ _IDS = ("job_id", "run_id", "artifact_id")
 _NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+\Z")
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 _FALSE = ("0", "f", "F", "false", "False", "FALSE")  # Go's strconv.ParseBool
-
-# Query parameters that decide who the caller is (Forgejo 11-16: services/auth, routers/api/shared).
-_IDENTITY_QUERY = ("token", "access_token", "sudo")
-# Headers of the caller that belong to the request itself, not to the question whether it may be asked.
-_NOT_FOR_THE_QUESTION = (
-    "range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
-    "content-length", "content-type", "content-encoding", "transfer-encoding", "accept-encoding", "expect",
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade", "host",
-    "cookie",
-)  # fmt: skip
 
 RunName = int | Literal["latest"]
 
@@ -264,22 +254,6 @@ def is_true(text: str) -> bool:
 def _attempt(query: str) -> int | None:
     values = [value for key, value in parameters(query) if key == "attempt"]
     return number(values[0]) if values and values[0] else None
-
-
-def with_identity(path: str, query: str) -> str:
-    """`path` with those parameters of the caller's query that decide who the caller is."""
-    identity = urlencode(identity_of(query))
-    return path + ("&" if "?" in path else "?") * bool(identity) + identity
-
-
-def identity_of(query: str) -> list[tuple[str, str]]:
-    """Those parameters of a query that decide who the caller is."""
-    return [(key, value) for key, value in parameters(query) if key in _IDENTITY_QUERY]
-
-
-def identity_headers(headers: Headers) -> list[tuple[str, str]]:
-    """The caller's headers as they go with the question: who asks, not what for. Never to a web route."""
-    return headers.without(*_NOT_FOR_THE_QUESTION)
 
 
 def is_repository(owner: str, name: str) -> bool:

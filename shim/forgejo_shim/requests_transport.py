@@ -22,9 +22,9 @@ from requests.structures import CaseInsensitiveDict
 
 from .answer_body import to_urllib3
 from .faces.face import Reply
+from .identity import identity_headers
 from .models import Headers
 from .network import broken_body, check_head, for_caller, reason
-from .operations import identity_headers
 from .transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, PeekedAnswer, run
 
 T = TypeVar("T")

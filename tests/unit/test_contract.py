@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from forgejo_shim.errors import NotNow, NotThere, PageChanged
 from forgejo_shim.faces.forgejo import error_body
+from forgejo_shim.identity import identity_headers, with_identity
 from forgejo_shim.models import Headers, Location, Repo
 from forgejo_shim.operations import (
     JOB,
@@ -15,10 +16,8 @@ from forgejo_shim.operations import (
     RUN_JOBS,
     RUN_LOGS,
     Operation,
-    identity_headers,
     number,
     recognise,
-    with_identity,
 )
 from forgejo_shim.webui.grammar import Page, classify, is_log_of, task_of
 from forgejo_shim.webui.values import WebJob

@@ -28,7 +28,7 @@ LAYERS = (
         "newest",
         "zip_entries",
     ),
-    ("operations", "pages", "paths", "rows", "log_lines", "schema"),
+    ("identity", "operations", "pages", "paths", "rows", "log_lines", "schema"),
     ("why.",),
     (
         "api",

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from ..errors import BadRequest
 from ..flows.run_list import NO_STATUS
-from ..operations import identity_of
+from ..identity import identity_of
 from ..router import first_values
 
 OPEN = {"in_progress": ("running",), "queued": ("waiting", "blocked", "unknown")}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import PageChanged
-from ..operations import API, Call, with_identity
+from ..identity import with_identity
+from ..operations import API, Call
 from ..transport import JSON_LIMIT, Transport, read_all, read_head
 
 

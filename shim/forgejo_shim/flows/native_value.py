@@ -16,6 +16,7 @@ from ..api import is_absent_route, parse_run
 from ..api_artifact import parse_artifact, parse_artifacts
 from ..api_job import parse_full
 from ..errors import NotPossible, PageChanged
+from ..identity import with_identity
 from ..models import Artifact, Done, JobDetails
 from ..operations import (
     ARTIFACT,
@@ -28,7 +29,6 @@ from ..operations import (
     RERUN_RUN,
     RUN_ARTIFACTS,
     Call,
-    with_identity,
 )
 from ..paths import run_path
 from ..router import first_values

@@ -17,8 +17,9 @@ from typing import Protocol
 from ..api import is_absent_route, parse_run, parse_tasks
 from ..capabilities import Capability
 from ..errors import NotForgejo, NotPossible, PageChanged
+from ..identity import identity_headers, with_identity
 from ..models import Headers, RunFacts
-from ..operations import RUN, Call, identity_headers, with_identity
+from ..operations import RUN, Call
 from ..paths import run_path
 from ..transport import JSON_LIMIT, Answer, Transport, encode, is_json, read_all, read_head
 from ..webui.reader import Reader

@@ -16,8 +16,8 @@ from ..faces.face import Reply
 from ..flows.artifact_zip import OpenArtifact
 from ..flows.dispatch import Native, Relayed, Value
 from ..flows.job_log import OpenLog
+from ..identity import with_identity
 from ..models import Headers
-from ..operations import with_identity
 from ..router import parameters
 from ..sealed import SECONDS, BadTicket, Identity, new_key, seal, unseal
 from ..store.facts import SERVER

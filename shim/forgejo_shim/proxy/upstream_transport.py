@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from ..identity import identity_headers
 from ..models import Headers
-from ..operations import identity_headers
 from ..transport import ERROR_LIMIT, Answer, Native, Pairs, read_all
 from .upstream import PIECE, THE_SERVER, Upstream, UpstreamAnswer
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import PageChanged, attempt_not_found
+from ..identity import with_identity
 from ..models import Headers, Location, Repo
-from ..operations import with_identity
 from ..rows import ROW, can_start_log
 from ..server import Server
 from ..store.facts import Facts
