@@ -31,6 +31,7 @@ from .errors import (
     TooMany,
     Unreachable,
     WebAccount,
+    WrongState,
 )
 from .models import RunFacts
 from .operations import ARTIFACT_ZIP, CANCEL_RUN, JOB_LOG, RUN_ARTIFACTS, RUN_JOBS, RUN_LOGS
@@ -149,13 +150,15 @@ _BY_CAUSE: dict[str, type[ShimError]] = {
     "write-unknown": Unreachable,
     "filter-not-understood": BadRequest,
     "out-of-range": BadRequest,
+    "dispatch-refused": BadRequest,
+    "rerun-in-part": PageChanged,
     "matcher-not-understood": BadRequest,
     **{
         kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo, RunAgain)
     },
 }
 _BY_STATUS: dict[int, type[ShimError]] = {
-    400: Ambiguous, 404: NotThere, 429: TooMany, 501: NotPossible, 503: NotNow, 504: SearchLimit,
+    400: Ambiguous, 404: NotThere, 409: WrongState, 429: TooMany, 501: NotPossible, 503: NotNow, 504: SearchLimit,
 }  # fmt: skip
 
 

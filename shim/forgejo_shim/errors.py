@@ -7,6 +7,7 @@ ShimError
 ├── Expired             404  7  the log was there and has been cleaned up
 ├── Refused             401/403  4  the caller's own credentials do not suffice
 ├── BadRequest          405/416  1  the request itself cannot be answered: its method, or a range beyond the end
+│   ├── WrongState      409  1  what is asked for does not fit what the run is now: over, or not
 │   └── WrongArguments  400  2  what is asked for cannot be: words to be corrected before anything is asked
 ├── Ambiguous           400  1  several things fit what was asked for
 ├── WebAccount          501  4  the shim's web account cannot do it; `cause` says why
@@ -98,6 +99,12 @@ class BadRequest(ShimError):
     """The request itself cannot be answered: its method, or a range beyond the end."""
 
     status = 400
+
+
+class WrongState(BadRequest):
+    """What is asked for does not fit what the run is now: over, or not."""
+
+    status = 409
 
 
 class WrongArguments(BadRequest):
@@ -240,6 +247,16 @@ def not_over(what: str, job_id: int, status: str) -> NotNow:
         cause="not-over",
         retry_after=10,
     )
+
+
+def run_not_over(run_id: int, status: str) -> WrongState:
+    """What is said of the deletion of a run that is not over."""
+    return WrongState(f"run {run_id} cannot be deleted while it is {status}; cancel it first", cause="run-not-over")
+
+
+def run_over(run_id: object) -> WrongState:
+    """What is said of a cancel of a run that is over, where that is no yes."""
+    return WrongState(f"run {run_id} is over, so nothing of it can be cancelled", cause="run-over")
 
 
 def attempt_not_found(job_id: int, attempt: int) -> NotThere:

@@ -68,9 +68,18 @@ RUN_DETAILS = Operation("GET", RUN + "/details", by_run_id=True)
 RUN_STEP_LOGS = Operation("GET", RUN + "/step-logs", by_run_id=True)
 WORKFLOWS = Operation("GET", REPO + "/actions/workflows")
 WORKFLOW = Operation("GET", REPO + "/actions/workflows/{workflow}")
+RERUN_FAILED = Operation("POST", RUN + "/rerun-failed-jobs", writes=True, by_run_id=True)
+DISPATCH = Operation("POST", WORKFLOW.path + "/dispatches", writes=True)
+COMMIT_RUNS = Operation("GET", REPO + "/commits/{commit}/runs")
+COMMIT_JOBS = Operation("GET", REPO + "/commits/{commit}/jobs")
+COMMIT_STATUS = Operation("GET", REPO + "/commits/{commit}/status")
+FINDINGS = Operation("GET", JOB.path + "/findings")
 REPOSITORY = Operation("GET", REPO)
 USER = Operation("GET", "/user")
-OF_FACES = (RUN_SUMMARY, RUN_LIST, ONE_RUN, RUN_DETAILS, RUN_STEP_LOGS, WORKFLOWS, WORKFLOW, REPOSITORY, USER)
+OF_FACES = (
+    RUN_SUMMARY, RUN_LIST, ONE_RUN, RUN_DETAILS, RUN_STEP_LOGS, WORKFLOWS, WORKFLOW, RERUN_FAILED, DISPATCH,
+    COMMIT_RUNS, COMMIT_JOBS, COMMIT_STATUS, FINDINGS, REPOSITORY, USER,
+)  # fmt: skip
 
 OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS, LATEST_WHY)
 # In the order in which a path is held against them: `runs/latest/jobs` looks like the jobs of run 0.

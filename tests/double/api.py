@@ -72,10 +72,12 @@ class Api:
     def __init__(self, double: Double) -> None:
         from .api_actions import ActionsApi
         from .api_admin import AdminApi
+        from .api_commits import CommitsApi
 
         self.double, self.model, self.face = double, double.model, double.face
         self.objects = Objects(self.face, double.root_url)
-        self.routes = Routes([("GET", "/version", self.version), *ActionsApi(self).routes(), *AdminApi(self).routes()])
+        others = [*ActionsApi(self).routes(), *AdminApi(self).routes(), *CommitsApi(self).routes()]
+        self.routes = Routes([("GET", "/version", self.version), *others])
 
     def answer(self, request: Request) -> Response:
         try:

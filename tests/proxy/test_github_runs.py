@@ -159,7 +159,8 @@ def test_one_run_and_its_jobs_with_their_steps(small: Small, proxy: Running) -> 
     ]
     assert [step["number"] for step in build["steps"]] == list(range(1, len(build["steps"]) + 1))
     assert build["started_at"].endswith("Z") and build["completed_at"] is None
-    assert (test["status"], test["steps"], test["started_at"]) == ("queued", [], None)
+    assert (test["status"], test["steps"], test["completed_at"]) == ("queued", [], None)
+    assert test["started_at"] == test["created_at"] == one.json()["created_at"]
     assert build["url"] == f"{proxy.base_url}{R}/actions/jobs/{build['id']}"
     assert build["check_run_url"] == f"{proxy.base_url}{R}/check-runs/{build['id']}"
     assert build["run_url"] == f"{proxy.base_url}{RUNS}/{run.id}"
@@ -186,7 +187,8 @@ def test_attempts_of_a_run(face: str) -> None:
             assert (status, second["run_attempt"], told("/attempts/1")[0]) == (200, None, 501)
             return
         assert (second["run_attempt"], second["previous_attempt_url"]) == (2, f"{second['url']}/attempts/1")
-        assert told("/attempts/2")[1] == second
+        of_attempt = {f"{what}_url": f"{second['url']}/attempts/2/{what}" for what in ("jobs", "logs")}
+        assert told("/attempts/2")[1] == second | of_attempt
         status, first = told("/attempts/1")
         assert first["updated_at"] <= second["updated_at"]
         assert (first["run_attempt"], first["conclusion"], first["previous_attempt_url"]) == (1, "failure", None)
@@ -217,7 +219,7 @@ def test_a_run_that_waits_to_run_again(face: str) -> None:
         assert (told["status"], told["conclusion"], told["run_attempt"]) == ("queued", None, 2 if counts else None)
         (job,) = proxy.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
         assert (job["status"], job["run_attempt"]) == ("queued", 2 if counts else None)
-        assert (job["steps"], job["started_at"], job["completed_at"]) == ([], None, None)
+        assert (job["steps"], job["started_at"], job["completed_at"]) == ([], job["created_at"], None)
         earlier = proxy.get(f"{RUNS}/{run.id}/attempts/1/jobs", small.token)
         assert earlier.status_code == (200 if counts else 501)
         if counts:

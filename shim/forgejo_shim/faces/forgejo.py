@@ -16,8 +16,7 @@ from urllib.parse import urlencode
 from ..errors import ServerRefusal, ShimError
 from ..flows.artifact_zip import OpenArtifact
 from ..flows.artifacts import ArtifactPage
-from ..flows.dispatch import Native, Relayed, Value
-from ..flows.given import Given
+from ..flows.dispatch import Relayed, Value
 from ..flows.job_log import OpenLog
 from ..flows.log_parts import TEXT, LogPart
 from ..flows.run_list import RunPage
@@ -29,13 +28,10 @@ from ..models import (
     Done,
     Job,
     JobDetails,
-    RunDetails,
     RunFacts,
     RunJobs,
     Step,
     Times,
-    Workflow,
-    WorkflowPage,
 )
 from ..operations import Call, recognise
 from ..paths import artifact_path
@@ -104,7 +100,7 @@ class Forgejo:
                 return _why(value)
             case Done():
                 return Reply(204, [], b"")
-            case Native() | RunDetails() | Workflow() | WorkflowPage() | Given():
+            case _:
                 raise TypeError(f"no operation of Forgejo's is answered with a {type(value).__name__}")
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:

@@ -19,13 +19,14 @@ from ..operations import Call
 from ..router import routed
 from .face import Reply
 from .forgejo import Json
-from .github_json import render
+from .github_answers import render
 from .github_reply import reply_error, reply_json
 from .github_routes import ROOT, call_of
 
 GRAPHQL = "/api/graphql"
 VERSION = "3.14.0"  # of the Enterprise server whose API this is a part of; clients ask it which features they may use
 LIMIT = 5000  # requests an hour, as GitHub tells them
+STATUSES = {"not-over": 409, "dispatch-refused": 422}  # by an error's cause, where GitHub has another one
 HOUR = 3600
 
 
@@ -58,8 +59,9 @@ class GitHub:
             return reply_error(error.status, _refusal(error), [pair for pair in error.headers if _is_kept(pair[0])])
         if type(error) is ShimError:
             raise error
+        status = STATUSES.get(error.cause, error.status)
         more = [("Retry-After", str(error.retry_after))] if error.retry_after else []
-        return reply_error(error.status, error.message, more, error.cause)
+        return reply_error(status, error.message, more, error.cause)
 
     def headers(self, name: str) -> list[tuple[str, str]]:
         """The request's name, the form of the answer, and the limit of requests."""

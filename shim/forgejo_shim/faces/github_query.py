@@ -65,6 +65,31 @@ def of_runs(query: str) -> str:
     return _joined(query, [*_page(query), *found])
 
 
+def of_suites(query: str) -> str:
+    """The query of a list of check suites. Raises BadRequest."""
+    _no_app(first_values(query))
+    return of_list(query)
+
+
+def of_checks(query: str) -> str:
+    """The query of a list of a commit's check runs. Raises BadRequest."""
+    asked = first_values(query)
+    _no_app(asked)
+    if asked.get("filter", "latest") != "latest":
+        raise _not_understood("filter", "latest; of a run, actions/runs/{run_id}/jobs lists all attempts")
+    found = [("name", asked["check_name"])] if asked.get("check_name") else []
+    if status := asked.get("status"):
+        if status not in ("queued", "in_progress", "completed"):
+            raise _not_understood("status", "queued, in_progress, completed")
+        found += [("status", word) for word in STATUSES[status]]
+    return _joined(query, [*_page(query), *found])
+
+
+def _no_app(asked: dict[str, str]) -> None:
+    if "app_id" in asked:
+        raise _not_understood("app_id", "none, since no app makes these checks")
+
+
 def _page(query: str) -> list[tuple[str, str]]:
     asked = first_values(query)
     names = (("page", "page"), ("per_page", "limit"))

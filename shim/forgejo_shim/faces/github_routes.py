@@ -15,11 +15,22 @@ from ..operations import (
     ARTIFACT,
     ARTIFACT_ZIP,
     ARTIFACTS,
+    CANCEL_RUN,
+    COMMIT_JOBS,
+    COMMIT_RUNS,
+    COMMIT_STATUS,
+    DELETE_ARTIFACT,
+    DELETE_RUN,
+    DISPATCH,
+    FINDINGS,
     JOB,
     JOB_LOG,
     ONE_RUN,
     REPO,
     REPOSITORY,
+    RERUN_FAILED,
+    RERUN_JOB,
+    RERUN_RUN,
     RUN_ARTIFACTS,
     RUN_DETAILS,
     RUN_LIST,
@@ -32,13 +43,16 @@ from ..operations import (
     Operation,
 )
 from ..router import parameters
-from .github_query import of_artifacts, of_jobs, of_list, of_runs
+from .github_query import of_artifacts, of_checks, of_jobs, of_list, of_runs, of_suites
 
 ROOT = "/api/v3"
 ACTIONS = REPO + "/actions"
 RUN = ACTIONS + "/runs/{run_id}"
 WORKFLOW_PATH = ACTIONS + "/workflows/{workflow}"
 ATTEMPT = RUN + "/attempts/{attempt}"
+# A run is a check suite, and a job a check run, by the same ids.
+CHECK_RUN, CHECK_SUITE = REPO + "/check-runs/{job_id}", REPO + "/check-suites/{run_id}"
+COMMIT = REPO + "/commits/{commit}"
 TIMING, PENDING, APPROVALS = (f"{RUN}/{what}" for what in ("timing", "pending_deployments", "approvals"))
 
 
@@ -76,14 +90,29 @@ ROUTES = (
     Route("GET", ACTIONS + "/artifacts", ARTIFACTS, of_artifacts),
     Route("GET", ACTIONS + "/artifacts/{artifact_id}", ARTIFACT),
     Route("GET", ACTIONS + "/artifacts/{artifact_id}/zip", ARTIFACT_ZIP, by_address=True),
+    Route("GET", CHECK_RUN, JOB, lambda query: f"brief=true&{of_list(query)}"),
+    Route("GET", CHECK_RUN + "/annotations", FINDINGS),
+    Route("GET", CHECK_SUITE, RUN_SUMMARY),
+    Route("GET", CHECK_SUITE + "/check-runs", RUN_DETAILS, of_jobs),
+    Route("GET", COMMIT + "/check-suites", COMMIT_RUNS, of_suites),
+    Route("GET", COMMIT + "/check-runs", COMMIT_JOBS, of_checks),
+    Route("GET", COMMIT + "/status", COMMIT_STATUS),
+    Route("POST", RUN + "/rerun", RERUN_RUN),
+    Route("POST", RUN + "/rerun-failed-jobs", RERUN_FAILED),
+    Route("POST", ACTIONS + "/jobs/{job_id}/rerun", RERUN_JOB),
+    Route("POST", RUN + "/cancel", CANCEL_RUN),
+    Route("POST", RUN + "/force-cancel", CANCEL_RUN),
+    Route("DELETE", RUN, DELETE_RUN),
+    Route("DELETE", ACTIONS + "/artifacts/{artifact_id}", DELETE_ARTIFACT),
+    Route("POST", WORKFLOW_PATH + "/dispatches", DISPATCH),
 )
 
 _IDS = ("run_id", "job_id", "artifact_id")
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    number, name = "[0-9]{1,18}", "[^/]+"
-    parts = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{number if found[1] in NUMBERS else name})", path)
+    kinds = {**dict.fromkeys(NUMBERS, "[0-9]{1,18}"), "commit": ".+"}  # a branch can have slashes in its name
+    parts = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{kinds.get(found[1], '[^/]+')})", path)
     return re.compile(f"{ROOT}{parts}\\Z")
 
 
@@ -111,7 +140,7 @@ def _called(route: Route, found: re.Match[str], query: str) -> Call:
         repo_segment=parts.get("repo", ""),
         id=int(number or 0),
         attempt=int(parts["attempt"]) if "attempt" in parts else None,
-        query=_with_workflow(route.query(query), parts.get("workflow")),
+        query=_with_names(route.query(query), parts),
         tail=re.sub(r"\{\w+\}", number, route.operation.path.removeprefix(REPO)),
         route=ROOT + route.path,
         root=ROOT,
@@ -121,9 +150,7 @@ def _called(route: Route, found: re.Match[str], query: str) -> Call:
     )
 
 
-def _with_workflow(query: str, segment: str | None) -> str:
-    """The query with the workflow that a part of the path names."""
-    if segment is None:
-        return query
-    name = unquote(segment, errors="surrogateescape")
-    return urlencode([*parameters(query), ("workflow", name)], errors="surrogateescape")
+def _with_names(query: str, parts: dict[str, str]) -> str:
+    """The query with the workflow or the commit that a part of the path names."""
+    named = [(name, unquote(parts[name], errors="surrogateescape")) for name in ("workflow", "commit") if name in parts]
+    return urlencode([*parameters(query), *named], errors="surrogateescape") if named else query

@@ -157,7 +157,7 @@ def _commit(given: Mapping[str, Any], payload: Json) -> Json | None:
         return None
     people = {who: {key: _inner(commit, who).get(key) for key in ("name", "email")} for who in ("author", "committer")}
     told = {key: commit.get(key) for key in ("id", "message", "timestamp")}
-    return {**told, "tree_id": None, **people}
+    return {**told, "tree_id": "", **people}
 
 
 def _inner(told: Json, *names: str) -> Json:

@@ -17,37 +17,29 @@ from dataclasses import dataclass
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
-from ..models import Artifact, Done, Headers, JobDetails, Repo, RunDetails, RunFacts, RunJobs, Workflow, WorkflowPage
+from ..models import Artifact, Done, Headers, JobDetails, Repo, RunJobs
 from ..operations import (
     ARTIFACT,
     ARTIFACT_ZIP,
-    ARTIFACTS,
     CANCEL_RUN,
-    DELETE_ARTIFACT,
     DELETE_RUN,
+    DISPATCH,
     JOB,
     JOB_LOG,
     LATEST_JOBS,
     LATEST_RUN,
     LATEST_WHY,
     OF_LATEST,
-    ONE_RUN,
     OPERATIONS,
     REPOSITORY,
     RERUN_JOB,
     RERUN_RUN,
-    RUN_ARTIFACTS,
-    RUN_DETAILS,
     RUN_JOBS,
     RUN_LIST,
     RUN_LOGS,
     RUN_OF_TOKEN,
-    RUN_STEP_LOGS,
-    RUN_SUMMARY,
     USER,
     WHY,
-    WORKFLOW,
-    WORKFLOWS,
     Call,
 )
 from ..server import Server
@@ -55,8 +47,10 @@ from ..transport import Answer, Transport, read_head
 from ..transport import Native as NativeAnswer
 from ..webui.reader import Reader
 from .artifact_zip import OpenArtifact, open_artifact
-from .artifacts import ArtifactPage, artifacts_of_repository, artifacts_of_run, find_artifact
+from .artifacts import find_artifact
 from .by_number import by_number, jobs_of
+from .by_operation import READS, WRITES, FlowValue
+from .dispatch_workflow import dispatch_workflow
 from .given import Given, given
 from .job_details import job_details
 from .job_log import OpenLog, open_log
@@ -65,15 +59,12 @@ from .log_parts import LogPart, log_part
 from .native import capability, learn_from
 from .native_value import READ, native_value
 from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
-from .run_attempt import one_run
-from .run_details import run_details
 from .run_jobs import run_jobs
-from .run_list import RunPage, run_list
-from .run_zip import Archive, run_zip
-from .step_zip import step_zip
+from .run_list import run_list
+from .run_zip import run_zip
 from .why import Why, why
-from .workflows import find_workflow, of_workflow, workflows
-from .writes import change_run, delete_artifact, once, rerun_job
+from .workflows import of_workflow
+from .writes import change_run, once, rerun_job
 
 VERBS = {RERUN_RUN: "rerun", CANCEL_RUN: "cancel"}  # of a run, as the web UI calls them
 NATIVE_ONLY = {
@@ -97,8 +88,8 @@ class Relayed:
 
 
 Value = (
-    Native | Relayed | RunFacts | RunPage | RunJobs | RunDetails | JobDetails | OpenLog | LogPart | Archive | Artifact
-    | ArtifactPage | OpenArtifact | Why | Workflow | WorkflowPage | Given | Done
+    FlowValue | Native | Relayed | RunJobs | JobDetails | OpenLog | LogPart | Artifact | OpenArtifact | Why | Given
+    | Done
 )  # fmt: skip
 
 
@@ -126,6 +117,8 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         call = found
     if call.operation in (USER, REPOSITORY):
         return await given(net, call)
+    if call.as_value and call.method != "GET" and not request.writes:  # natively, too: what another API lets be done
+        raise await _writes_off(net, call, request)
     if value := await _natively(net, server, call, "" if call is asked and not call.root else call.target):
         return value
     if call.operation is RUN_OF_TOKEN:  # below no repository, so there is no right to ask for
@@ -175,18 +168,8 @@ async def _read(reader: Reader, call: Call, request: Request) -> Value:
         return await why(reader, call, found, request.headers)
     if row is RUN_LIST:
         return await run_list(reader, await of_workflow(reader, call, caller) if call.as_value else call, caller)
-    if row in (WORKFLOWS, WORKFLOW):
-        return await (workflows if row is WORKFLOWS else find_workflow)(reader, call, caller)
-    if row is RUN_SUMMARY:
-        return await run_of(reader, call, caller)
-    if row in (ONE_RUN, RUN_DETAILS):
-        return await (one_run if row is ONE_RUN else run_details)(reader, call, caller)
-    if row is RUN_STEP_LOGS:
-        return await step_zip(reader, call, caller)
-    if row is RUN_ARTIFACTS:
-        return await artifacts_of_run(reader, call, caller)
-    if row is ARTIFACTS:
-        return await artifacts_of_repository(reader, call, caller)
+    if flow := READS.get(row):
+        return await flow(reader, call, caller)
     if row is ARTIFACT:
         return (await find_artifact(reader, call, caller)).artifact
     if row is ARTIFACT_ZIP:
@@ -258,16 +241,23 @@ async def _latest(reader: Reader, call: Call, request: Request) -> Value:
 
 async def _write(reader: Reader, call: Call, request: Request) -> Done:
     if not request.writes:
-        await check_may_read(reader.net, call, request.caller)
-        raise NotPossible(
-            "this shim only reads; whoever runs it can switch writing on, with --allow-writes or writes=True",
-            cause="writes-off",
-        )
+        raise await _writes_off(reader.net, call, request)
+    if call.operation is DISPATCH:  # the API itself says who may
+        return await dispatch_workflow(reader, call, request.caller)
     await check_may_write(reader.net, call)
     if call.operation is RERUN_JOB:
         return await rerun_job(reader, call.id)
-    if call.operation is DELETE_ARTIFACT:
-        return await delete_artifact(reader, call, request.caller)
+    if flow := WRITES.get(call.operation):
+        return await flow(reader, call, request.caller)
     verb = VERBS[call.operation]
     number = call.run if isinstance(call.run, int) else (await run_of(reader, call, request.caller)).number
-    return await change_run(reader, number, verb, str(call.id))
+    return await change_run(reader, number, verb, str(call.id), tells_over=call.as_value)
+
+
+async def _writes_off(net: Transport, call: Call, request: Request) -> NotPossible:
+    """That nothing is written here. Raises the API's no to who may not read, either."""
+    await check_may_read(net, call, request.caller)
+    return NotPossible(
+        "this shim only reads; whoever runs it can switch writing on, with --allow-writes or writes=True",
+        cause="writes-off",
+    )

@@ -22,7 +22,11 @@ class Given:
 
 async def given(net: Transport, call: Call) -> Given:
     """The object, asked as the caller. Raises ServerRefusal, PageChanged."""
-    path = call.path if call.repo_segment else API + call.operation.path
+    return await given_at(net, call, call.path if call.repo_segment else API + call.operation.path)
+
+
+async def given_at(net: Transport, call: Call, path: str) -> Given:
+    """The object at a path of the API. Raises ServerRefusal, PageChanged."""
     answer = await net.api(with_identity(path, call.query))
     if answer.status != 200:
         raise call.refusal(answer.status, answer.headers, await read_head(answer))

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 from ..api import is_absent_route, parse_run
 from ..api_artifact import parse_artifact, parse_artifacts
 from ..api_job import parse_full
-from ..errors import NotPossible, PageChanged
+from ..errors import NotPossible, PageChanged, run_not_over, run_over
 from ..identity import with_identity
-from ..models import Artifact, Done, JobDetails
+from ..models import FINAL, Artifact, Done, JobDetails, RunFacts
 from ..operations import (
     ARTIFACT,
     ARTIFACTS,
@@ -35,6 +35,7 @@ from ..router import first_values
 from ..server import Server
 from ..transport import JSON_LIMIT, Transport, read_all, read_head
 from .artifacts import ArtifactPage
+from .rights import check_may_write
 from .runs import paging, window
 from .writes import once
 
@@ -96,6 +97,27 @@ async def _job(net: Transport, call: Call) -> JobDetails:
     return replace(told, run=parse_run(body))
 
 
+async def _run(net: Transport, call: Call) -> RunFacts:
+    """The run that a call names. Raises ServerRefusal, NotPossible."""
+    assert call.repo
+    return parse_run((await _body(net, call, run_path(call.repo, call.id)))[0])
+
+
+async def _cancel(net: Transport, call: Call) -> Done:
+    if call.repo and (await _run(net, call)).status in FINAL:
+        await check_may_write(net, call)
+        raise run_over(call.id)
+    return await _done(net, call)
+
+
+async def _delete(net: Transport, call: Call) -> Done:
+    status = (await _run(net, call)).status if call.repo else None
+    if status and status not in FINAL:
+        await check_may_write(net, call)
+        raise run_not_over(call.id, status)
+    return await _done(net, call)
+
+
 async def _done(net: Transport, call: Call) -> Done:
     answer = await once(net, net.native(call.target))
     body = answer.told or await read_head(answer)
@@ -111,5 +133,7 @@ READ: dict[object, Callable[[Transport, Call], Awaitable[NativeValue]]] = {
     ARTIFACTS: _artifacts,
     RUN_ARTIFACTS: _artifacts,
     JOB: _job,
-    **dict.fromkeys((CANCEL_RUN, DELETE_RUN, DELETE_ARTIFACT, RERUN_RUN, RERUN_JOB), _done),
+    CANCEL_RUN: _cancel,
+    DELETE_RUN: _delete,
+    **dict.fromkeys((DELETE_ARTIFACT, RERUN_RUN, RERUN_JOB), _done),
 }

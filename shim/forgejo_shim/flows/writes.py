@@ -19,7 +19,7 @@ import json
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount, not_over
+from ..errors import NotNow, NotThere, PageChanged, ShimError, Unreachable, WebAccount, not_over, run_over
 from ..models import FINAL, Done, Location
 from ..operations import Call
 from ..transport import BrokenBody, Transport
@@ -36,25 +36,32 @@ T = TypeVar("T")
 AT_THE_DOOR = (Page.BAD_CSRF_TOKEN, Page.NOT_FOUND, Page.SIGN_IN)
 
 
-async def change_run(reader: Reader, number: int, verb: str, name: str) -> Done:
-    """Rerun or cancel (`verb`) a run; `name` is what the caller called it. Raises ShimError."""
+async def change_run(reader: Reader, number: int, verb: str, name: str, *, tells_over: bool = False) -> Done:
+    """Rerun or cancel (`verb`) a run; `name` is what the caller called it. `tells_over`: whether the cancel of a run
+    that is over is an error. Raises ShimError."""
     for last in (False, True):
         state = await reader.web_run(Location(number, 0))
         if state is None:
             raise NotThere(f"run with id {name}: resource does not exist")
         if verb == "rerun":
             _all_over(state, f"run {name}")
+        elif tells_over and all(job.status in FINAL for job in state.jobs):
+            raise run_over(name)
         page = await once(reader.net, post(reader, run_path(reader.repo, number, verb), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
     return _done(reader, page)
 
 
-async def rerun_job(reader: Reader, job_id: int) -> Done:
-    """Rerun a job, and the jobs that need it. Raises ShimError."""
+async def rerun_job(reader: Reader, job_id: int, *, is_first: bool = True) -> Done:
+    """Rerun a job, and the jobs that need it. `is_first`: all jobs of the run have to be over; else one that is not
+    over is left alone, since it was rerun with another. Raises ShimError."""
     for last in (False, True):
         place = await find_job(reader, job_id)
-        _all_over(place.state, f"job {job_id}")
+        if is_first:
+            _all_over(place.state, f"job {job_id}")
+        elif place.job.status not in FINAL:
+            return Done()
         page = await once(reader.net, post(reader, rerun_path(reader.repo, place.at), {}))
         if last or page.kind not in AT_THE_DOOR:
             break

@@ -1,0 +1,110 @@
+"""The values of operations as answers of GitHub's routes: status, headers, JSON.
+
+Rules: pure; github_json.py and github_checks.py have the shapes. Some routes give another shape of the same value.
+"""
+
+from __future__ import annotations
+
+from ..flows.artifact_zip import OpenArtifact
+from ..flows.artifacts import ArtifactPage
+from ..flows.commits import CommitStatus, JobPage
+from ..flows.dispatch import Value
+from ..flows.findings import FindingPage
+from ..flows.given import Given
+from ..flows.job_log import OpenLog
+from ..flows.run_list import RunPage
+from ..flows.run_zip import Archive
+from ..flows.runs import paging
+from ..models import Artifact, Done, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
+from ..operations import CANCEL_RUN, COMMIT_RUNS, RERUN_FAILED, RERUN_JOB, RERUN_RUN, USER, Call
+from .face import Reply
+from .forgejo import Forgejo, Json
+from .github_checks import annotation, check_run, check_suite, status_json
+from .github_json import artifact, job, repository, run, timing, user, workflow
+from .github_reply import JSON, reply_json
+from .github_routes import APPROVALS, CHECK_RUN, CHECK_SUITE, PENDING, ROOT, TIMING
+from .shapes import link
+
+# What is said of something that was done; 204, without a body, of all else.
+DONE = {RERUN_RUN: 201, RERUN_FAILED: 201, RERUN_JOB: 201, CANCEL_RUN: 202}
+CHECKS = (ROOT + CHECK_RUN, f"{ROOT}{CHECK_SUITE}/check-runs")
+
+
+def render(value: Value, call: Call, base_url: str) -> Reply:
+    """A value as the answer of its route."""
+    match value:
+        case Done():
+            status = DONE.get(call.operation, 204)
+            return Reply(status, [], b"") if status == 204 else Reply(status, [JSON], b"{}")
+        case OpenLog() | OpenArtifact():
+            return Forgejo().render(value, call, base_url)
+        case Archive():
+            name = f'attachment; filename="logs_{value.run.id}.zip"'
+            return Reply(200, [("Content-Type", "application/zip"), ("Content-Disposition", name)], value.chunks)
+        case RunPage() | RunDetails() | JobPage() | WorkflowPage() | ArtifactPage() | FindingPage() | CommitStatus():
+            return _list(value, call, base_url)
+    return reply_json(_one(value, call, base_url))
+
+
+def _one(value: Value, call: Call, base_url: str) -> Json | list[Json]:
+    root = f"{base_url}{ROOT}"
+    at = f"{root}/repos/{call.repo or ''}"
+    match value:
+        case Given():
+            return user(value.told, at) if call.operation is USER else repository(value.told, root)
+        case RunFacts() if call.route in (ROOT + PENDING, ROOT + APPROVALS):
+            return []  # Forgejo has no environments, whose deployments somebody approves
+        case RunFacts() if call.route == ROOT + TIMING:
+            return timing(value)
+        case RunFacts() if call.route == ROOT + CHECK_SUITE:
+            return check_suite(value, call, base_url)
+        case RunFacts():
+            return run(value, call, base_url)
+        case JobDetails():
+            return check_run(value, at) if call.route in CHECKS else job(value, at)
+        case Workflow():
+            return workflow(value, at)
+        case Artifact():
+            return artifact(value, at)
+        case _:
+            raise TypeError(f"no route of GitHub's gives a {type(value).__name__}")
+
+
+def _list(
+    value: RunPage | RunDetails | JobPage | WorkflowPage | ArtifactPage | FindingPage | CommitStatus,
+    call: Call,
+    base_url: str,
+) -> Reply:
+    at = f"{base_url}{ROOT}/repos/{call.repo}"
+    name, total, entries = _entries(value, call, base_url, at)
+    page, limit = paging(call) if isinstance(value, RunPage) else (value.page, value.limit)
+    links = link(call, at + call.sent.partition("?")[0], page, limit, total)
+    if isinstance(value, CommitStatus):
+        return reply_json(status_json(value, base_url, at), links)
+    return reply_json({"total_count": total, name: entries} if name else entries, links)
+
+
+def _entries(
+    value: RunPage | RunDetails | JobPage | WorkflowPage | ArtifactPage | FindingPage | CommitStatus,
+    call: Call,
+    base_url: str,
+    at: str,
+) -> tuple[str, int, list[Json]]:
+    """What a list is called, how many entries it has on all pages, and those of this one."""
+    match value:
+        case RunPage() if call.operation is COMMIT_RUNS:
+            return "check_suites", value.total, [check_suite(one, call, base_url) for one in value.runs]
+        case RunPage():
+            return "workflow_runs", value.total, [run(one, call, base_url) for one in value.runs]
+        case RunDetails() if call.route not in CHECKS:
+            return "jobs", value.total, [job(one, at) for one in value.jobs]
+        case RunDetails() | JobPage():
+            return "check_runs", value.total, [check_run(one, at) for one in value.jobs]
+        case WorkflowPage():
+            return "workflows", value.total, [workflow(one, at) for one in value.workflows]
+        case ArtifactPage():
+            return "artifacts", value.total, [artifact(one, at) for one in value.artifacts]
+        case FindingPage():
+            return "", value.total, [annotation(one, value.run, f"{base_url}/{call.repo}") for one in value.findings]
+        case CommitStatus():
+            return "", len(value.states), []

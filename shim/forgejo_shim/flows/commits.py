@@ -1,0 +1,126 @@
+"""What is known of a commit: its runs, their jobs, and the statuses that were set on it.
+
+Rules: asked as the caller. The API tells which commit a branch, a tag or the beginning of an id means. The jobs are
+those of at most `MOST_RUNS` runs, at a request each; a commit with more of them is an error, never a part of it. Jobs
+come without their times, which would be requests for each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ..errors import PageChanged, SearchLimit
+from ..identity import identity_of
+from ..models import JobDetails, RunFacts, Times
+from ..operations import API, Call
+from ..router import first_values, parameters
+from ..webui.reader import Reader
+from .by_number import jobs_of
+from .given import given_at
+from .rights import Grants, check_may_read
+from .run_list import RunPage, run_list
+from .runs import MOST_AS_VALUE, paging, read_api
+
+MOST_RUNS = 30
+MOST_STATUSES, SIZE = 500, 50  # of a commit, and of a page of the API
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """A page (1-based, of at most `limit`) of jobs of several runs; `total` counts those of all pages."""
+
+    jobs: tuple[JobDetails, ...]
+    total: int
+    page: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class CommitStatus:
+    """The newest status of each context that a commit has, as the API tells them, a page of them; `states` are those of
+    all. `repository` is the API's own object, too."""
+
+    sha: str
+    states: tuple[str, ...]
+    statuses: tuple[Mapping[str, Any], ...]
+    repository: Mapping[str, Any]
+    page: int
+    limit: int
+
+
+async def commit_runs(reader: Reader, call: Call, caller: Grants) -> RunPage:
+    """A page of the commit's runs, the newest first. Raises ShimError."""
+    await check_may_read(reader.net, call, caller)
+    return await _runs(reader, call, caller, *paging(call))
+
+
+async def _runs(reader: Reader, call: Call, caller: Grants, page: int, limit: int) -> RunPage:
+    sha = await _sha(reader, call)
+    asked = urlencode([("head_sha", sha), ("page", page), ("limit", limit), *identity_of(call.query)])
+    return await run_list(reader, replace(call, query=asked), caller)
+
+
+async def commit_jobs(reader: Reader, call: Call, caller: Grants) -> JobPage:
+    """A page of the jobs of the commit's runs, those of the newest run first. Raises SearchLimit, ShimError."""
+    await check_may_read(reader.net, call, caller)
+    runs = await _runs(reader, call, caller, 1, MOST_AS_VALUE)
+    if runs.total > MOST_RUNS:
+        raise SearchLimit(f"that commit of {reader.repo} has more than {MOST_RUNS} runs; ask for the jobs of one")
+    name = first_values(call.query).get("name", "")
+    statuses = {value for key, value in parameters(call.query) if key == "status"}
+    found = [one for run in runs.runs for one in await _jobs(reader, call, run)]
+    fit = [one for one in found if name in ("", one.job.name) and (not statuses or one.job.status in statuses)]
+    page, limit = paging(call)
+    return JobPage(tuple(fit[(page - 1) * limit : page * limit]), len(fit), page, limit)
+
+
+async def _jobs(reader: Reader, call: Call, run: RunFacts) -> list[JobDetails]:
+    found = await jobs_of(reader, call, run)
+    return [JobDetails(run, job, Times(), None) for job in found.jobs]
+
+
+async def commit_status(reader: Reader, call: Call, caller: Grants) -> CommitStatus:
+    """The statuses. Raises SearchLimit, ShimError."""
+    await check_may_read(reader.net, call, caller)
+    sha = await _sha(reader, call)
+    path, statuses = f"{API}/repos/{reader.repo}/commits/{sha}/status", []
+    repository: Mapping[str, Any] = {}
+    for page in range(1, MOST_STATUSES // SIZE + 1):
+        told = _read(await read_api(reader, f"{path}?page={page}&limit={SIZE}", "the API's status of a commit", call))
+        entries = told.get("statuses") or []
+        statuses += [entry for entry in entries if isinstance(entry, dict)]
+        repository = told.get("repository") or repository
+        if len(entries) < SIZE:
+            break
+    else:
+        raise SearchLimit(f"that commit of {reader.repo} has {MOST_STATUSES} statuses or more; that is too many")
+    if not repository:
+        repository = (await given_at(reader.net, call, f"{API}/repos/{reader.repo}")).told
+    page, limit = paging(call)
+    states = tuple(str(one.get("status") or one.get("state") or "") for one in statuses)
+    return CommitStatus(sha, states, tuple(statuses[(page - 1) * limit : page * limit]), repository, page, limit)
+
+
+async def _sha(reader: Reader, call: Call) -> str:
+    """The id of the commit that the call names. Raises ServerRefusal of the API's, PageChanged."""
+    wanted = first_values(call.query).get("commit", "")
+    asked = f"limit=1&stat=false&verification=false&files=false&sha={quote(wanted, safe='')}"
+    told = _read(await read_api(reader, f"{API}/repos/{reader.repo}/commits?{asked}", "the API's commits", call), list)
+    sha = told[0].get("sha") if told and isinstance(told[0], dict) else None
+    if not isinstance(sha, str) or not sha.isalnum():
+        raise PageChanged("the API's commits were not understood: the first one has no id")
+    return sha
+
+
+def _read(body: bytes, kind: type = dict) -> Any:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, kind):
+        raise PageChanged("the API's answer about a commit was not understood")
+    return told

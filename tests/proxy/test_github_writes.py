@@ -1,0 +1,222 @@
+"""What GitHub's face changes: reruns, cancels, deletions and dispatches, behind faces of the double.
+
+Rules: what must come is told by the double's model; each refusal is in GitHub's form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from double import JobSpec, Run
+from double.entities import READ
+from running import Running
+from small import Small, row
+
+clause = pytest.mark.clause
+R = "/api/v3/repos/o/r"
+RUNS = f"{R}/actions/runs"
+ON = frozenset({"github"})
+FACES = ["12", "14", "15", "16"]
+BY_HAND = b'{"name": "By hand", "on": {"workflow_dispatch": {}}, "jobs": {"build": {"runs-on": "box", "steps": []}}}'
+
+
+class Place:
+    """A double with a proxy that writes, and a token that may."""
+
+    def __init__(self, face: str, **of_double: Any) -> None:
+        self.small = Small(face, **of_double)
+
+    def __enter__(self) -> Place:
+        self.small.__enter__()
+        self.model = self.small.model
+        self.proxy = Running(self.small.url, self.small.web, faces=ON, writes=True)
+        self.writer = self.model.add_token(self.small.repo.owner).sha1
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.proxy.__exit__(*error)
+        self.small.__exit__(*error)
+
+    def ask(self, method: str, path: str, token: str = "", **more: Any) -> requests.Response:
+        headers = {"Authorization": f"token {token or self.writer}"}
+        address = f"{self.proxy.base_url}{path}"
+        return self.proxy.session.request(method, address, headers=headers, timeout=20, allow_redirects=False, **more)
+
+    def failed(self) -> Run:
+        """A run whose jobs are over: one succeeded, two failed, and one that needs a failed one was skipped."""
+        specs = [JobSpec("good"), JobSpec("bad"), JobSpec("worse"), JobSpec("after", needs=("bad", "worse"))]
+        run = self.model.add_run(self.small.repo, specs)
+        for job, status in zip(run.jobs, ("success", "failure", "failure"), strict=False):
+            self.model.play(job, row(job.name), status)
+        assert [job.status for job in run.jobs] == ["success", "failure", "failure", "skipped"]
+        return run
+
+
+@pytest.fixture(params=FACES)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with Place(request.param) as made:
+        yield made
+
+
+def statuses(run: Run) -> list[str]:
+    return [job.status for job in run.jobs]
+
+
+@clause("V12")
+def test_a_run_and_a_job_are_rerun(place: Place) -> None:
+    run = place.failed()
+    found = place.ask("POST", f"{R}/actions/jobs/{run.jobs[1].id}/rerun", json={"enable_debug_logging": True})
+    assert (found.status_code, found.json()) == (201, {}), found.text
+    assert statuses(run) == ["success", "waiting", "failure", "blocked"]
+    other = place.failed()
+    assert place.ask("POST", f"{RUNS}/{other.id}/rerun").status_code == 201
+    assert statuses(other) == ["waiting", "waiting", "waiting", "blocked"]
+
+
+@clause("V14")
+def test_failed_jobs_are_rerun_with_those_that_need_them(place: Place) -> None:
+    run = place.failed()
+    found = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
+    assert (found.status_code, found.json()) == (201, {}), found.text
+    assert statuses(run) == ["success", "waiting", "waiting", "blocked"]
+    for job in run.jobs[1:]:
+        place.model.play(job, row("well"))
+    assert statuses(run) == ["success"] * 4
+    none = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
+    assert (none.status_code, none.json()["cause"]) == (409, "nothing-failed")
+
+
+@clause("V14")
+def test_a_later_job_that_cannot_be_rerun_is_said(place: Place) -> None:
+    run = place.failed()
+    place.small.double.faults.status(r"/jobs/2/rerun$", 500)
+    found = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
+    assert (found.status_code, found.json()["cause"]) == (502, "rerun-in-part"), found.text
+    assert f"1 of 2 failed jobs of run {run.id} were rerun" in found.json()["message"]
+    assert statuses(run)[1:3] == ["waiting", "failure"]
+
+
+@clause("V13")
+def test_what_is_over_or_not(place: Place) -> None:
+    run = place.failed()
+    over = place.ask("POST", f"{RUNS}/{run.id}/cancel")
+    assert (over.status_code, over.json()["cause"], over.json()["status"]) == (409, "run-over", "409")
+    going = place.model.add_run(place.small.repo, ["one", "two"])
+    for path in (f"{RUNS}/{going.id}/rerun", f"{R}/actions/jobs/{going.jobs[0].id}/rerun"):
+        found = place.ask("POST", path)
+        assert (found.status_code, found.json()["cause"]) == (409, "not-over"), found.text
+    if place.small.double.face.native_logs:
+        found = place.ask("DELETE", f"{RUNS}/{going.id}")
+        assert (found.status_code, found.json()["cause"]) == (409, "run-not-over")
+    assert statuses(going) == ["waiting", "waiting"]
+
+
+@clause("V12")
+def test_a_run_is_cancelled_and_deleted(place: Place) -> None:
+    for verb in ("cancel", "force-cancel"):
+        going = place.model.add_run(place.small.repo, ["one", "two"])
+        found = place.ask("POST", f"{RUNS}/{going.id}/{verb}")
+        assert (found.status_code, found.json()) == (202, {}), found.text
+        assert statuses(going) == ["cancelled", "cancelled"]
+    found = place.ask("DELETE", f"{RUNS}/{going.id}")
+    if place.small.double.face.native_logs:
+        assert (found.status_code, found.content) == (204, b"")
+        assert going.id not in place.model.runs
+    else:
+        assert (found.status_code, found.json()["cause"]) == (501, "native-only")
+        assert going.id in place.model.runs
+
+
+@clause("V12")
+def test_an_artifact_is_deleted(place: Place) -> None:
+    run = place.failed()
+    place.model.artifacts.add(run, "one", b"content")
+    (one,) = place.ask("GET", f"{R}/actions/artifacts").json()["artifacts"]
+    found = place.ask("DELETE", f"{R}/actions/artifacts/{one['id']}")
+    assert (found.status_code, found.content) == (204, b"")
+    assert place.ask("GET", f"{R}/actions/artifacts").json()["total_count"] == 0
+    assert place.ask("DELETE", f"{R}/actions/artifacts/{one['id'] + 7}").status_code == 404
+
+
+@clause("V15")
+@pytest.mark.parametrize("face", ["11", *FACES])
+def test_a_workflow_is_started(face: str) -> None:
+    with Place(face) as place:
+        place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+        number = place.ask("GET", f"{R}/actions/workflows/ci.yml").json()["id"]
+        for name in (number, "ci.yml"):
+            found = place.ask("POST", f"{R}/actions/workflows/{name}/dispatches", json={"ref": "main", "inputs": {}})
+            assert (found.status_code, found.content) == (204, b""), found.text
+        assert [run.event for run in place.small.repo.runs.values()] == ["workflow_dispatch"] * 2
+        for name, body, status in (
+            ("ci.yml", {"ref": "no"}, 422),
+            ("ci.yml", {}, 422),
+            ("no.yml", {"ref": "main"}, 404),
+            (number + 1, {"ref": "main"}, 404),
+        ):
+            found = place.ask("POST", f"{R}/actions/workflows/{name}/dispatches", json=body)
+            assert (found.status_code, found.json()["status"]) == (status, str(status)), found.text
+        assert len(place.small.repo.runs) == 2
+
+
+def changes(run: Run, number: int = 1) -> list[tuple[str, str]]:
+    return [
+        ("POST", f"{RUNS}/{run.id}/rerun"),
+        ("POST", f"{RUNS}/{run.id}/rerun-failed-jobs"),
+        ("POST", f"{RUNS}/{run.id}/cancel"),
+        ("DELETE", f"{RUNS}/{run.id}"),
+        ("POST", f"{R}/actions/jobs/{run.jobs[0].id}/rerun"),
+        ("DELETE", f"{R}/actions/artifacts/{number}"),
+        ("POST", f"{R}/actions/workflows/ci.yml/dispatches"),
+    ]
+
+
+@clause("V12")
+def test_who_may_not_write_changes_nothing(place: Place) -> None:
+    run = place.failed()
+    place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+    place.model.artifacts.add(run, "one", b"content")
+    (one,) = place.ask("GET", f"{R}/actions/artifacts").json()["artifacts"]
+    reader = place.model.add_user("reader")
+    place.small.repo.collaborators[reader.id] = READ
+    tokens = {
+        place.model.add_token(reader).sha1: {403},
+        place.small.token: {403},
+        place.model.add_token(place.model.add_user("outsider")).sha1: {404},
+        "0" * 40: {401},
+    }
+    for token, expected in tokens.items():
+        for method, path in changes(run, one["id"]):
+            found = place.ask(method, path, token, json={"ref": "main"})
+            native = method == "DELETE" and path.startswith(RUNS) and not place.small.double.face.native_logs
+            assert found.status_code in expected | ({501} if native else set()), (method, path, found.text)
+            assert found.json()["status"] == str(found.status_code)
+            assert "0" * 40 not in found.text
+    assert statuses(run) == ["success", "failure", "failure", "skipped"]
+    assert len(place.small.repo.runs) == 1
+
+
+@clause("V12")
+@pytest.mark.parametrize("face", ["11", *FACES])
+def test_without_allow_writes_nothing_is_changed(face: str) -> None:
+    with Place(face) as place, Running(place.small.url, place.small.web, faces=ON) as reading:
+        run = place.failed()
+        before = len(place.small.double.requests)
+        for method, path in changes(run):
+            headers = {"Authorization": f"token {place.writer}"}
+            found = reading.session.request(method, reading.base_url + path, headers=headers, timeout=20)
+            assert (found.status_code, found.json()["cause"]) == (501, "writes-off"), (method, path)
+        assert {seen.method for seen in place.small.double.requests[before:]} == {"GET"}
+
+
+@clause("V12")
+def test_up_to_11_what_is_by_run_id_is_not_possible() -> None:
+    with Place("11") as place:
+        run = place.failed()
+        for what in ("rerun", "rerun-failed-jobs", "cancel"):
+            found = place.ask("POST", f"{RUNS}/{run.id}/{what}")
+            assert (found.status_code, found.json()["cause"]) == (501, "no-run-ids"), what
+        assert place.ask("POST", f"{R}/actions/jobs/{run.jobs[1].id}/rerun").status_code == 201
