@@ -17,6 +17,7 @@ from forgejo_shim.proxy.access import AccessLog
 from forgejo_shim.proxy.app import Proxy
 from forgejo_shim.proxy.options import Options
 from forgejo_shim.proxy.serve import Front
+from github_document import hold
 from hand import plain_session, wait
 from proxied import Asked
 from small import Small
@@ -34,6 +35,8 @@ class Running(Asked):
         self._thread.start()
         self.proxy, self.base_url = self._do(self._start(Options(upstream, account, **options)))
         self.session = plain_session()
+        if "github" in options.get("faces", ()):
+            self.session.hooks["response"].append(hold)
 
     async def _start(self, options: Options) -> tuple[Proxy, str]:
         proxy = Proxy(options, AccessLog(self.written.append))

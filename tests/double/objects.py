@@ -170,9 +170,13 @@ class Objects:
 
     def _payload(self, run: Run, access: Access) -> str:
         """The event's webhook body, shortened, as a text within the JSON."""
+        person = {"name": run.user.name, "email": f"{run.user.name}@example.org", "username": run.user.name}
         commit = {
             "id": run.sha,
             "message": f"{run.title}\n",
+            "author": person,
+            "committer": person,
+            "timestamp": moment(run.created),
             "url": f"{self.root_url}{run.repo.full_name}/commit/{run.sha}",
         }
         payload = {

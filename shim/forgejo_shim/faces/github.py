@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
+from importlib.resources import files
 
 from ..errors import BadRequest, ServerRefusal, ShimError
 from ..flows.dispatch import Value
@@ -41,13 +43,16 @@ class GitHub:
         path, method = routed(path), "GET" if method.upper() == "HEAD" else method.upper()
         if path != GRAPHQL and path != ROOT and not path.startswith(ROOT + "/"):
             return None
-        own = {ROOT: self._root, ROOT + "/rate_limit": self._rate_limit, ROOT + "/meta": self._meta}
+        own = {ROOT: self._root, **{f"{ROOT}/{name}": said for name, said in self._said().items()}}
         if method == "GET" and path in own:
             return reply_json(own[path]())
         try:
             return call_of(method, path, query) or reply_error(404, "Not Found")
         except BadRequest as error:
             return reply_error(422, error.message, cause=error.cause)
+
+    def _said(self) -> dict[str, Callable[[], Json]]:
+        return {"rate_limit": self._rate_limit, "meta": self._meta, "openapi.json": document}
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as GitHub gives it."""
@@ -74,13 +79,20 @@ class GitHub:
         return {"limit": LIMIT, "remaining": LIMIT, "reset": reset, "used": 0, "resource": "core"}
 
     def _rate_limit(self) -> Json:
-        return {"resources": {"core": self._limits()}, "rate": self._limits()}
+        return {"resources": {"core": self._limits(), "search": self._limits()}, "rate": self._limits()}
 
     def _meta(self) -> Json:
         return {"verifiable_password_authentication": False, "installed_version": VERSION}
 
     def _root(self) -> Json:
-        return {"rate_limit_url": ROOT + "/rate_limit"}
+        return {"rate_limit_url": ROOT + "/rate_limit", "openapi_url": ROOT + "/openapi.json"}
+
+
+@cache
+def document() -> Json:
+    """The OpenAPI document of this face: spec/ of the project, shipped with the package."""
+    told: Json = json.loads(files(__package__).joinpath("github.openapi.json").read_bytes())
+    return told
 
 
 def _is_kept(name: str) -> bool:

@@ -111,7 +111,7 @@ def workflow(of: Workflow, at: str) -> Json:
     """A workflow. Which ones are switched off, the API does not tell, and when their files came and changed would be a
     request each."""
     number = workflow_id(of.file)
-    site = of.page.partition("/src/branch/")[0]
+    site = of.page.partition("/src/branch/")[0] or at.replace(f"{ROOT}/repos", "", 1)
     return {
         "id": number,
         "node_id": "",
@@ -122,7 +122,7 @@ def workflow(of: Workflow, at: str) -> Json:
         "updated_at": None,
         "url": f"{at}/actions/workflows/{number}",
         "html_url": of.page,
-        "badge_url": f"{site}/badges/workflows/{quote(of.file)}/badge.svg" if site else None,
+        "badge_url": f"{site}/badges/workflows/{quote(of.file)}/badge.svg",
     }
 
 

@@ -155,9 +155,13 @@ def _commit(given: Mapping[str, Any], payload: Json) -> Json | None:
     commit = _inner(payload, "head_commit")
     if not commit or commit.get("id") != given.get("commit_sha"):
         return None
-    people = {who: {key: _inner(commit, who).get(key) for key in ("name", "email")} for who in ("author", "committer")}
+    people = {who: _person(_inner(commit, who)) for who in ("author", "committer")}
     told = {key: commit.get(key) for key in ("id", "message", "timestamp")}
     return {**told, "tree_id": "", **people}
+
+
+def _person(told: Json) -> Json | None:
+    return {key: told.get(key) for key in ("name", "email")} if told else None
 
 
 def _inner(told: Json, *names: str) -> Json:
