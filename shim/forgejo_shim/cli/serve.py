@@ -113,7 +113,13 @@ def parse_identity_header(value: str) -> str:
     type=click.Choice(NAMES),
     multiple=True,
     help="Serve another API too: forgejo-proxy's routes at /api/v1, whose run numbers then replace run ids in"
-    " runs/{run_id}/…, or GitHub's REST API at /api/v3. May be repeated.",
+    " runs/{run_id}/…, GitHub's REST API at /api/v3, or Gitea's at /compat/gitea. May be repeated.",
+)
+@address_option(
+    "--gitea-host",
+    metavar="NAME",
+    default="",
+    help="Name of this proxy at which /api/v1 is Gitea's API too, with --face gitea.",
 )
 @rights_option(
     "--keep",
@@ -221,6 +227,7 @@ def _options(settings: CommonOptions, server: str, web: WebCredentials | None, g
         writes=given["allow_writes"],
         own_is_apart=given["admin_listen"] is not None,
         faces=frozenset(given["faces"]),
+        gitea_host=given["gitea_host"],
         network=_network(settings, server),
         version=__version__,
     )

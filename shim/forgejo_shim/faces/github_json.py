@@ -18,7 +18,7 @@ from ..times import in_utc, seconds
 from ..workflow_ids import workflow_id
 from .forgejo import Json
 from .github_routes import ROOT
-from .shapes import artifact_json, job_json, payload_of, run_json, user_json
+from .shapes import artifact_json, job_json, pulls_json, run_json, user_json
 
 NODE: Json = {"node_id": ""}
 # Of a repository: GitHub's name for what the API tells under another one, or under the same.
@@ -73,21 +73,11 @@ def run(of: RunFacts, call: Call, base_url: str) -> Json:
         "check_suite_node_id": "",
         "check_suite_url": of.id and f"{at}/check-suites/{of.id}",
         "previous_attempt_url": f"{told['url']}/attempts/{earlier}" if earlier else None,
-        "pull_requests": _pulls(of, at) if pulls else [],
+        "pull_requests": pulls_json(of, at) if pulls else [],
         "referenced_workflows": [],
         "repository": whole,
         "head_repository": None if of.given.get("is_fork_pull_request") else whole,
     }
-
-
-def _pulls(run: RunFacts, at: str) -> list[Json]:
-    """The pull request that a run is of, as the event that started it tells."""
-    pull = payload_of(run.given).get("pull_request")
-    if not isinstance(pull, dict) or not isinstance(pull.get("number"), int):
-        return []
-    sides = {side: pull[side] for side in ("head", "base") if isinstance(pull.get(side), dict)}
-    told = {side: {"ref": given.get("ref"), "sha": given.get("sha")} for side, given in sides.items()}
-    return [{"id": pull.get("id"), "number": pull["number"], "url": f"{at}/pulls/{pull['number']}", **told}]
 
 
 def job(details: JobDetails, at: str) -> Json:

@@ -1,15 +1,9 @@
 """The routes of GitHub's API below `/api/v3`, a row each: how a client asks, and which operation it means by that.
 
-Rules: pure. Ids are decimal numbers; a path with another one is none of these. What a row gives its operation is said
-in Forgejo's words (github_query.py).
+Rules: pure. What a row gives its operation is said in Forgejo's words (github_query.py).
 """
 
 from __future__ import annotations
-
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import unquote, urlencode
 
 from ..operations import (
     ARTIFACT,
@@ -39,11 +33,9 @@ from ..operations import (
     USER,
     WORKFLOW,
     WORKFLOWS,
-    Call,
-    Operation,
 )
-from ..router import parameters
 from .github_query import of_artifacts, of_checks, of_jobs, of_list, of_runs, of_suites
+from .route import Route, Table
 
 ROOT = "/api/v3"
 ACTIONS = REPO + "/actions"
@@ -54,19 +46,6 @@ ATTEMPT = RUN + "/attempts/{attempt}"
 CHECK_RUN, CHECK_SUITE = REPO + "/check-runs/{job_id}", REPO + "/check-suites/{run_id}"
 COMMIT = REPO + "/commits/{commit}"
 TIMING, PENDING, APPROVALS = (f"{RUN}/{what}" for what in ("timing", "pending_deployments", "approvals"))
-
-
-@dataclass(frozen=True)
-class Route:
-    """How a client asks for an operation. `path` is below `/api/v3`, `query` makes Forgejo's query of the client's, and
-    `by_address` says that the answer is an address (operations.py, Call)."""
-
-    method: str
-    path: str
-    operation: Operation
-    query: Callable[[str], str] = of_list
-    by_address: bool = False
-
 
 ROUTES = (
     Route("GET", "/user", USER),
@@ -107,50 +86,5 @@ ROUTES = (
     Route("POST", WORKFLOW_PATH + "/dispatches", DISPATCH),
 )
 
-_IDS = ("run_id", "job_id", "artifact_id")
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    kinds = {**dict.fromkeys(NUMBERS, "[0-9]{1,18}"), "commit": ".+"}  # a branch can have slashes in its name
-    parts = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{kinds.get(found[1], '[^/]+')})", path)
-    return re.compile(f"{ROOT}{parts}\\Z")
-
-
-NUMBERS = (*_IDS, "attempt")
-_PATTERNS = tuple((route, _pattern(route.path)) for route in ROUTES)
-
-
-def call_of(method: str, path: str, query: str) -> Call | None:
-    """The call that a request is; `path` as Forgejo's router sees it. Raises BadRequest for a query that means
-    nothing."""
-    for route, pattern in _PATTERNS:
-        if route.method == method and (found := pattern.match(path)):
-            return _called(route, found, query)
-    return None
-
-
-def _called(route: Route, found: re.Match[str], query: str) -> Call:
-    parts = found.groupdict()
-    number = next((parts[name] for name in _IDS if name in parts), "")
-    behind = found.string[found.end("repo") :] if "repo" in parts else ""
-    return Call(
-        operation=route.operation,
-        method=route.method,
-        owner_segment=parts.get("owner", ""),
-        repo_segment=parts.get("repo", ""),
-        id=int(number or 0),
-        attempt=int(parts["attempt"]) if "attempt" in parts else None,
-        query=_with_names(route.query(query), parts),
-        tail=re.sub(r"\{\w+\}", number, route.operation.path.removeprefix(REPO)),
-        route=ROOT + route.path,
-        root=ROOT,
-        as_value=True,
-        by_address=route.by_address,
-        sent=behind + (f"?{query}" if query else ""),
-    )
-
-
-def _with_names(query: str, parts: dict[str, str]) -> str:
-    """The query with the workflow or the commit that a part of the path names."""
-    named = [(name, unquote(parts[name], errors="surrogateescape")) for name in ("workflow", "commit") if name in parts]
-    return urlencode([*parameters(query), *named], errors="surrogateescape") if named else query
+_TABLE = Table(ROOT, ROUTES, of_list)
+call_of = _TABLE.call_of

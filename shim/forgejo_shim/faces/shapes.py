@@ -144,6 +144,16 @@ def payload_of(given: Mapping[str, Any]) -> Json:
     return payload if isinstance(payload, dict) else {}
 
 
+def pulls_json(run: RunFacts, at: str) -> list[Json]:
+    """The pull request that a run is of, as the event that started it tells."""
+    pull = payload_of(run.given).get("pull_request")
+    if not isinstance(pull, dict) or not isinstance(pull.get("number"), int):
+        return []
+    sides = {side: pull[side] for side in ("head", "base") if isinstance(pull.get(side), dict)}
+    told = {side: {"ref": given.get("ref"), "sha": given.get("sha")} for side, given in sides.items()}
+    return [{"id": pull.get("id"), "number": pull["number"], "url": f"{at}/pulls/{pull['number']}", **told}]
+
+
 def branch_of(given: Mapping[str, Any], payload: Json) -> str | None:
     """The branch or the tag of a run; of a pull request's, its own branch where the event tells it."""
     pull = _inner(payload, "pull_request", "head")

@@ -1,4 +1,5 @@
-"""A page of the jobs of a run with the steps of their attempts: of the current ones, of all, or of the run's attempt n.
+"""A page of the jobs of a run with the steps of their attempts: of the current ones, of all, or of the run's attempt n;
+of those with some statuses only, or the last ones first.
 
 Rules: an attempt n of a run is each of its jobs at its attempt n, or at its latest where that is lower. Natively where
 the server tells a job in full; else by views of the web UI, two for an attempt, and only those of the page are read.
@@ -15,7 +16,7 @@ from ..errors import NotNow, NotPossible, NotThere, WebAccount
 from ..models import Attempt, Job, JobDetails, Location, RunDetails, RunFacts, Times
 from ..operations import JOB, Call
 from ..paths import job_path
-from ..router import first_values
+from ..router import first_values, parameters
 from ..webui.reader import Reader
 from .attempt_steps import attempt_steps
 from .job_rows import JobRow, JobRows, highest_attempt, job_rows
@@ -47,16 +48,38 @@ async def _page(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
     rows = await job_rows(reader, call, run)
     page, limit = paging(call)
     part = slice((page - 1) * limit, page * limit)
-    if call.attempt is None and first_values(call.query).get("filter") != "all":
-        chosen = [await rows.row(index) for index in range(rows.count)[part]]
-        shown: list[Shown] = [(row, row.job.attempt) for row in chosen]
-        total = rows.count
-    else:
-        all_shown = of_attempt(await rows.all(), call.attempt) if call.attempt is not None else _each(await rows.all())
-        shown, total = all_shown[part], len(all_shown)
+    statuses, is_reversed = chosen_by(call)
     is_full = await capability(reader.net, reader.server, call.of(JOB, 0)) is Capability.PRESENT
     read = _natively if is_full and rows.is_native else _by_views
-    return RunDetails(run, tuple([await read(reader, rows, run, *one) for one in shown]), total, page, limit)
+
+    async def told(shown: list[Shown]) -> tuple[JobDetails, ...]:
+        return tuple([await read(reader, rows, run, *one) for one in shown])
+
+    if call.attempt is None and first_values(call.query).get("filter") != "all" and not statuses and not is_reversed:
+        chosen = [await rows.row(index) for index in range(rows.count)[part]]
+        return RunDetails(run, await told([(row, row.job.attempt) for row in chosen]), rows.count, page, limit)
+    shown = await _all_shown(call, rows)
+    shown = shown[::-1] if is_reversed else shown
+    if statuses and call.attempt is not None:  # what a job's status was at that attempt, only the attempt tells
+        fit = [job for job in await told(shown) if job.job.status in statuses]
+        return RunDetails(run, tuple(fit[part]), len(fit), page, limit)
+    shown = [one for one in shown if not statuses or one[0].job.status in statuses]
+    return RunDetails(run, await told(shown[part]), len(shown), page, limit)
+
+
+def chosen_by(call: Call) -> tuple[tuple[str, ...], bool]:
+    """The statuses that are asked for (none: any), and whether the last jobs come first."""
+    asked = parameters(call.query)
+    return tuple(value for name, value in asked if name == "status"), ("order", "desc") in asked
+
+
+async def _all_shown(call: Call, rows: JobRows) -> list[Shown]:
+    found = await rows.all()
+    if call.attempt is not None:
+        return of_attempt(found, call.attempt)
+    if first_values(call.query).get("filter") == "all":
+        return _each(found)
+    return [(row, row.job.attempt) for row in found]
 
 
 def of_attempt(rows: list[JobRow], number: int) -> list[Shown]:

@@ -29,7 +29,7 @@ from typing import cast
 from aiohttp import web
 
 from ..errors import BadRequest, ServerRefusal, ShimError, Unreachable, loop
-from ..faces.all import FORGEJO_PROXY, all_faces
+from ..faces.all import FORGEJO_PROXY
 from ..faces.face import Face, Reply, recognise
 from ..faces.forgejo import JSON
 from ..faces.forgejo_proxy import ROOT
@@ -47,6 +47,7 @@ from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .changes import Changes
 from .exchange import Exchange, peer_of
+from .faces_at import FacesAt
 from .headers import Pairs, Peer, end_to_end, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, callers_of
@@ -78,12 +79,11 @@ class Proxy:
         self.server = Server(
             options.upstream, self.session, store if isinstance(store, MemoryStore) else BesideLoop(store)
         )
-        self.faces = all_faces(options.faces, now=time)
+        self.faces = FacesAt(options.faces, options.gitea_host, time)
         self.rights = Rights(options.keep, monotonic)
         self.streams = Streams(options.streams)
         self.searches = Searches()
-        at_root = FORGEJO_PROXY in options.faces
-        self.swagger = Swagger(writes=options.writes and options.web is not None, face=at_root)
+        self.swagger = Swagger(writes=options.writes and options.web is not None, face=FORGEJO_PROXY in options.faces)
         self.tickets = Tickets(self.server.store, options.upstream, options.identity)
         self.signing_in = asyncio.Lock()
         self.health = Health(UpstreamTransport(self.upstream, self.signing_in, ()), self.server, writes=options.writes)
@@ -109,7 +109,7 @@ class Proxy:
         """Answer one request."""
         started = perf_counter()
         given, _, query = request.raw_path.partition("?")
-        asked = Exchange(next(self._ids), routed(given), query, self.faces[-1])
+        asked = Exchange(next(self._ids), routed(given), query, self.faces.forgejo)
         out: web.StreamResponse | None = None
         self.under_way += 1
         try:
@@ -132,7 +132,7 @@ class Proxy:
         if self.upstream.name in request.headers.getall(NAME, ()):
             return self._looped(request)
         if self.options.faces or "/actions/" in asked.path:
-            if found := recognise(self.faces, request.method, asked.path, asked.query):
+            if found := recognise(self.faces.at(self.peer(request).host), request.method, asked.path, asked.query):
                 asked.face, asked.known = found
                 if isinstance(asked.known, Reply):
                     return self._say(request, asked, asked.known, "")
@@ -160,7 +160,7 @@ class Proxy:
 
     async def _looped(self, request: web.BaseRequest) -> web.StreamResponse:
         """A request of this proxy's own that has come back: says so to itself (`Upstream` knows the name)."""
-        made = self._refusal(request, self.faces[-1], loop())
+        made = self._refusal(request, self.faces.forgejo, loop())
         made.headers += [(NAME, self.upstream.name), ("Cache-Control", "no-store")]
         return await reply(request, made, self.options.idle, "")
 
@@ -188,7 +188,7 @@ class Proxy:
             return await say(request, self.swagger.of_face, self.options.idle, kind=JSON[1])
         if wants_websocket(request):
             return await websocket(request, self.upstream, self._headers(request))
-        passed = await ask(request, self.upstream, self._headers(request))
+        passed = await ask(request, self.upstream, self._headers(request), self.faces.target(request.raw_path))
         return await pass_on(request, passed, self.options.idle)
 
     async def _with_ticket(self, request: web.BaseRequest, asked: Exchange) -> web.StreamResponse:

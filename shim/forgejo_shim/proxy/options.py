@@ -29,6 +29,7 @@ class Options:
     writes: bool = False
     own_is_apart: bool = False  # `/-/shim/…` is served at another address
     faces: frozenset[str] = frozenset()  # of faces/all.py, besides those that are always there
+    gitea_host: str = ""  # the name at which `/api/v1` is Gitea's
     version: str = ""
     network: NetworkSettings = field(default_factory=NetworkSettings)
     say: Callable[[str], None] = to_stderr  # tells the operator

@@ -1,0 +1,59 @@
+"""Gitea's API below `/compat/gitea`, and below `/api/v1` at a host of its own (gitea_routes.py has the routes,
+gitea_json.py the values).
+
+Rules: what has a route is Gitea's; all else below `/compat/gitea/api/v1` is handed on to Forgejo's `/api/v1`, which is
+the same API but for those. Errors are Forgejo's, whose form Gitea shares; a `cause` says why, as everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..errors import BadRequest, ShimError
+from ..flows.dispatch import Value
+from ..operations import API, Call
+from ..router import routed
+from .face import Reply
+from .forgejo import Forgejo
+from .gitea_json import render
+from .gitea_query import of_list
+from .gitea_routes import ROUTES
+from .route import Table
+
+ROOT = "/compat/gitea"  # in front of `/api/v1`
+
+
+@dataclass(frozen=True)
+class Gitea:
+    """The face; `root` stands in front of `/api/v1`."""
+
+    root: str = ROOT
+    table: Table = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the table of its routes."""
+        object.__setattr__(self, "table", Table(self.root + API, ROUTES, of_list))
+
+    def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
+        """The operation that a request asks for, if it means something else to Forgejo."""
+        try:
+            return self.table.call_of(method.upper(), routed(path), query)
+        except BadRequest as error:
+            return self.render_error(error, "")
+
+    def render(self, value: Value, call: Call, base_url: str) -> Reply:
+        """The value as Gitea gives it."""
+        return render(value, call, base_url)
+
+    def render_error(self, error: ShimError, base_url: str) -> Reply:
+        """The error as Forgejo gives it."""
+        return Forgejo().render_error(error, base_url)
+
+    def headers(self, name: str) -> list[tuple[str, str]]:
+        """As in Forgejo's answers."""
+        return Forgejo().headers(name)
+
+
+def handed_on(target: str) -> str:
+    """Where a request is sent on to that has no route: without the root in front of `/api/v1`."""
+    return target.removeprefix(ROOT) if target.startswith(f"{ROOT}{API}/") else target

@@ -1,0 +1,130 @@
+"""The values of operations as Gitea's API writes them (its document of 1.27).
+
+Rules: pure; shapes.py has what other APIs share with it. Accounts and repositories are Forgejo's own objects, which
+Gitea's clients read. Steps are numbered from 0, and who waits for another job is `pending`. What is not known is null.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from ..flows.artifacts import ArtifactPage
+from ..flows.dispatch import Value
+from ..flows.run_list import RunPage
+from ..flows.runs import paging
+from ..models import FINAL, Artifact, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
+from ..operations import API, Call
+from ..router import first_values
+from ..times import in_utc
+from .face import Reply
+from .forgejo import Forgejo, Json, reply_json
+from .shapes import artifact_json, job_json, link, payload_of, pulls_json, run_json
+
+OF_RUN = (
+    "id", "url", "html_url", "display_title", "event", "run_attempt", "run_number", "head_sha", "head_branch",
+    "conclusion",
+)  # fmt: skip
+OF_JOB = (
+    "id", "url", "html_url", "run_id", "run_url", "name", "labels", "run_attempt", "head_sha", "head_branch",
+    "conclusion", "runner_id", "runner_name", "created_at", "started_at", "completed_at",
+)  # fmt: skip
+OPEN = {"running": "in_progress", "blocked": "pending"}  # else queued
+
+
+def render(value: Value, call: Call, base_url: str) -> Reply:
+    """A value as the answer of its route."""
+    root = base_url + call.root
+    at = f"{root}/repos/{call.repo or ''}"
+    match value:
+        case RunFacts():
+            return reply_json(_run(value, call, root))
+        case RunPage():
+            runs = [_run(run, call, root) for run in value.runs]
+            return _page("workflow_runs", runs, value.total, *paging(call), call, root)
+        case RunDetails():
+            jobs = [_job(job, at) for job in value.jobs]
+            return _page("jobs", jobs, value.total, value.page, value.limit, call, root)
+        case JobDetails():
+            return reply_json(_job(value, at))
+        case Workflow():
+            return reply_json(_workflow(value, at))
+        case WorkflowPage():
+            shown = [_workflow(workflow, at) for workflow in value.workflows]
+            return _page("workflows", shown, value.total, value.page, value.limit, call, root)
+        case Artifact():
+            return reply_json(artifact_json(value, at))
+        case ArtifactPage():
+            artifacts = [artifact_json(artifact, at) for artifact in value.artifacts]
+            return _page("artifacts", artifacts, value.total, value.page, value.limit, call, root)
+        case _:
+            return Forgejo().render(value, call, base_url)
+
+
+def _page(name: str, entries: list[Json], total: int, page: int, limit: int, call: Call, root: str) -> Reply:
+    address = f"{root}/repos/{call.repo}{call.sent.partition('?')[0]}"
+    headers = [("X-Total-Count", str(total)), *link(call, address, page, limit, total)]
+    exposed = ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))
+    return reply_json({"total_count": total, name: entries}, [*headers, exposed])
+
+
+def _run(run: RunFacts, call: Call, root: str) -> Json:
+    given = run.given
+    at = f"{root}/repos/{call.repo}"
+    told = run_json(run, at, f"{root.partition(API)[0]}/{call.repo}/actions/runs")
+    repository = given.get("repository")
+    earlier = run.attempt - 1 if run.attempt else 0
+    pulls = first_values(call.sent.partition("?")[2]).get("exclude_pull_requests") != "true"
+    return {
+        **{name: told[name] for name in OF_RUN},
+        "status": "waiting" if given.get("need_approval") and run.status == "blocked" else word_of(run.status),
+        "path": _path(run),
+        "actor": given.get("trigger_user"),
+        "trigger_actor": given.get("trigger_user"),
+        "repository": repository,
+        "repository_id": run.repo_id,
+        "head_repository": None if given.get("is_fork_pull_request") else repository,
+        "started_at": in_utc(run.started) or None,
+        "completed_at": (in_utc(run.stopped) or None) if run.status in FINAL else None,
+        "previous_attempt_url": f"{told['url']}/attempts/{earlier}" if earlier else None,
+        "pull_requests": pulls_json(run, at) if pulls else [],
+    }
+
+
+def word_of(status: str | None) -> str | None:
+    """A status of Forgejo's in Gitea's word (services/convert, ToActionsStatus)."""
+    return None if status is None else "completed" if status in FINAL else OPEN.get(status, "queued")
+
+
+def _path(run: RunFacts) -> str | None:
+    """The workflow's file with the ref that the run is of, where the event or the API tells all of it."""
+    branch = str(run.given.get("prettyref") or "")
+    is_pull = branch[:1] == "#" and branch[1:].isdecimal()
+    ref: Any = f"refs/pull/{branch[1:]}/head" if is_pull else payload_of(run.given).get("ref")
+    if run.workflow and isinstance(ref, str) and ref.startswith("refs/"):
+        return f"{run.workflow}@{ref}"
+    return run.workflow
+
+
+def _job(details: JobDetails, at: str) -> Json:
+    told = job_json(details, at)
+    steps = told["steps"] and [{**step, "number": step["number"] - 1} for step in told["steps"]]
+    return {**{name: told[name] for name in OF_JOB}, "status": word_of(details.job.status), "steps": steps}
+
+
+def _workflow(workflow: Workflow, at: str) -> Json:
+    """A workflow. Which ones are switched off, the API does not tell, and when their files came and changed would be a
+    request each."""
+    site: str = workflow.page.partition("/src/branch/")[0]
+    file = quote(workflow.file)
+    return {
+        "id": workflow.file,
+        "name": workflow.name or workflow.file,
+        "path": workflow.path or workflow.file,
+        "state": "active",
+        "created_at": None,
+        "updated_at": None,
+        "url": f"{at}/actions/workflows/{file}",
+        "html_url": workflow.page or None,
+        "badge_url": f"{site}/badges/workflows/{file}/badge.svg" if site else None,
+    }
