@@ -73,11 +73,12 @@ class Api:
         from .api_actions import ActionsApi
         from .api_admin import AdminApi
         from .api_commits import CommitsApi
+        from .api_lists import ListsApi
 
         self.double, self.model, self.face = double, double.model, double.face
         self.objects = Objects(self.face, double.root_url)
-        others = [*ActionsApi(self).routes(), *AdminApi(self).routes(), *CommitsApi(self).routes()]
-        self.routes = Routes([("GET", "/version", self.version), *others])
+        others = [kind(self).routes() for kind in (ActionsApi, AdminApi, CommitsApi, ListsApi)]
+        self.routes = Routes([("GET", "/version", self.version), *(route for routes in others for route in routes)])
 
     def answer(self, request: Request) -> Response:
         try:

@@ -28,7 +28,7 @@ LAYERS = (
         "newest",
         "zip_entries",
     ),
-    ("identity", "operations", "pages", "paths", "rows", "log_lines", "schema"),
+    ("identity", "operations", "scopes", "pages", "paths", "rows", "log_lines", "schema"),
     ("why.",),
     (
         "api",

@@ -6,15 +6,18 @@ Gitea's clients read. Steps are numbered from 0, and who waits for another job i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Value
+from ..flows.owners import OwnersJobs, OwnersRuns
 from ..flows.run_list import RunPage
+from ..flows.runners import Registration, Runner, Runners
 from ..flows.runs import paging
 from ..models import FINAL, Artifact, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
-from ..operations import API, Call
+from ..operations import Call
 from ..router import first_values
 from ..times import in_utc
 from .face import Reply
@@ -57,21 +60,66 @@ def render(value: Value, call: Call, base_url: str) -> Reply:
         case ArtifactPage():
             artifacts = [artifact_json(artifact, at) for artifact in value.artifacts]
             return _page("artifacts", artifacts, value.total, value.page, value.limit, call, root)
+        case OwnersRuns():
+            runs = [_run(run, call, root) for run in value.runs]
+            return _page("workflow_runs", runs, value.total, value.page, value.limit, call, root, value.is_cut)
+        case OwnersJobs():
+            jobs = [_job(job, _at(call, job.run, root)) for job in value.jobs]
+            return _page("jobs", jobs, value.total, value.page, value.limit, call, root, value.is_cut)
+        case Runners() | Runner() | Registration():
+            return _runners(value, call)
         case _:
             return Forgejo().render(value, call, base_url)
 
 
-def _page(name: str, entries: list[Json], total: int, page: int, limit: int, call: Call, root: str) -> Reply:
-    address = f"{root}/repos/{call.repo}{call.sent.partition('?')[0]}"
+def _page(
+    name: str, entries: list[Json], total: int, page: int, limit: int, call: Call, root: str, is_cut: bool = False
+) -> Reply:
+    """A page of a list; one that is cut says so as GitHub's searches do, since Gitea's lists have no word for it."""
+    path = call.sent.partition("?")[0]
+    address = f"{root}/repos/{call.repo}{path}" if call.repo else root + path
     headers = [("X-Total-Count", str(total)), *link(call, address, page, limit, total)]
     exposed = ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))
-    return reply_json({"total_count": total, name: entries}, [*headers, exposed])
+    told = {"total_count": total, name: entries, **({"incomplete_results": True} if is_cut else {})}
+    return reply_json(told, [*headers, exposed])
+
+
+def _at(call: Call, run: RunFacts, root: str) -> str:
+    """The address of a run's repository in this API."""
+    return f"{root}/repos/{call.repo or (run.given.get('repository') or {}).get('full_name', '')}"
+
+
+def _runners(value: Runners | Runner | Registration, call: Call) -> Reply:
+    match value:
+        case Registration():
+            return reply_json({"token": value.token}, [("Cache-Control", "no-store")])
+        case Runner():
+            return reply_json(_runner(value.told))
+        case Runners() if first_values(call.sent.partition("?")[2]).get("disabled") == "true":
+            return reply_json({"total_count": 0, "runners": []})
+        case Runners():
+            return reply_json({"total_count": value.total, "runners": [_runner(one) for one in value.told]})
+
+
+def _runner(told: Mapping[str, Any]) -> Json:
+    """A runner. Forgejo's cannot be switched off, and a label of its has no number but its place."""
+    labels = [label for label in told.get("labels") or () if isinstance(label, str)]
+    status = told.get("status")
+    return {
+        "id": told.get("id"),
+        "name": told.get("name"),
+        "status": "online" if status in ("idle", "active") else status,
+        "busy": status == "active",
+        "disabled": False,
+        "ephemeral": bool(told.get("ephemeral")),
+        "labels": [{"id": place, "name": label, "type": "custom"} for place, label in enumerate(labels)],
+    }
 
 
 def _run(run: RunFacts, call: Call, root: str) -> Json:
     given = run.given
-    at = f"{root}/repos/{call.repo}"
-    told = run_json(run, at, f"{root.partition(API)[0]}/{call.repo}/actions/runs")
+    at = _at(call, run, root)
+    told = run_json(run, at, f"{root.removesuffix(call.root)}/{call.repo}/actions/runs")
     repository = given.get("repository")
     earlier = run.attempt - 1 if run.attempt else 0
     pulls = first_values(call.sent.partition("?")[2]).get("exclude_pull_requests") != "true"

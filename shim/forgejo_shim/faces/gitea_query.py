@@ -51,6 +51,13 @@ def of_jobs(query: str) -> str:
     return _joined(query, [*_given(query, "page", "limit", "order"), *_statuses(query)])
 
 
+def of_runners(query: str) -> str:
+    """The query of a list of runners. Raises BadRequest."""
+    if first_values(query).get("disabled", "false") not in ("true", "false"):
+        raise _not_understood("disabled", ("true", "false"))
+    return of_list(query)
+
+
 def of_runs(query: str) -> str:
     """The query of a list of runs. Raises BadRequest."""
     if first_values(query).get("scoped_workflow_source_repo_id", "0") != "0":

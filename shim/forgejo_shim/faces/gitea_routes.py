@@ -23,7 +23,8 @@ from ..operations import (
     WORKFLOW,
     WORKFLOWS,
 )
-from .gitea_query import of_artifacts, of_jobs, of_list, of_runs, of_workflows
+from ..scopes import JOBS, OWNERS, REGISTRATION, RUNNER, RUNNERS, RUNS, SCOPES
+from .gitea_query import of_artifacts, of_jobs, of_list, of_runners, of_runs, of_workflows
 from .route import Route
 
 ACTIONS = REPO + "/actions"
@@ -32,6 +33,7 @@ ATTEMPT = RUN + "/attempts/{attempt}"
 ONE_JOB = ACTIONS + "/jobs/{job_id}"
 ONE_ARTIFACT = ACTIONS + "/artifacts/{artifact_id}"
 ONE_WORKFLOW = ACTIONS + "/workflows/{workflow}"
+ONE_RUNNER = "/actions/runners/{runner_id}"
 
 ROUTES = (
     Route("GET", ACTIONS + "/runs", RUN_LIST, of_runs),
@@ -50,4 +52,10 @@ ROUTES = (
     Route("GET", ACTIONS + "/workflows", WORKFLOWS, of_workflows),
     Route("GET", ONE_WORKFLOW, WORKFLOW),
     Route("GET", ONE_WORKFLOW + "/runs", RUN_LIST, of_runs),
+    *(Route("GET", scope + "/actions/runs", RUNS[scope], of_runs) for scope in OWNERS),
+    *(Route("GET", scope + "/actions/jobs", JOBS[scope], of_jobs) for scope in SCOPES),
+    *(Route("GET", scope + "/actions/runners", RUNNERS[scope], of_runners) for scope in SCOPES),
+    *(Route("GET", scope + ONE_RUNNER, RUNNER[scope]) for scope in SCOPES),
+    *(Route("PATCH", scope + ONE_RUNNER, RUNNER[scope]) for scope in SCOPES),
+    *(Route("POST", scope + "/actions/runners/registration-token", REGISTRATION[scope]) for scope in SCOPES),
 )

@@ -52,7 +52,7 @@ class Table:
     def _called(self, route: Route, found: re.Match[str], query: str) -> Call:
         parts = found.groupdict()
         number = next((parts[name] for name in IDS if name in parts), "")
-        behind = found.string[found.end("repo") :] if "repo" in parts else ""
+        behind = found.string[found.end("repo") if "repo" in parts else len(self.root) :]
         tail = re.sub(r"\{(\w+)\}", lambda name: parts.get(name[1]) or number, route.operation.path.removeprefix(REPO))
         return Call(
             operation=route.operation,

@@ -42,6 +42,7 @@ from ..operations import (
     WHY,
     Call,
 )
+from ..scopes import OF_OWNERS, OF_RUNNERS
 from ..server import Server
 from ..transport import Answer, Transport, read_head
 from ..transport import Native as NativeAnswer
@@ -58,10 +59,12 @@ from .latest import latest_of_api, latest_run
 from .log_parts import LogPart, log_part
 from .native import capability, learn_from
 from .native_value import READ, native_value
+from .owners import OwnersJobs, OwnersRuns, of_owner
 from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
 from .run_jobs import run_jobs
 from .run_list import run_list
 from .run_zip import run_zip
+from .runners import Registration, Runner, Runners, runners
 from .why import Why, why
 from .workflows import of_workflow
 from .writes import change_run, once, rerun_job
@@ -89,7 +92,7 @@ class Relayed:
 
 Value = (
     FlowValue | Native | Relayed | RunJobs | JobDetails | OpenLog | LogPart | Artifact | OpenArtifact | Why | Given
-    | Done
+    | OwnersRuns | OwnersJobs | Runners | Runner | Registration | Done
 )  # fmt: skip
 
 
@@ -117,6 +120,12 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         call = found
     if call.operation in (USER, REPOSITORY):
         return await given(net, call)
+    if call.operation in OF_RUNNERS:
+        return await runners(net, call)
+    if call.operation in OF_OWNERS:
+        check_no_signature(request.headers)
+        request.from_web()
+        return await of_owner(net, server, call, request.caller)
     if call.as_value and call.method != "GET" and not request.writes:  # natively, too: what another API lets be done
         raise await _writes_off(net, call, request)
     if value := await _natively(net, server, call, "" if call is asked and not call.root else call.target):
