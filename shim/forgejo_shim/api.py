@@ -88,7 +88,7 @@ def error_of(status: int, content_type: str, body: bytes, what: str, template: s
         return Refused(
             f"{what}: the server does not accept these credentials; check them", 401, cause="credentials-wrong"
         )
-    if status == 403:
+    if status == 403 and not cause:
         return _forbidden(what, message or "")
     if status == 405:
         return BadRequest(f"{what}: this cannot be asked with that method", 405, cause="method-not-allowed")
@@ -153,6 +153,7 @@ _BY_CAUSE: dict[str, type[ShimError]] = {
     "dispatch-refused": BadRequest,
     "rerun-in-part": PageChanged,
     "matcher-not-understood": BadRequest,
+    "not-administrator": Refused,
     **{
         kind.cause: kind for kind in (NothingMatched, SearchLimit, Loop, Unreachable, PageChanged, NotForgejo, RunAgain)
     },

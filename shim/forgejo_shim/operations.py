@@ -69,6 +69,8 @@ RUN_STEP_LOGS = Operation("GET", RUN + "/step-logs", by_run_id=True)
 WORKFLOWS = Operation("GET", REPO + "/actions/workflows")
 WORKFLOW = Operation("GET", REPO + "/actions/workflows/{workflow}")
 RERUN_FAILED = Operation("POST", RUN + "/rerun-failed-jobs", writes=True, by_run_id=True)
+ENABLE_WORKFLOW = Operation("PUT", WORKFLOW.path + "/enable", writes=True)
+DISABLE_WORKFLOW = Operation("PUT", WORKFLOW.path + "/disable", writes=True)
 DISPATCH = Operation("POST", WORKFLOW.path + "/dispatches", writes=True)
 COMMIT_RUNS = Operation("GET", REPO + "/commits/{commit}/runs")
 COMMIT_JOBS = Operation("GET", REPO + "/commits/{commit}/jobs")
@@ -78,7 +80,7 @@ REPOSITORY = Operation("GET", REPO)
 USER = Operation("GET", "/user")
 OF_FACES = (
     RUN_SUMMARY, RUN_LIST, ONE_RUN, RUN_DETAILS, RUN_STEP_LOGS, WORKFLOWS, WORKFLOW, RERUN_FAILED, DISPATCH,
-    COMMIT_RUNS, COMMIT_JOBS, COMMIT_STATUS, FINDINGS, REPOSITORY, USER,
+    ENABLE_WORKFLOW, DISABLE_WORKFLOW, COMMIT_RUNS, COMMIT_JOBS, COMMIT_STATUS, FINDINGS, REPOSITORY, USER,
 )  # fmt: skip
 
 OF_LATEST = (LATEST_RUN, LATEST_JOBS, LATEST_LOGS, LATEST_WHY)
@@ -109,7 +111,8 @@ class Call:
     `as_value`: the client speaks another API than Forgejo's, so that a native answer is read into a value, too. Then
     `root` stands in the place of `/api/v1`, `sent` is what the client asked for behind the repository's name, its own
     query with it, and `query` what that means in Forgejo's words. `by_address`: the answer is an address that gives
-    what is asked for, without a credential.
+    what is asked for, without a credential. `then` tells the client of what was done; `of_run` is the run that a job
+    has to be of.
     """
 
     operation: Operation
@@ -127,6 +130,8 @@ class Call:
     as_value: bool = False
     by_address: bool = False
     sent: str = ""
+    then: Operation | None = None
+    of_run: int | None = None
 
     @property
     def is_by_method(self) -> bool:

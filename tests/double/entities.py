@@ -72,6 +72,8 @@ class Repo:
     private: bool = True
     default_branch: str = "main"
     has_actions: bool = True
+    switched_off: set[str] = field(default_factory=set)
+    """Workflows that are switched off, by their files."""
     created: int = 0
     head: str = ""
     commits: int = 0

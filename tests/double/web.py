@@ -72,6 +72,8 @@ class Web:
             ("POST", RUN + "/rerun", self.rerun),
             ("POST", JOB + "/rerun", self.rerun),
             ("POST", RUN + "/cancel", self.cancel),
+            ("POST", "/{owner}/{repo}/actions/enable", self.enable),
+            ("POST", "/{owner}/{repo}/actions/disable", self.disable),
             ("GET", (ATTEMPT if face.attempt_in_download else JOB) + "/logs", self.download),
         ]
         if face.attempt_in_view:
@@ -417,6 +419,21 @@ class Web:
         the_run, _ = self._job(found, run, "-1")
         self.model.cancel(the_run)
         return json_answer(200, {})
+
+    def enable(self, visit: Visit, owner: str, repo: str) -> Response:
+        return self._switch(visit, owner, repo, is_off=False)
+
+    def disable(self, visit: Visit, owner: str, repo: str) -> Response:
+        return self._switch(visit, owner, repo, is_off=True)
+
+    def _switch(self, visit: Visit, owner: str, repo: str, *, is_off: bool) -> Response:
+        """Any name is taken (routers/web/repo/actions/view.go, disableOrEnableWorkflowFile)."""
+        found, _ = self.actions(visit, owner, repo, ADMIN)
+        file = visit.request.one("workflow")
+        (found.switched_off.add if is_off else found.switched_off.discard)(file)
+        return json_answer(
+            200, {"redirect": f"{self.sub_path}/{found.full_name}/actions?workflow={file}&actor=&status="}
+        )
 
     def delete(self, visit: Visit, owner: str, repo: str, run: str) -> Response:
         found, _ = self.actions(visit, owner, repo, ADMIN)

@@ -7,7 +7,7 @@ the same API but for those. Errors are Forgejo's, whose form Gitea shares; a `ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import BadRequest, ShimError
 from ..flows.dispatch import Value
@@ -21,6 +21,7 @@ from .gitea_routes import ROUTES
 from .route import Table
 
 ROOT = "/compat/gitea"  # in front of `/api/v1`
+STATUSES = {"not-over": 409}  # by an error's cause, where Gitea has another one
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Gitea:
 
     def render_error(self, error: ShimError, base_url: str) -> Reply:
         """The error as Forgejo gives it."""
-        return Forgejo().render_error(error, base_url)
+        made = Forgejo().render_error(error, base_url)
+        return replace(made, status=STATUSES.get(error.cause, made.status))
 
     def headers(self, name: str) -> list[tuple[str, str]]:
         """As in Forgejo's answers."""

@@ -7,6 +7,7 @@ Gitea's clients read. Steps are numbered from 0, and who waits for another job i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,8 +17,8 @@ from ..flows.owners import OwnersJobs, OwnersRuns
 from ..flows.run_list import RunPage
 from ..flows.runners import Registration, Runner, Runners
 from ..flows.runs import paging
-from ..models import FINAL, Artifact, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
-from ..operations import Call
+from ..models import FINAL, Artifact, Done, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
+from ..operations import RERUN_FAILED, RERUN_JOB, RERUN_RUN, Call
 from ..router import first_values
 from ..times import in_utc
 from .face import Reply
@@ -36,10 +37,19 @@ OPEN = {"running": "in_progress", "blocked": "pending"}  # else queued
 
 
 def render(value: Value, call: Call, base_url: str) -> Reply:
-    """A value as the answer of its route."""
+    """A value as the answer of its route; 201 of what was run again."""
+    made = _render(value, call, base_url)
+    return replace(made, status=201) if call.operation in (RERUN_RUN, RERUN_JOB) else made
+
+
+def _render(value: Value, call: Call, base_url: str) -> Reply:
     root = base_url + call.root
     at = f"{root}/repos/{call.repo or ''}"
     match value:
+        case Done() if call.operation is RERUN_FAILED:
+            return Reply(201, [], b"")
+        case Done() if call.then:  # it cannot be told any more than that it was done
+            return reply_json({"id": call.id})
         case RunFacts():
             return reply_json(_run(value, call, root))
         case RunPage():
@@ -169,7 +179,7 @@ def _workflow(workflow: Workflow, at: str) -> Json:
         "id": workflow.file,
         "name": workflow.name or workflow.file,
         "path": workflow.path or workflow.file,
-        "state": "active",
+        "state": None,
         "created_at": None,
         "updated_at": None,
         "url": f"{at}/actions/workflows/{file}",

@@ -51,6 +51,14 @@ def of_jobs(query: str) -> str:
     return _joined(query, [*_given(query, "page", "limit", "order"), *_statuses(query)])
 
 
+def of_dispatch(query: str) -> str:
+    """The query of a dispatch. Raises BadRequest."""
+    _only_own(query)
+    if first_values(query).get("return_run_details", "false") != "false":
+        raise _not_understood("return_run_details", ("false; the run is the newest one of the list afterwards",))
+    return of_list(query)
+
+
 def of_runners(query: str) -> str:
     """The query of a list of runners. Raises BadRequest."""
     if first_values(query).get("disabled", "false") not in ("true", "false"):
@@ -60,14 +68,18 @@ def of_runners(query: str) -> str:
 
 def of_runs(query: str) -> str:
     """The query of a list of runs. Raises BadRequest."""
-    if first_values(query).get("scoped_workflow_source_repo_id", "0") != "0":
-        raise _not_understood("scoped_workflow_source_repo_id", ("0, since Forgejo has no workflows of other scopes",))
+    _only_own(query)
     return _joined(query, [*_given(query, *SAME), *_statuses(query)])
 
 
 def _given(query: str, *names: str) -> list[tuple[str, str]]:
     asked = first_values(query)
     return [(name, asked[name]) for name in names if name in asked]
+
+
+def _only_own(query: str) -> None:
+    if first_values(query).get("scoped_workflow_source_repo_id", "0") != "0":
+        raise _not_understood("scoped_workflow_source_repo_id", ("0, since Forgejo has no workflows of other scopes",))
 
 
 def _statuses(query: str) -> list[tuple[str, str]]:

@@ -13,10 +13,16 @@ from ..operations import (
     ARTIFACTS,
     DELETE_ARTIFACT,
     DELETE_RUN,
+    DISABLE_WORKFLOW,
+    DISPATCH,
+    ENABLE_WORKFLOW,
     JOB,
     JOB_LOG,
     ONE_RUN,
     REPO,
+    RERUN_FAILED,
+    RERUN_JOB,
+    RERUN_RUN,
     RUN_ARTIFACTS,
     RUN_DETAILS,
     RUN_LIST,
@@ -24,7 +30,7 @@ from ..operations import (
     WORKFLOWS,
 )
 from ..scopes import JOBS, OWNERS, REGISTRATION, RUNNER, RUNNERS, RUNS, SCOPES
-from .gitea_query import of_artifacts, of_jobs, of_list, of_runners, of_runs, of_workflows
+from .gitea_query import of_artifacts, of_dispatch, of_jobs, of_list, of_runners, of_runs, of_workflows
 from .route import Route
 
 ACTIONS = REPO + "/actions"
@@ -52,6 +58,12 @@ ROUTES = (
     Route("GET", ACTIONS + "/workflows", WORKFLOWS, of_workflows),
     Route("GET", ONE_WORKFLOW, WORKFLOW),
     Route("GET", ONE_WORKFLOW + "/runs", RUN_LIST, of_runs),
+    Route("PUT", ONE_WORKFLOW + "/enable", ENABLE_WORKFLOW),
+    Route("PUT", ONE_WORKFLOW + "/disable", DISABLE_WORKFLOW),
+    Route("POST", ONE_WORKFLOW + "/dispatches", DISPATCH, of_dispatch),
+    Route("POST", RUN + "/rerun", RERUN_RUN, then=ONE_RUN),
+    Route("POST", RUN + "/rerun-failed-jobs", RERUN_FAILED),
+    Route("POST", RUN + "/jobs/{job_id}/rerun", RERUN_JOB, then=JOB),
     *(Route("GET", scope + "/actions/runs", RUNS[scope], of_runs) for scope in OWNERS),
     *(Route("GET", scope + "/actions/jobs", JOBS[scope], of_jobs) for scope in SCOPES),
     *(Route("GET", scope + "/actions/runners", RUNNERS[scope], of_runners) for scope in SCOPES),

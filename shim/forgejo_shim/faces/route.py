@@ -24,13 +24,14 @@ Query = Callable[[str], str]
 @dataclass(frozen=True)
 class Route:
     """A row. `path` is below the face's root, `query` makes Forgejo's query of the client's where the face's usual one
-    does not, and `by_address` says that the answer is an address (operations.py, Call)."""
+    does not; `by_address` and `then` are the call's (operations.py)."""
 
     method: str
     path: str
     operation: Operation
     query: Query | None = None
     by_address: bool = False
+    then: Operation | None = None
 
 
 class Table:
@@ -67,6 +68,8 @@ class Table:
             root=self.root,
             as_value=True,
             by_address=route.by_address,
+            then=route.then,
+            of_run=int(parts["run_id"]) if "run_id" in parts and "job_id" in parts else None,
             sent=behind + (f"?{query}" if query else ""),
         )
 

@@ -13,6 +13,8 @@ from ..operations import (
     COMMIT_RUNS,
     COMMIT_STATUS,
     DELETE_ARTIFACT,
+    DISABLE_WORKFLOW,
+    ENABLE_WORKFLOW,
     FINDINGS,
     ONE_RUN,
     RERUN_FAILED,
@@ -36,6 +38,7 @@ from .run_details import run_details
 from .run_list import RunPage
 from .run_zip import Archive
 from .step_zip import step_zip
+from .switch_workflow import switch_workflow
 from .workflows import find_workflow, workflows
 from .writes import delete_artifact
 
@@ -61,4 +64,6 @@ READS: dict[Operation, Callable[[Reader, Call, Grants], Awaitable[FlowValue]]] =
 WRITES: dict[Operation, Callable[[Reader, Call, Grants], Awaitable[Done]]] = {
     RERUN_FAILED: rerun_failed,
     DELETE_ARTIFACT: delete_artifact,
+    ENABLE_WORKFLOW: switch_workflow,
+    DISABLE_WORKFLOW: switch_workflow,
 }

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..capabilities import Capability
 from ..errors import NotPossible, NotThere, ServerRefusal
@@ -65,6 +65,7 @@ from .run_jobs import run_jobs
 from .run_list import run_list
 from .run_zip import run_zip
 from .runners import Registration, Runner, Runners, runners
+from .told_after import told_after
 from .why import Why, why
 from .workflows import of_workflow
 from .writes import change_run, once, rerun_job
@@ -109,6 +110,10 @@ class Request:
 
 async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
     """The answer to a call as a value. Raises ShimError."""
+    if call.then:
+        request.from_web()
+        counted = replace(request, from_web=lambda: None)
+        return await told_after(call, lambda one: dispatch(net, server, one, counted))
     asked = call
     of_face = call.root and not call.as_value and (call.run is not None or call.operation is RUN_LIST)
     if of_face and await capability(net, server, call.of(LATEST_RUN, 0)) is Capability.PRESENT:

@@ -50,7 +50,7 @@ async def change_run(reader: Reader, number: int, verb: str, name: str, *, tells
         page = await once(reader.net, post(reader, run_path(reader.repo, number, verb), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
-    return _done(reader, page)
+    return done_of(reader, page)
 
 
 async def rerun_job(reader: Reader, job_id: int, *, is_first: bool = True) -> Done:
@@ -65,7 +65,7 @@ async def rerun_job(reader: Reader, job_id: int, *, is_first: bool = True) -> Do
         page = await once(reader.net, post(reader, rerun_path(reader.repo, place.at), {}))
         if last or page.kind not in AT_THE_DOOR:
             break
-    done = _done(reader, page)
+    done = done_of(reader, page)
     after = await _seen_after(reader.net, reader.web_run(place.at))
     if after is None or after.index_of(job_id) != place.at.job_index:
         raise PageChanged(f"the rows of run {place.at.run_number} in {reader.repo} moved while job {job_id} was rerun;"
@@ -93,7 +93,7 @@ async def delete_artifact(reader: Reader, call: Call, caller: Grants) -> Done:
             await reader.facts.put_artifacts(place.run.number, None)
         if last or page.kind not in AT_THE_DOOR:
             break
-    done = _done(reader, page)
+    done = done_of(reader, page)
     left = await _seen_after(reader.net, reader.artifacts(place.run.number)) or ()
     if any(row.name == place.artifact.name for row in left):
         raise PageChanged(f"artifact {place.artifact.name!a} of run {place.run.number} in {reader.repo} is still listed"
@@ -129,7 +129,7 @@ def _unknown(net: Transport) -> Unreachable:
     )
 
 
-def _done(reader: Reader, page: PageAnswer) -> Done:
+def done_of(reader: Reader, page: PageAnswer) -> Done:
     """That it is done. Raises the error that the web UI's refusal stands for."""
     if page.kind is Page.VIEW and _says_done(page.text):
         return Done()

@@ -126,6 +126,11 @@ def run_path(repo: Repo, run_number: int, verb: str) -> str:
     return f"{actions(repo)}/runs/{run_number}/{verb}"
 
 
+def workflow_path(repo: Repo, file: str, verb: str) -> str:
+    """Path that switches a workflow: `enable` or `disable` (routers/web/web.go, 11.0.15 to 16)."""
+    return f"{actions(repo)}/{verb}?workflow={quote(file, safe='')}"
+
+
 def artifacts_path(repo: Repo, run: int) -> str:
     """Path of a run's list of artifacts, by the run's number."""
     return f"{actions(repo)}/runs/{run}/artifacts"

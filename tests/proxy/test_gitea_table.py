@@ -1,0 +1,50 @@
+"""The table of Gitea's paths for Actions (spec/gitea-actions.md) says what the face does with each of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from forgejo_shim.faces.face import Reply
+from forgejo_shim.faces.gitea import ROOT, Gitea, handed_on
+from forgejo_shim.faces.gitea_routes import ROUTES
+from forgejo_shim.operations import Call
+
+clause = pytest.mark.clause
+TABLE = (Path(__file__).parents[2] / "spec/gitea-actions.md").read_text()
+ROWS = re.findall(r"^\| ([A-Z]+) \| `(/[^`]+)` \| (same|translated|web|not possible) \|", TABLE, re.MULTILINE)
+NUMBERS = ("run", "job_id", "artifact_id", "runner_id", "attempt")
+
+
+def example(path: str) -> str:
+    """The path with something for each of its parts."""
+    return re.sub(r"\{(\w+)\}", lambda found: "7" if found[1] in NUMBERS else found[1], path)
+
+
+def unnamed(path: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", path)
+
+
+def test_every_row_was_read() -> None:
+    assert len(ROWS) == len(set(ROWS)) == sum(line.startswith("| ") for line in TABLE.splitlines()) - 1 == 73
+
+
+@clause("Q2")
+@pytest.mark.parametrize("method, path, how", ROWS)
+def test_what_a_row_says_is_done(method: str, path: str, how: str) -> None:
+    target = f"{ROOT}/api/v1{example(path)}"
+    found = Gitea().recognise(method, target, "")
+    if how == "same":
+        assert found is None
+        assert handed_on(f"{target}?limit=1") == f"/api/v1{example(path)}?limit=1"
+    else:
+        assert isinstance(found, Call)
+        assert (found.method, found.as_value) == (method, True)
+    assert not isinstance(found, Reply)
+
+
+@clause("Q2")
+def test_every_route_has_its_row() -> None:
+    rows = {(method, unnamed(path)) for method, path, how in ROWS if how != "same"}
+    assert {(route.method, unnamed(route.path)) for route in ROUTES} == rows
