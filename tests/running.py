@@ -17,6 +17,7 @@ from forgejo_shim.proxy.access import AccessLog
 from forgejo_shim.proxy.app import Proxy
 from forgejo_shim.proxy.options import Options
 from forgejo_shim.proxy.serve import Front
+from gitea_document import hold as hold_giteas
 from github_document import hold
 from hand import plain_session, wait
 from proxied import Asked
@@ -37,6 +38,8 @@ class Running(Asked):
         self.session = plain_session()
         if "github" in options.get("faces", ()):
             self.session.hooks["response"].append(hold)
+        if "gitea" in options.get("faces", ()):
+            self.session.hooks["response"].append(hold_giteas)
 
     async def _start(self, options: Options) -> tuple[Proxy, str]:
         proxy = Proxy(options, AccessLog(self.written.append))

