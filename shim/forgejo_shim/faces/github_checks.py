@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..flows.commits import CommitStatus
-from ..flows.failed_step import FAILED
-from ..models import JobDetails, RunFacts
+from ..models import FAILED, JobDetails, RunFacts
 from ..operations import Call
 from ..times import in_utc
 from ..why.values import Finding

@@ -11,14 +11,13 @@ from ..api import parse_run
 from ..api_job import parse_full
 from ..capabilities import Capability
 from ..errors import NotPossible, job_not_found
-from ..models import Job, RunFacts
+from ..models import FAILED, Job, RunFacts
 from ..operations import JOB, Call
 from ..paths import job_path, run_path
 from ..webui.reader import Reader
 from ..why.matchers import built_in
 from ..why.values import Finding
 from .by_number import jobs_of
-from .failed_step import FAILED
 from .find_job import find_job
 from .job_report import JobReading
 from .native import capability

@@ -8,10 +8,9 @@ stays, and the error says so.
 from __future__ import annotations
 
 from ..errors import NotThere, PageChanged, ShimError, WrongState
-from ..models import FINAL, Done, Location
+from ..models import FAILED, FINAL, Done, Location
 from ..operations import Call
 from ..webui.reader import Reader
-from .failed_step import FAILED
 from .find_job import find_job
 from .rights import Grants, run_of
 from .writes import rerun_job
