@@ -29,30 +29,26 @@ R = f"{GH}/repos/o/r"
 ON = frozenset({"github"})
 OWN = {"/", "/rate_limit", "/meta", "/openapi.json"}
 
-TIMES_OF_FILES = "when a workflow's file came and changed is a request for each"
 COUNT = "how many findings a failed job has is in its log"
 NOT_TOLD = "Forgejo's API tells nothing of that"
+TREE = "no event of Forgejo's tells a commit's tree"
 APPS = "no app makes these checks, and how many jobs a run has is a request for each"
 # By the model and the field of GitHub's, why it is not there or null.
 MISSING = {
-    ("ReposOwnerRepoActionsWorkflowsGetResponse200", "workflows.created_at"): TIMES_OF_FILES,
-    ("ReposOwnerRepoActionsWorkflowsGetResponse200", "workflows.updated_at"): TIMES_OF_FILES,
-    ("Workflow", "created_at"): TIMES_OF_FILES,
-    ("Workflow", "updated_at"): TIMES_OF_FILES,
     ("CheckRun", "output.annotations_count"): COUNT,
     ("ReposOwnerRepoCommitsRefCheckRunsGetResponse200", "check_runs.output.annotations_count"): COUNT,
     ("ReposOwnerRepoCommitsRefCheckSuitesGetResponse200", "check_suites.latest_check_runs_count"): APPS,
+    ("ReposOwnerRepoCommitsRefCheckSuitesGetResponse200", "check_suites.head_commit"): TREE,
     **{
         ("FullRepository", name): NOT_TOLD
         for name in (
-            "disabled", "git_url", "has_discussions", "has_pages", "license", "mirror_url", "network_count",
-            "pushed_at", "subscribers_count", "svn_url",
+            "git_url", "network_count", "pushed_at", "svn_url",
         )
     },
     **{
         (model, name): NOT_TOLD
         for model in ("PublicUser",)
-        for name in ("company", "hireable", "public_gists", "public_repos", "updated_at")
+        for name in ("public_gists", "public_repos", "updated_at")
     },
 }  # fmt: skip
 

@@ -75,7 +75,7 @@ def test_what_clients_ask_first_is_told_without_the_server(place: tuple[Small, R
     small, proxy = place
     before = len(small.double.requests)
     limits = proxy.get(f"{GH}/rate_limit").json()
-    assert limits["rate"] == limits["resources"]["core"]
+    assert limits["rate"] == limits["resources"]["core"] == limits["resources"]["search"] | {"resource": "core"}
     assert limits["rate"]["limit"] == limits["rate"]["remaining"] > limits["rate"]["used"] == 0
     assert "installed_version" in proxy.get(f"{GH}/meta").json()
     assert proxy.get(f"{GH}/").status_code == 200

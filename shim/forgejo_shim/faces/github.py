@@ -79,7 +79,8 @@ class GitHub:
         return {"limit": LIMIT, "remaining": LIMIT, "reset": reset, "used": 0, "resource": "core"}
 
     def _rate_limit(self) -> Json:
-        return {"resources": {"core": self._limits(), "search": self._limits()}, "rate": self._limits()}
+        core = self._limits()
+        return {"resources": {"core": core, "search": core | {"resource": "search"}}, "rate": core}
 
     def _meta(self) -> Json:
         return {"verifiable_password_authentication": False, "installed_version": VERSION}

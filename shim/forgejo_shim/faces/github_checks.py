@@ -15,6 +15,7 @@ from ..times import in_utc
 from ..why.values import Finding
 from .forgejo import Json
 from .github_json import account, brief, job, run
+from .github_required import node_id
 from .github_routes import ROOT
 from .shapes import payload_of
 
@@ -22,7 +23,7 @@ NO_FILE = ".github"
 LEVELS = {"error": "failure", "warning": "warning"}  # else notice
 # Of a suite, what it is told as of a run.
 OF_RUN = (
-    "id", "node_id", "head_branch", "head_sha", "status", "conclusion", "pull_requests", "repository", "created_at",
+    "id", "head_branch", "head_sha", "status", "conclusion", "pull_requests", "repository", "created_at",
     "updated_at", "head_commit",
 )  # fmt: skip
 OF_JOB = (
@@ -55,6 +56,7 @@ def check_suite(of: RunFacts, call: Call, base_url: str) -> Json:
     url = f"{base_url}{ROOT}/repos/{call.repo}/check-suites/{of.id}"
     return {
         **{name: told[name] for name in OF_RUN},
+        "node_id": told["check_suite_node_id"],
         "url": url,
         "check_runs_url": f"{url}/check-runs",
         "before": payload.get("before") or None,
@@ -108,7 +110,7 @@ def _status(told: Any, sha: str, at: str) -> Json:
     creator = account(told.get("creator"), at)
     return {
         "id": told.get("id"),
-        "node_id": "",
+        "node_id": node_id("Status", told.get("id")),
         "state": "failure" if state == "warning" else state,
         "context": told.get("context") or "",
         "description": told.get("description") or None,

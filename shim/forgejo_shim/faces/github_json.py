@@ -1,8 +1,7 @@
 """The values of operations as GitHub's API writes them.
 
-Rules: pure; shapes.py has what other APIs share with it. What is not known is null. Where GitHub's description requires
-a text and there is none, it is empty (`node_id`, which GraphQL would know), and a list is empty. Addresses of what is
-not offered here are told all the same, since clients require them; there is a 404 at each.
+Rules: pure; shapes.py has what other APIs share with it. What is not known is null, and a required list that Forgejo
+tells nothing for is empty. What GitHub's description requires and is not told is listed in spec/README.md, V21.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from ..router import first_values
 from ..times import in_utc, seconds
 from ..workflow_ids import workflow_id
 from .forgejo import Json
+from .github_required import ACCOUNT, REPOSITORY, addresses, node_id
 from .github_routes import ROOT
-from .shapes import artifact_json, job_json, pulls_json, run_json, user_json
+from .shapes import artifact_json, inner, job_json, payload_of, pulls_json, run_json, user_json
 
-NODE: Json = {"node_id": ""}
 # Of a repository: GitHub's name for what the API tells under another one, or under the same.
 SAME = (
     "id", "name", "full_name", "private", "html_url", "description", "fork", "size", "clone_url", "ssh_url",
@@ -29,90 +28,85 @@ SAME = (
 )  # fmt: skip
 OTHER = {
     "stargazers_count": "stars_count", "homepage": "website", "is_template": "template", "forks": "forks_count",
-    "watchers": "watchers_count", "open_issues": "open_issues_count",
+    "watchers": "watchers_count", "open_issues": "open_issues_count", "subscribers_count": "watchers_count",
 }  # fmt: skip
-# Addresses that GitHub's description requires, by what stands behind that of the object.
-OF_ACCOUNT = {
-    **{name: name for name in ("followers", "following", "gists", "starred", "subscriptions", "repos", "events")},
-    "organizations": "orgs", "received_events": "received_events",
-}  # fmt: skip
-OF_REPOSITORY = {
-    **{
-        name: name
-        for name in (
-            "assignees", "branches", "collaborators", "comments", "commits", "compare", "contents", "contributors",
-            "deployments", "downloads", "events", "forks", "hooks", "issues", "keys", "labels", "languages", "merges",
-            "milestones", "notifications", "pulls", "releases", "stargazers", "statuses", "subscribers", "subscription",
-            "tags", "teams",
-        )
-    },
-    "archive": "zipball", "blobs": "git/blobs", "git_commits": "git/commits", "git_refs": "git/refs",
-    "git_tags": "git/tags", "issue_comment": "issues/comments", "issue_events": "issues/events", "trees": "git/trees",
-}  # fmt: skip
+HAS_NOT = {"disabled": False, "has_discussions": False, "has_pages": False}  # which Forgejo does not have
 BRIEF = ("id", "name", "full_name", "private", "html_url", "description", "fork")
+UNSET = "1970-01-01T00:00:00Z"  # a time that is not set, as Forgejo's API gives it
 
 
 def run(of: RunFacts, call: Call, base_url: str) -> Json:
     """A run; of an attempt that was asked for, addresses and times are the attempt's."""
     at = f"{base_url}{ROOT}/repos/{call.repo}"
-    told = run_json(of, at, f"{base_url}/{call.repo}/actions/runs") | NODE
+    told = run_json(of, at, f"{base_url}/{call.repo}/actions/runs")
     number = None if of.workflow is None else workflow_id(of.workflow)
     earlier = of.attempt - 1 if of.attempt else 0
-    whole = brief(of.given.get("repository"), f"{base_url}{ROOT}")
+    root = f"{base_url}{ROOT}"
+    whole = brief(of.given.get("repository"), root)
     pulls = first_values(call.sent.partition("?")[2]).get("exclude_pull_requests") != "true"
     attempt = f"{told['url']}/attempts/{call.attempt}" if call.attempt else ""
     actor = account(of.given.get("trigger_user"), at)
     return {
         **{name: value for name, value in told.items() if name != "actor"},
-        **({"actor": actor, "triggering_actor": actor} if actor else {}),
+        **({"actor": actor} if actor else {}),
         **({f"{what}_url": f"{attempt}/{what}" for what in ("jobs", "logs")} if attempt else {}),
-        "path": of.workflow or "",
+        "node_id": node_id("Workflow Run", of.id),
+        "head_commit": None,  # told as a whole or not, and no event of Forgejo's tells a commit's tree
+        "path": of.workflow,
         "workflow_id": number,
         "workflow_url": number and f"{at}/actions/workflows/{number}",
         "check_suite_id": of.id,
-        "check_suite_node_id": "",
+        "check_suite_node_id": node_id("CheckSuite", of.id),
         "check_suite_url": of.id and f"{at}/check-suites/{of.id}",
         "previous_attempt_url": f"{told['url']}/attempts/{earlier}" if earlier else None,
         "pull_requests": pulls_json(of, at) if pulls else [],
         "referenced_workflows": [],
         "repository": whole,
-        "head_repository": None if of.given.get("is_fork_pull_request") else whole,
+        "head_repository": _head(of, root) if of.given.get("is_fork_pull_request") else whole,
     }
 
 
+def _head(of: RunFacts, root: str) -> Json | None:
+    """The fork that a pull request came from, as its event tells."""
+    return brief(inner(payload_of(of.given), "pull_request", "head", "repo"), root)
+
+
 def job(details: JobDetails, at: str) -> Json:
-    """A job at one of its attempts. One that waits began when it was made, as GitHub has it: with its run."""
-    told = job_json(details, at) | NODE
-    created = in_utc(str(details.run.given.get("created") or "")) or None
-    waits = told["status"] == "queued"
-    return told | {
+    """A job at one of its attempts. It is made with its run, and one that no runner has begun then, as GitHub has
+    it."""
+    told = job_json(details, at)
+    steps, created = told.pop("steps"), in_utc(str(details.run.given.get("created") or "")) or None
+    return {
+        **told,
+        **({} if steps is None else {"steps": steps}),
+        "node_id": node_id("CheckRun", details.job.id),
         "created_at": created,
-        "started_at": told["started_at"] or (created if waits else None),
+        "started_at": told["started_at"] or (created if steps == [] else None),
         "check_run_url": f"{at}/check-runs/{details.job.id}",
     }
 
 
 def artifact(of: Artifact, at: str) -> Json:
     """An artifact."""
-    return artifact_json(of, at) | NODE
+    return artifact_json(of, at) | {"node_id": node_id("Artifact", of.id)}
 
 
 def workflow(of: Workflow, at: str) -> Json:
     """A workflow. Which ones are switched off, the API does not tell, and when their files came and changed would be a
     request each."""
-    number = workflow_id(of.file)
+    number, file = workflow_id(of.file), quote(of.file, safe="", errors="surrogateescape")
     site = of.page.partition("/src/branch/")[0] or at.replace(f"{ROOT}/repos", "", 1)
     return {
         "id": number,
-        "node_id": "",
+        "node_id": node_id("Workflow", number),
         "name": of.name or of.path or of.file,
         "path": of.path or of.file,
         "state": "active",
-        "created_at": None,
-        "updated_at": None,
+        "created_at": UNSET,
+        "updated_at": UNSET,
         "url": f"{at}/actions/workflows/{number}",
-        "html_url": of.page,
-        "badge_url": f"{site}/badges/workflows/{quote(of.file)}/badge.svg",
+        "html_url": of.page or f"{site}/actions?workflow={file}",
+        "badge_url": f"{site}/badges/workflows/{file}/badge.svg",
     }
 
 
@@ -128,8 +122,8 @@ def account(told: Any, at: str) -> Json | None:
     found = user_json(told, at)
     if found is None:
         return None
-    links = {f"{name}_url": f"{found['url']}/{path}" for name, path in OF_ACCOUNT.items()}
-    return {**found, "node_id": "", "gravatar_id": None, **links}
+    ids = {"node_id": node_id("User", found["id"]), "gravatar_id": ""}
+    return {**found, **ids, **addresses(ACCOUNT, found["url"])}
 
 
 def user(told: Mapping[str, Any], at: str) -> Json:
@@ -137,6 +131,8 @@ def user(told: Mapping[str, Any], at: str) -> Json:
     return (account(told, at) or {}) | {
         "email": told.get("email") or None,
         "bio": told.get("description") or None,
+        "company": None,
+        "hireable": None,
         "location": told.get("location") or None,
         "blog": told.get("website") or None,
         "followers": told.get("followers_count"),
@@ -150,9 +146,8 @@ def brief(told: Any, root: str) -> Json | None:
     if not isinstance(told, Mapping) or not told.get("full_name"):
         return None
     at = f"{root}/repos/{told['full_name']}"
-    links = {f"{name}_url": f"{at}/{path}" for name, path in OF_REPOSITORY.items()}
-    known = {name: told.get(name) for name in BRIEF}
-    return {**known, "node_id": "", "owner": account(told.get("owner"), at), "url": at, **links}
+    known = {name: told.get(name) for name in BRIEF} | {"node_id": node_id("Repository", told.get("id"))}
+    return {**known, "owner": account(told.get("owner"), at), "url": at, **addresses(REPOSITORY, at)}
 
 
 def repository(told: Mapping[str, Any], root: str) -> Json:
@@ -165,6 +160,9 @@ def repository(told: Mapping[str, Any], root: str) -> Json:
         **{githubs: told.get(name) for githubs, name in OTHER.items()},
         **(brief(told, root) or {}),
         **times,
+        **HAS_NOT,
+        "license": None,
+        "mirror_url": told.get("original_url") if told.get("mirror") else None,
         "visibility": kind,
         "permissions": {"admin": may.get("admin"), "push": may.get("push"), "pull": may.get("pull")},
     }

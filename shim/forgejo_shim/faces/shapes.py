@@ -51,7 +51,6 @@ def run_json(run: RunFacts, at: str, page: str) -> Json:
         **status_of(run.status),
         "head_branch": branch_of(given, payload),
         "head_sha": given.get("commit_sha"),
-        "head_commit": _commit(given, payload),
         "created_at": in_utc(str(given.get("created") or "")) or None,
         "updated_at": in_utc(str(given.get("updated") or "")) or None,
         "run_started_at": in_utc(run.started) or None,
@@ -65,7 +64,7 @@ def run_json(run: RunFacts, at: str, page: str) -> Json:
 def job_json(details: JobDetails, at: str) -> Json:
     """A job at one of its attempts."""
     job, given = details.job, details.run.given
-    shown = next((one for one in reversed(details.attempts or ()) if one.number == job.attempt), None)
+    steps = _steps(details)
     page = given.get("html_url")
     is_over = job.status in FINAL
     return {
@@ -80,7 +79,7 @@ def job_json(details: JobDetails, at: str) -> Json:
         "created_at": None,
         "started_at": time_of(details.times.started),
         "completed_at": time_of(details.times.stopped) if is_over else None,
-        "steps": None if details.attempts is None else [_step(step) for step in (shown.steps if shown else ())],
+        "steps": None if steps is None else [_step(step) for step in steps],
         "labels": [],
         "runner_id": None,
         "runner_name": None,
@@ -90,6 +89,15 @@ def job_json(details: JobDetails, at: str) -> Json:
         "run_url": f"{at}/actions/runs/{job.run_id}" if job.run_id else None,
         "html_url": page and (page if job.index is None else f"{page}/jobs/{job.index}"),
     }
+
+
+def _steps(details: JobDetails) -> tuple[Step, ...] | None:
+    """The steps of the job's attempt; None if they are not known."""
+    if details.job.status in ("waiting", "blocked"):
+        return ()  # no runner has this attempt
+    if details.attempts is None:
+        return None
+    return next((one.steps for one in reversed(details.attempts) if one.number == details.job.attempt), ())
 
 
 def _step(step: Step) -> Json:
@@ -146,35 +154,27 @@ def payload_of(given: Mapping[str, Any]) -> Json:
 
 def pulls_json(run: RunFacts, at: str) -> list[Json]:
     """The pull request that a run is of, as the event that started it tells."""
-    pull = payload_of(run.given).get("pull_request")
-    if not isinstance(pull, dict) or not isinstance(pull.get("number"), int):
+    pull = inner(payload_of(run.given), "pull_request")
+    if not isinstance(pull.get("number"), int):
         return []
-    sides = {side: pull[side] for side in ("head", "base") if isinstance(pull.get(side), dict)}
-    told = {side: {"ref": given.get("ref"), "sha": given.get("sha")} for side, given in sides.items()}
+    told = {side: _side(pull[side], at) for side in ("head", "base") if isinstance(pull.get(side), dict)}
     return [{"id": pull.get("id"), "number": pull["number"], "url": f"{at}/pulls/{pull['number']}", **told}]
+
+
+def _side(told: Json, at: str) -> Json:
+    repo = inner(told, "repo")
+    url = f"{at.partition('/repos/')[0]}/repos/{repo.get('full_name')}"
+    known = {"repo": {"id": repo.get("id"), "name": repo.get("name"), "url": url}} if repo.get("full_name") else {}
+    return {"ref": told.get("ref"), "sha": told.get("sha"), **known}
 
 
 def branch_of(given: Mapping[str, Any], payload: Json) -> str | None:
     """The branch or the tag of a run; of a pull request's, its own branch where the event tells it."""
-    pull = _inner(payload, "pull_request", "head")
+    pull = inner(payload, "pull_request", "head")
     return pull.get("ref") or given.get("prettyref") or None
 
 
-def _commit(given: Mapping[str, Any], payload: Json) -> Json | None:
-    """The commit of a run, where the event that started it is about that."""
-    commit = _inner(payload, "head_commit")
-    if not commit or commit.get("id") != given.get("commit_sha"):
-        return None
-    people = {who: _person(_inner(commit, who)) for who in ("author", "committer")}
-    told = {key: commit.get(key) for key in ("id", "message", "timestamp")}
-    return {**told, "tree_id": "", **people}
-
-
-def _person(told: Json) -> Json | None:
-    return {key: told.get(key) for key in ("name", "email")} if told else None
-
-
-def _inner(told: Json, *names: str) -> Json:
+def inner(told: Json, *names: str) -> Json:
     """An object within objects; {} if there is none."""
     inner: Any = told
     for name in names:

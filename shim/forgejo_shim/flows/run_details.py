@@ -123,9 +123,9 @@ async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, n
         view = row.view if number in (None, 1) else None
         return _shown(run, job, await attempt_steps(reader, job.id, at, number, job.status if is_current else "", view))
     except WebAccount:
-        if not rows.is_native:
+        if not (rows.is_native and is_current):  # the list tells of no other attempt
             raise
-        return JobDetails(run, replace(job, attempt=number), Times(), None)
+        return JobDetails(run, job, Times(), None)
 
 
 def _shown(run: RunFacts, job: Job, attempt: Attempt) -> JobDetails:
