@@ -25,19 +25,20 @@ from targets import Live
 
 Json = dict[str, Any]
 CLIENTS = Path(__file__).parent.parent / "clients"
-GITHUB = ("PyGithub", "octokit", "go-github")
+GITHUB = ("PyGithub", "githubkit", "octokit", "go-github")
 # The variable that names the program, and what stands behind it.
 PROGRAMS: Mapping[str, tuple[str, tuple[Path, ...]]] = {
     "gh": ("GH_BIN", ()),
     "github-mcp-server": ("GITHUB_MCP_SERVER", ()),
     "PyGithub": ("CLIENTS_PYTHON", (CLIENTS / "of_pygithub.py",)),
+    "githubkit": ("CLIENTS_PYTHON", (CLIENTS / "of_githubkit.py",)),
     "octokit": ("OCTOKIT_CLIENT", ()),
     "go-github": ("GO_GITHUB_CLIENT", ()),
 }
-LACKS = {"PyGithub": ("attempt",)}
 # How a client says that an operation is not possible here.
 REFUSAL = {
     "PyGithub": r"GithubException: .*\b501\b",
+    "githubkit": r"RequestFailed: Response\(501 ",
     "octokit": r"HttpError: (?!Not Found)\w",
     "go-github": r": 501 \w",
 }
@@ -45,11 +46,6 @@ REFUSAL = {
 
 class Failed(Exception):
     """The client could not; its words are the message."""
-
-
-def each(word: str) -> pytest.MarkDecorator:
-    """The clients that know a word."""
-    return pytest.mark.parametrize("name", [name for name in GITHUB if word not in LACKS.get(name, ())])
 
 
 def program(name: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""Libraries for GitHub's API read the runs of any Forgejo, as they are.
-
-Rules: a case is for each client that knows the word which it is about; a client that lacks it is told in `LACKS`.
-"""
+"""Libraries for GitHub's API read the runs of any Forgejo, as they are."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ from itertools import groupby
 import pytest
 from artifact_world import Artifacts, artifacts_of, holds
 from client_programs import (
+    GITHUB,
     REFUSAL,
     Client,
     Failed,
     are_steps_of,
-    each,
     jobs_of,
     log_of,
     told_jobs,
@@ -29,6 +26,7 @@ from targets import Live
 clause = pytest.mark.clause
 pytestmark = [pytest.mark.feature("proxy")]
 by_id = pytest.mark.feature("run-jobs")
+each = pytest.mark.parametrize("name", GITHUB)
 no_ids = pytest.mark.lacks("run-jobs")
 
 
@@ -43,7 +41,7 @@ def of_world(live: Live, name: str, repo: str = "priv") -> Client:
 
 @clause("V5", "V6")
 @by_id
-@each("runs")
+@each
 def test_runs(live: Live, name: str) -> None:
     client = of_world(live, name)
     runs = [run for run in live.world.runs.values() if run.repo is client.repo]
@@ -56,8 +54,8 @@ def test_runs(live: Live, name: str) -> None:
 
 @clause("V7")
 @by_id
-@each("jobs")
-@pytest.mark.parametrize("key", ["failing", "twice", "running", "cancelled"])
+@each
+@pytest.mark.parametrize("key", ["failing", "twice", "waits", "running", "cancelled"])
 def test_jobs_with_their_steps(live: Live, name: str, key: str) -> None:
     run = live.world.stage.look(live.world.runs[key])
     client = of_world(live, name)
@@ -73,7 +71,7 @@ def test_jobs_with_their_steps(live: Live, name: str, key: str) -> None:
 
 @clause("V8")
 @by_id
-@each("attempt")
+@each
 @pytest.mark.feature("attempts")
 def test_the_jobs_of_an_attempt(live: Live, name: str) -> None:
     run = live.world.runs["twice"]
@@ -86,7 +84,7 @@ def test_the_jobs_of_an_attempt(live: Live, name: str) -> None:
 
 
 @clause("X46")
-@each("log")
+@each
 @pytest.mark.parametrize("job", ["build", "té/st 漢字"])
 def test_a_log(live: Live, name: str, job: str) -> None:
     expected = log_of(live.world.runs["failing"].jobs[job])
@@ -98,7 +96,7 @@ def test_a_log(live: Live, name: str, job: str) -> None:
 
 @clause("X46", "X47")
 @by_id
-@each("logs")
+@each
 def test_a_runs_logs(live: Live, name: str) -> None:
     """A file a step, whose files of one job are its log; jobs of one name are not told apart by it."""
     run = live.world.runs["twice"]
@@ -114,7 +112,7 @@ def test_a_runs_logs(live: Live, name: str) -> None:
 
 
 @clause("V11")
-@each("artifacts")
+@each
 def test_artifacts(live: Live, art: Artifacts, name: str) -> None:
     told = Client(name, live, art.repo).ask("artifacts")
     expected = sorted((one["id"], one["name"], one["size_in_bytes"], one["expired"]) for one in art.all())
@@ -124,7 +122,7 @@ def test_artifacts(live: Live, art: Artifacts, name: str) -> None:
 
 @clause("V11")
 @by_id
-@each("run-artifacts")
+@each
 @pytest.mark.parametrize("key", ["many", "none"])
 def test_a_runs_artifacts(live: Live, art: Artifacts, name: str, key: str) -> None:
     told = Client(name, live, art.repo).ask("run-artifacts", art.runs[key].id)
@@ -132,7 +130,7 @@ def test_a_runs_artifacts(live: Live, art: Artifacts, name: str, key: str) -> No
 
 
 @clause("V11", "X46")
-@each("zip")
+@each
 @pytest.mark.parametrize("artifact", ["one", "plain", "three"])
 def test_an_artifact(live: Live, art: Artifacts, name: str, artifact: str) -> None:
     client = Client(name, live, art.repo)
@@ -142,7 +140,7 @@ def test_an_artifact(live: Live, art: Artifacts, name: str, artifact: str) -> No
 
 
 @clause("V10")
-@each("workflows")
+@each
 def test_workflows(live: Live, name: str) -> None:
     client = of_world(live, name)
     told = {flow["path"]: flow for flow in client.ask("workflows")}
@@ -157,7 +155,7 @@ def test_workflows(live: Live, name: str) -> None:
 
 @clause("V7")
 @no_ids
-@each("run")
+@each
 def test_a_server_without_run_ids(live: Live, name: str) -> None:
     for word in ("run", "jobs", "logs"):
         with pytest.raises(Failed, match=REFUSAL[name]):
