@@ -78,7 +78,8 @@ def test_run_view(gh: Gh) -> None:
         line = next(line for line in printed.splitlines() if line.endswith(f"(ID {job.id})"))
         assert line.startswith(f"{SYMBOLS[job.status]} {job.name.partition('#')[0]}"), line
     whole = gh.ask("run", "view", run.id, "--json", "databaseId,jobs,status,conclusion,attempt,headSha")
-    assert (whole["databaseId"], whole["attempt"], len(whole["headSha"])) == (run.id, 1, 40)
+    attempt = 1 if "attempts" in gh.live.target.features else 0  # to gh, null is 0
+    assert (whole["databaseId"], whole["attempt"], len(whole["headSha"])) == (run.id, attempt, 40)
     by_number = {job["databaseId"]: job for job in whole["jobs"]}
     assert {key: told(job["status"], job["conclusion"]) for key, job in by_number.items()} == {
         job.id: words_of(job.status) for job in run.jobs.values()
