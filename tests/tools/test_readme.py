@@ -19,6 +19,7 @@ import click
 import forgejo_shim
 import pytest
 import requests
+from certificates import certificate
 from command import PROGRAM, Place
 from examples import PAGES, ROOT, examples, program
 from forgejo_shim.cli import main
@@ -187,7 +188,7 @@ def shell(place: Place, example: str, port: int) -> list[str]:
     """The lines of an example as they can be run here."""
     values = {"FORGEJO_TOKEN": place.small.token, "FORGEJO_SHIM_WEB_USER": place.small.web.user,
               "FORGEJO_SHIM_WEB_PASSWORD": place.small.web.password}  # fmt: skip
-    lines = here(place, example).replace("127.0.0.1:8080", f"127.0.0.1:{port}").splitlines()
+    lines = re.sub(r"127\.0\.0\.1:8080|0\.0\.0\.0:443", f"127.0.0.1:{port}", here(place, example)).splitlines()
     for name, value in values.items():
         lines = [re.sub(rf"\b{name}=\S+", lambda _, v=value, n=name: f"{n}={shlex.quote(v)}", line) for line in lines]
     given = shlex.quote(f"{place.small.token}\n{place.small.web.user}\n{place.small.web.password}\n")
@@ -199,9 +200,9 @@ def shell(place: Place, example: str, port: int) -> list[str]:
 
 
 @contextmanager
-def served(place: Place, line: str, environment: dict[str, str], port: int) -> Iterator[None]:
-    """The proxy as a line of a page starts it."""
-    process = subprocess.Popen([*PROGRAM, *shlex.split(line, comments=True)[1:]], env=environment)
+def served(line: str, environment: dict[str, str], port: int, folder: Path) -> Iterator[None]:
+    """The proxy as a line of a page starts it, in a folder."""
+    process = subprocess.Popen([*PROGRAM, *shlex.split(line, comments=True)[1:]], env=environment, cwd=folder)
     try:
         wait(lambda: process.poll() is not None or listens(port), "serve to listen", 30)
         yield
@@ -224,6 +225,8 @@ def test_the_shell_examples_work(page: str, example: str, place: Place, tmp_path
     notes, work, port = tmp_path / "notes", tmp_path / "work", free_port()
     work.mkdir()
     repository(work)
+    for file, name in zip(certificate(work, "forge.example"), ("fullchain.pem", "privkey.pem"), strict=True):
+        file.rename(work / name)
     environment = {**place.environment, "PATH": f"{stubs(tmp_path / 'bin', notes)}:{os.environ['PATH']}"}
     lines = shell(place, example, port)
     starts = [line for line in lines if line.startswith("forgejo-shim serve ")]
@@ -232,7 +235,7 @@ def test_the_shell_examples_work(page: str, example: str, place: Place, tmp_path
     script = "\n".join(["set -e", *(line for line in lines if line not in starts)])
     with ExitStack() as running:
         for line in starts:
-            running.enter_context(served(place, line, environment, port))
+            running.enter_context(served(line, environment, port, work))
         words = ["sh", "-c", script]
         done = subprocess.run(words, cwd=work, env=environment, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, (script, done.stdout[-500:], done.stderr)
@@ -278,7 +281,7 @@ def test_the_service_starts(place: Place, tmp_path: Path) -> None:
     settings = {name: value.replace("%d", str(tmp_path)).replace("log-reader", "o") for name, value in settings.items()}
     (job_id,) = place.small.model.jobs
     url = f"http://127.0.0.1:{port}/api/v1/repos/o/r/actions/jobs/{job_id}/logs"
-    with served(place, line, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **settings}, port):
+    with served(line, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **settings}, port, tmp_path):
         log = requests.get(url, headers={"Authorization": f"token {place.small.token}"}, timeout=20)
     assert (log.status_code, log.headers["X-Forgejo-Shim"]) == (200, "web")
     assert (tmp_path / "state/facts.sqlite3").exists()
