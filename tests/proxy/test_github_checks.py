@@ -159,6 +159,7 @@ def test_the_status_of_a_commit(small: Small, proxy: Running) -> None:
         (("success", "pending"), "pending"),
         (("pending", "error"), "failure"),
         (("warning", "success"), "failure"),
+        (("skipped", "success"), "success"),
         (("", "success"), "pending"),
     ],
 )

@@ -58,7 +58,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[tuple[Small, Running]]:
     with Small(request.param) as small, Running(small.url, small.web, faces=ON) as proxy:
         small.repo.head = "a" * 40
         small.repo.files[".forgejo/workflows/ci.yml"] = b"name: CI"
-        red = small.model.add_run(small.repo, [JobSpec("build", steps=("one", "two")), JobSpec("test")])
+        red = small.model.add_run(
+            small.repo, [JobSpec("build", steps=("one", "two")), JobSpec("test"), JobSpec("after", needs=("build",))]
+        )
         small.model.play(red.jobs[0], row("error: no"), "failure")
         small.model.play(red.jobs[1], row("well"))
         small.model.artifacts.add(red, "one", b"content")

@@ -83,10 +83,12 @@ def test_failed_jobs_are_rerun_with_those_that_need_them(place: Place) -> None:
     assert (found.status_code, found.json()) == (201, {}), found.text
     assert statuses(run) == ["success", "waiting", "waiting", "blocked"]
     for job in run.jobs[1:]:
+        early = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
+        assert (early.status_code, early.json()["cause"]) == (403, "not-over")
         place.model.play(job, row("well"))
     assert statuses(run) == ["success"] * 4
     none = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
-    assert (none.status_code, none.json()["cause"]) == (409, "nothing-failed")
+    assert (none.status_code, none.json()["cause"]) == (403, "nothing-failed")
 
 
 @clause("V14")
@@ -104,13 +106,20 @@ def test_what_is_over_or_not(place: Place) -> None:
     run = place.failed()
     over = place.ask("POST", f"{RUNS}/{run.id}/cancel")
     assert (over.status_code, over.json()["cause"], over.json()["status"]) == (409, "run-over", "409")
+    half = place.model.add_run(place.small.repo, ["red", "waits"])
+    place.model.play(half.jobs[0], row("no"), "failure")
+    assert place.ask("POST", f"{RUNS}/{half.id}/cancel").status_code == 202
+    assert statuses(half) == ["failure", "cancelled"]
     going = place.model.add_run(place.small.repo, ["one", "two"])
     for path in (f"{RUNS}/{going.id}/rerun", f"{R}/actions/jobs/{going.jobs[0].id}/rerun"):
         found = place.ask("POST", path)
-        assert (found.status_code, found.json()["cause"]) == (409, "not-over"), found.text
+        assert (found.status_code, found.json()["cause"]) == (403, "not-over"), found.text
     if place.small.double.face.native_logs:
         found = place.ask("DELETE", f"{RUNS}/{going.id}")
         assert (found.status_code, found.json()["cause"]) == (409, "run-not-over")
+        half = place.model.add_run(place.small.repo, ["red", "waits"])
+        place.model.play(half.jobs[0], row("no"), "failure")
+        assert place.ask("DELETE", f"{RUNS}/{half.id}").status_code == 409
     assert statuses(going) == ["waiting", "waiting"]
 
 

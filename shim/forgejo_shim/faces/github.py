@@ -28,7 +28,11 @@ from .github_routes import ROOT, call_of
 GRAPHQL = "/api/graphql"
 VERSION = "3.14.0"  # of the Enterprise server whose API this is a part of; clients ask it which features they may use
 LIMIT = 5000  # requests an hour, as GitHub tells them
-STATUSES = {"not-over": 409, "dispatch-refused": 422}  # by an error's cause, where GitHub has another one
+STATUSES = {
+    "not-over": 403,
+    "nothing-failed": 403,
+    "dispatch-refused": 422,
+}  # by an error's cause, where GitHub has another one
 HOUR = 3600
 
 

@@ -21,6 +21,10 @@ from .shapes import payload_of
 
 NO_FILE = ".github"
 LEVELS = {"error": "failure", "warning": "warning"}  # else notice
+# States of a status: of Forgejo's own, `warning` lets nothing be merged, and `skipped` (16) is no hindrance.
+STATES = {
+    "success": "success", "skipped": "success", "failure": "failure", "warning": "failure", "error": "error",
+}  # fmt: skip
 # Of a suite, what it is told as of a run.
 OF_RUN = (
     "id", "head_branch", "head_sha", "status", "conclusion", "pull_requests", "repository", "created_at",
@@ -99,10 +103,11 @@ def status_json(value: CommitStatus, base_url: str, at: str) -> Json:
 
 
 def combined(states: tuple[str, ...]) -> str:
-    """One state for all, as GitHub has it. Forgejo's `warning`, which GitHub has not, lets nothing be merged."""
-    if set(states) & {"error", "failure", "warning"}:
+    """One state for all, as GitHub has it."""
+    found = {STATES.get(state, "pending") for state in states}
+    if found & {"error", "failure"}:
         return "failure"
-    return "pending" if not states or set(states) != {"success"} else "success"
+    return "success" if found == {"success"} else "pending"
 
 
 def _status(told: Any, sha: str, at: str) -> Json:
@@ -111,7 +116,7 @@ def _status(told: Any, sha: str, at: str) -> Json:
     return {
         "id": told.get("id"),
         "node_id": node_id("Status", told.get("id")),
-        "state": "failure" if state == "warning" else state,
+        "state": STATES.get(state, "pending"),
         "context": told.get("context") or "",
         "description": told.get("description") or None,
         "target_url": told.get("target_url") or None,

@@ -81,7 +81,7 @@ def job(details: JobDetails, at: str) -> Json:
         **({} if steps is None else {"steps": steps}),
         "node_id": node_id("CheckRun", details.job.id),
         "created_at": created,
-        "started_at": told["started_at"] or (created if steps == [] else None),
+        "started_at": told["started_at"] or (created if steps == [] or told["status"] == "queued" else None),
         "check_run_url": f"{at}/check-runs/{details.job.id}",
     }
 

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from ..api import is_absent_route, parse_run
+from ..api import is_absent_route, parse_jobs, parse_run
 from ..api_artifact import parse_artifact, parse_artifacts
 from ..api_job import parse_full
 from ..errors import NotPossible, PageChanged, run_not_over, run_over
 from ..identity import with_identity
-from ..models import FINAL, Artifact, Done, JobDetails, RunFacts
+from ..models import FINAL, Artifact, Done, JobDetails
 from ..operations import (
     ARTIFACT,
     ARTIFACTS,
@@ -30,7 +30,7 @@ from ..operations import (
     RUN_ARTIFACTS,
     Call,
 )
-from ..paths import run_path
+from ..paths import run_jobs_path, run_path
 from ..router import first_values
 from ..server import Server
 from ..transport import JSON_LIMIT, Transport, read_all, read_head
@@ -97,22 +97,23 @@ async def _job(net: Transport, call: Call) -> JobDetails:
     return replace(told, run=parse_run(body))
 
 
-async def _run(net: Transport, call: Call) -> RunFacts:
-    """The run that a call names. Raises ServerRefusal, NotPossible."""
+async def _open(net: Transport, call: Call) -> str:
+    """The status of a job that is not over of the run that a call names; "" if all are, whatever the run's status (it
+    has failed as soon as a job of it has). Raises ServerRefusal, NotPossible."""
     assert call.repo
-    return parse_run((await _body(net, call, run_path(call.repo, call.id)))[0])
+    jobs = parse_jobs((await _body(net, call, run_jobs_path(call.repo, call.id)))[0])
+    return next((job["status"] for job in jobs if job["status"] not in FINAL), "")
 
 
 async def _cancel(net: Transport, call: Call) -> Done:
-    if call.repo and (await _run(net, call)).status in FINAL:
+    if call.repo and not await _open(net, call):
         await check_may_write(net, call)
         raise run_over(call.id)
     return await _done(net, call)
 
 
 async def _delete(net: Transport, call: Call) -> Done:
-    status = (await _run(net, call)).status if call.repo else None
-    if status and status not in FINAL:
+    if call.repo and (status := await _open(net, call)):
         await check_may_write(net, call)
         raise run_not_over(call.id, status)
     return await _done(net, call)

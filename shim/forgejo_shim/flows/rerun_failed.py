@@ -13,7 +13,7 @@ from ..operations import Call
 from ..webui.reader import Reader
 from .find_job import find_job
 from .rights import Grants, run_of
-from .writes import rerun_job
+from .writes import check_all_over, rerun_job
 
 
 async def rerun_failed(reader: Reader, call: Call, caller: Grants) -> Done:
@@ -24,6 +24,7 @@ async def rerun_failed(reader: Reader, call: Call, caller: Grants) -> Done:
         raise NotThere(f"run with id {call.id}: resource does not exist")
     failed = [job.id for job in state.jobs if job.status in FAILED]
     if not failed:
+        check_all_over(state, f"run {call.id}")
         raise WrongState(f"no job of run {call.id} failed or was cancelled; rerun all of it", cause="nothing-failed")
     for at, job_id in enumerate(failed):
         try:

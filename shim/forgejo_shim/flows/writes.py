@@ -44,7 +44,7 @@ async def change_run(reader: Reader, number: int, verb: str, name: str, *, tells
         if state is None:
             raise NotThere(f"run with id {name}: resource does not exist")
         if verb == "rerun":
-            _all_over(state, f"run {name}")
+            check_all_over(state, f"run {name}")
         elif tells_over and all(job.status in FINAL for job in state.jobs):
             raise run_over(name)
         page = await once(reader.net, post(reader, run_path(reader.repo, number, verb), {}))
@@ -59,7 +59,7 @@ async def rerun_job(reader: Reader, job_id: int, *, is_first: bool = True) -> Do
     for last in (False, True):
         place = await find_job(reader, job_id)
         if is_first:
-            _all_over(place.state, f"job {job_id}")
+            check_all_over(place.state, f"job {job_id}")
         elif place.job.status not in FINAL:
             return Done()
         page = await once(reader.net, post(reader, rerun_path(reader.repo, place.at), {}))
@@ -73,7 +73,8 @@ async def rerun_job(reader: Reader, job_id: int, *, is_first: bool = True) -> Do
     return done
 
 
-def _all_over(state: WebRun, what: str) -> None:
+def check_all_over(state: WebRun, what: str) -> None:
+    """Raise NotNow while a job of a run is not over."""
     for job in state.jobs:
         if job.status not in FINAL:
             raise not_over(what, job.id, job.status)
