@@ -251,9 +251,7 @@ def not_over(what: str, job_id: int, status: str) -> NotNow:
 
 def run_not_over(run_id: int, status: str) -> WrongState:
     """What is said of the deletion of a run that is not over."""
-    return WrongState(
-        f"run {run_id} cannot be deleted while a job is {status}; cancel it first", cause="run-not-over"
-    )
+    return WrongState(f"run {run_id} cannot be deleted while a job is {status}; cancel it first", cause="run-not-over")
 
 
 def run_over(run_id: object) -> WrongState:
