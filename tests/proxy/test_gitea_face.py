@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from forgejo_shim.faces.face import Reply
+from forgejo_shim.faces.gitea import Gitea, handed_on
+from forgejo_shim.operations import Call
+from hypothesis import given
+from hypothesis import strategies as some
 from running import Running
 from small import Small
 
@@ -61,3 +66,97 @@ def test_at_a_host_of_its_own_it_is_below_api_v1(small: Small, proxy: Running) -
     told = proxy.get("/api/v1/repos/o/r/actions/workflows/ci.yml", small.token, headers={"Host": HOST})
     if small.double.face.api_runs:
         assert told.json()["url"] == f"http://{HOST}/api/v1/repos/o/r/actions/workflows/ci.yml"
+
+
+@clause("Q1")
+def test_at_its_host_forgejo_proxys_routes_are_not_there() -> None:
+    with Small("15") as small, Running(small.url, small.web, faces=ON | {"forgejo-proxy"}, gitea_host=HOST) as proxy:
+        run = small.add()
+        small.model.start_ids_at("run", 70)
+        path = "/api/v1/repos/o/r/actions/runs"
+        assert proxy.get(f"{path}/{run.number}/summary", small.token).status_code == 200
+        at_host = {"Host": HOST}
+        assert proxy.get(f"{path}/{run.number}/summary", small.token, headers=at_host).status_code == 404
+        assert proxy.get(f"{path}/{run.id}/jobs", small.token, headers=at_host).json()["total_count"] == 1
+
+
+@clause("Q5")
+def test_an_address_is_good_at_the_host_that_it_names(small: Small, proxy: Running) -> None:
+    small.model.artifacts.add(small.add(), "one", b"content")
+    (one,) = proxy.get(f"{ROOT}/repos/o/r/actions/artifacts", small.token).json()["artifacts"]
+    path = f"/api/v1/repos/o/r/actions/artifacts/{one['id']}/zip"
+    found = proxy.get(path, small.token, headers={"Host": HOST})
+    assert (found.status_code, found.headers["Location"].partition("?")[0]) == (302, f"http://{HOST}{path}")
+    ticket = found.headers["Location"].partition("?")[2]
+    assert proxy.get(f"{path}?{ticket}", headers={"Host": HOST}).content == b"content"
+    assert proxy.get(f"{ROOT}{path.removeprefix('/api/v1')}?{ticket}").status_code == 403
+    assert all(ticket not in str(line) for line in proxy.lines(4))
+
+
+@clause("Q3")
+@pytest.mark.parametrize("face", ["12", "14", "15", "16"])
+def test_a_renamed_repository_is_where_the_api_says(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add()
+        small.model.rename_repo(small.repo, "new")
+        for path in ("runs?limit=1", f"runs/{run.id}", f"runs/{run.id}/jobs?order=desc", "workflows"):
+            found = proxy.get(f"{ROOT}/repos/o/r/actions/{path}", small.token)
+            assert found.status_code in (301, 307), path
+            assert found.headers["Location"].endswith(f"{ROOT}/repos/o/new/actions/{path}")
+
+
+PARTS = [
+    "repos",
+    "o",
+    "r",
+    "actions",
+    "runs",
+    "7",
+    "jobs",
+    "attempts",
+    "workflows",
+    "ci.yml",
+    "orgs",
+    "user",
+    "runners",
+]
+NAMES = ["page", "limit", "status", "sort", "order", "actor", "name", "token", "disabled", "return_run_details"]
+VALUES = ["1", "-1", "0", "9" * 30, "completed", "id", "asc", "true", "\udcff", "%"]
+anything = some.one_of(some.sampled_from(PARTS), some.text(max_size=8))
+query = some.lists(some.tuples(some.sampled_from(NAMES), some.one_of(some.sampled_from(VALUES), some.text(max_size=9))))
+
+
+@clause("Q2")
+@given(some.lists(anything, max_size=9), query, some.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "x"]))
+def test_whatever_is_asked_is_a_call_or_handed_on(parts: list[str], asked: list[tuple[str, str]], method: str) -> None:
+    text = "&".join(f"{name}={value}" for name, value in asked)
+    path = "/".join([ROOT, *parts])
+    found = Gitea().recognise(method, path, text)
+    if isinstance(found, Call):
+        assert found.as_value and found.method == method and found.route.startswith(ROOT)
+        assert "\n" not in found.target.partition("?")[2]
+    else:
+        assert found is None or (isinstance(found, Reply) and found.status == 400)
+        assert handed_on(path) == (path.removeprefix("/compat/gitea") if parts else path)
+
+
+@clause("Q2")
+def test_odd_requests_break_nothing(small: Small, proxy: Running) -> None:
+    small.add()
+    known = small.double.face.api_runs
+    runs = f"{ROOT}/repos/o/r/actions/runs"
+    for path, status in (
+        (f"{runs}?page={'9' * 30}", 200),
+        (f"{runs}?limit=-1&page=-1", 200),
+        (f"{runs}?branch=%ff&actor=%00", 200 if known else 501),
+        (f"{runs}/{'9' * 18}", 404 if known else 501),
+        (f"{runs}/{'9' * 40}", 404),
+        (f"{ROOT}/repos/o/r/actions/workflows/a%26per_page=1%2F..", 404),
+        (f"{ROOT}/repos/o/r/actions/workflows/%ff", 404),
+        (f"{ROOT}/repos/%2e%2e/r/actions/runs", 404),
+        (f"{ROOT}/repos/o%2Fr/r/actions/runs", 404),
+        (f"{ROOT}/orgs/%2e%2e/actions/runs", 403),  # the token's scope
+        (f"{ROOT}/orgs/o%2F..%2Fuser/actions/runs", 403),
+        (f"{ROOT}/../../../o/r", 404),
+    ):
+        assert proxy.get(path, small.token).status_code == status, path

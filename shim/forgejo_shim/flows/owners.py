@@ -148,6 +148,8 @@ async def _repositories(net: Transport, call: Call) -> tuple[list[Repo], bool]:
     scope = call.tail.partition("/actions/")[0]
     owner, _ = await _told(net, call, _FIRST.get(scope, scope))
     number = owner.get("id") if isinstance(owner, dict) else None
+    if scope != "/admin" and not isinstance(number, int):
+        raise PageChanged(f"the API's answer to {scope!a} was not understood: it has no id")
     told, total = await _told(net, call, _SEARCH + (f"&exclusive=true&uid={number}" if number else ""))
     entries = told.get("data") if isinstance(told, dict) else told
     if not isinstance(entries, list):
