@@ -107,6 +107,8 @@ def test_jobs_of_a_repository_and_of_all(face: str) -> None:
         (job,) = told["jobs"]
         assert job["url"] == f"{proxy.base_url}{ROOT}/repos/o/r/actions/jobs/{job['id']}"
         assert (job["status"], job["run_id"] > 0, job["steps"]) == ("queued", True, [])
+        (done,) = proxy.get(f"{ROOT}{jobs}?status=success", town.token).json()["jobs"]
+        assert (done["status"], done["conclusion"], done["steps"]) == ("completed", "success", None)
         # what the shim's account cannot see is left out, and the list says so
         town.model.add_finished_run(town.foreign, {"secret": row("s")})
         everything = proxy.get(f"{ROOT}/admin/actions/jobs", town.boss_token).json()
