@@ -38,6 +38,7 @@ from .errors import (
     Unreadable,
     WebAccount,
     WrongArguments,
+    WrongState,
 )
 from .models import (
     Artifact,
@@ -131,6 +132,7 @@ __all__ = [
     "WebCredentials",
     "WebLogin",
     "WrongArguments",
+    "WrongState",
     "backend_of",
     "load_matchers",
     "mount",
