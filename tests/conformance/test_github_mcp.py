@@ -1,4 +1,4 @@
-"""github-mcp-server, GitHub's own tools for language models, reads the runs of any Forgejo, as it is."""
+"""github-mcp-server, GitHub's own tools for language models, reads and changes the runs of any Forgejo, as it is."""
 
 from __future__ import annotations
 
@@ -83,6 +83,21 @@ def test_an_artifacts_address_needs_no_token(live: Live, art: Artifacts, tool: T
     with requests.Session() as session:
         session.trust_env = False
         holds(session.get(told["download_url"], verify=str(certified()[0])).content, art.made["first", "one"])
+
+
+@by_id
+def test_a_run_is_run_again_and_cancelled(art: Artifacts, tool: Tool) -> None:
+    job = art.running("again by an agent")
+    art.stage.finish(job, "failure")
+    assert (
+        tool("actions_run_trigger", art.repo.full, method="rerun_failed_jobs", run_id=job.run.id)["status_code"] == 201
+    )
+    assert art.stage.look(job.run).jobs["build"].status == "waiting"
+    assert (
+        tool("actions_run_trigger", art.repo.full, method="cancel_workflow_run", run_id=job.run.id)["status_code"]
+        == 202
+    )
+    assert art.stage.look(job.run).status == "cancelled"
 
 
 @clause("V2")
