@@ -1,7 +1,8 @@
 """The values of operations as Gitea's API writes them (its document of 1.27).
 
 Rules: pure; shapes.py has what other APIs share with it. Accounts and repositories are Forgejo's own objects, which
-Gitea's clients read. Steps are numbered from 0, and who waits for another job is `pending`. What is not known is null.
+Gitea's clients read. Steps are those of the workflow, numbered from 0, without the runner's own around them; who waits
+for another job is `pending`. What is not known is null.
 """
 
 from __future__ import annotations
@@ -166,7 +167,8 @@ def _path(run: RunFacts) -> str | None:
 
 def _job(details: JobDetails, at: str) -> Json:
     told = job_json(details, at)
-    steps = told["steps"] and [{**step, "number": step["number"] - 1} for step in told["steps"]]
+    own = told["steps"] and told["steps"][1:-1]  # between `Set up job` and `Complete job`, which Gitea leaves out
+    steps = own and [{**step, "number": number} for number, step in enumerate(own)]
     return {**{name: told[name] for name in OF_JOB}, "status": word_of(details.job.status), "steps": steps}
 
 
