@@ -1,15 +1,15 @@
-"""Libraries for GitHub's API rerun, cancel and delete runs of any Forgejo, as they are."""
+"""Libraries for GitHub's and for Gitea's API rerun, cancel and delete runs of any Forgejo, as they are."""
 
 from __future__ import annotations
 
 import pytest
 from artifact_world import Artifacts, artifacts_of
-from client_programs import GITHUB, REFUSAL, Client, Failed
+from client_programs import LACKS, REFUSAL, Client, Failed, each
 from targets import Live
 
+clause = pytest.mark.clause
 pytestmark = [pytest.mark.feature("proxy")]
 by_id = pytest.mark.feature("run-jobs")
-each = pytest.mark.parametrize("name", GITHUB)
 REFUSED = REFUSAL | {"PyGithub": "RuntimeError: False"}  # all that PyGithub tells of a change that was refused
 
 
@@ -18,7 +18,8 @@ def art(live: Live) -> Artifacts:
     return artifacts_of(live)
 
 
-@each
+@clause("V12", "Q5")
+@each("delete-artifact")
 def test_an_artifact_is_deleted(live: Live, art: Artifacts, name: str) -> None:
     job = art.running(f"deletes {name}")
     for artifact in ("goes", "stays"):
@@ -29,16 +30,18 @@ def test_an_artifact_is_deleted(live: Live, art: Artifacts, name: str) -> None:
     art.stage.finish(job)
 
 
+@clause("V12")
 @by_id
-@each
+@each("cancel")
 def test_a_run_is_cancelled(live: Live, art: Artifacts, name: str) -> None:
     job = art.running(f"cancelled by {name}")
     Client(name, live, art.repo).ask("cancel", job.run.id)
     assert art.stage.look(job.run).status == "cancelled"
 
 
+@clause("V12", "V14", "Q9")
 @by_id
-@each
+@each("rerun")
 @pytest.mark.parametrize("word", ["rerun", "rerun-failed"])
 def test_a_run_is_run_again(live: Live, art: Artifacts, name: str, word: str) -> None:
     job = art.running(f"{word} by {name}")
@@ -51,8 +54,9 @@ def test_a_run_is_run_again(live: Live, art: Artifacts, name: str, word: str) ->
     art.stage.finish(again)
 
 
+@clause("V12", "Q4")
 @by_id
-@each
+@each("delete")
 @pytest.mark.lacks("delete-run")
 def test_a_run_cannot_be_deleted_here(live: Live, name: str) -> None:
     run = live.world.runs["failing"]
@@ -61,7 +65,8 @@ def test_a_run_cannot_be_deleted_here(live: Live, name: str) -> None:
     assert live.world.stage.look(run).jobs
 
 
-@each
+@clause("V12", "Q4")
+@each("delete")
 @pytest.mark.feature("delete-run")
 def test_a_run_is_deleted(live: Live, art: Artifacts, name: str) -> None:
     job = art.running(f"deleted by {name}")
@@ -71,15 +76,16 @@ def test_a_run_is_deleted(live: Live, art: Artifacts, name: str) -> None:
 
 
 @pytest.mark.lacks("run-jobs")
-@each
+@each("run")
 def test_a_server_without_run_ids(live: Live, name: str) -> None:
-    for word in ("rerun", "cancel"):
+    for word in {"rerun", "cancel"}.difference(LACKS.get(name, ())):
         with pytest.raises(Failed, match=f"{REFUSAL[name]}|{REFUSED[name]}"):
             Client(name, live, live.world.repos["priv"]).ask(word, 1)
 
 
+@clause("V15", "Q10")
 @by_id
-@each
+@each("dispatch")
 def test_a_workflow_is_dispatched(live: Live, art: Artifacts, name: str) -> None:
     client = Client(name, live, art.repo)
     (flow,) = client.ask("workflows")
