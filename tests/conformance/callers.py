@@ -136,11 +136,13 @@ def people_of(live: Live) -> People:
 _connections = threading.local()
 
 
-def ask(base_url: str, path: str, caller: Caller, method: str = "GET", **more: Any) -> requests.Response:
-    """A request over this thread's kept connections."""
+def ask(
+    base_url: str, path: str, caller: Caller, method: str = "GET", *, root: str = "/api/v1", **more: Any
+) -> requests.Response:
+    """A request over this thread's kept connections, below the `root` of an API."""
     if not hasattr(_connections, "session"):
         _connections.session = plain_session()
-    url = f"{base_url}/api/v1{path}"
+    url = f"{base_url}{root}{path}"
     if caller.query:
         url += ("&" if "?" in path else "?") + caller.query
     session: requests.Session = _connections.session

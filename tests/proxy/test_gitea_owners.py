@@ -189,3 +189,12 @@ def test_a_registration_token_is_asked_for_as_forgejo_gives_it(town: tuple[Town,
         assert (found.status_code, found.json()) == (200, {"token": here.small.double.registration_token(scope)}), path
         assert found.headers["Cache-Control"] == "no-store"
         assert proxy.session.post(address, timeout=5).status_code in (401, 404), path
+
+
+@clause("Q7", "X49")
+@FACES
+def test_jobs_of_what_can_be_no_repository_are_not_there(face: str) -> None:
+    with Town(face) as (town, proxy):
+        for token in (town.token, ""):
+            found = proxy.get(f"{ROOT}/repos/o/r.git/actions/jobs", token)
+            assert found.status_code == 404, found.text

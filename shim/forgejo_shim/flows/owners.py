@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..capabilities import Capability
-from ..errors import NotPossible, PageChanged, ServerRefusal, WebAccount
+from ..errors import NotPossible, NotThere, PageChanged, ServerRefusal, WebAccount
 from ..identity import identity_of, with_identity
 from ..models import JobDetails, Repo, RunFacts, Times
 from ..operations import API, LIST_RUNS, RUN_LIST, Call, is_repository
@@ -72,6 +72,9 @@ class _Found:
 
 async def of_owner(net: Transport, server: Server, call: Call, caller: Grants) -> OwnersRuns | OwnersJobs:
     """The page that a call of one of these operations asks for. Raises ShimError."""
+    if call.repo_segment and call.repo is None:  # no repository can have such a name
+        await check_may_read(net, call, caller)
+        raise NotThere("The target couldn't be found.")
     page, limit = paging(call)
     part = slice((page - 1) * limit, page * limit)
     if call.operation in RUNS.values():
@@ -143,8 +146,8 @@ async def _jobs(found: _Found) -> list[JobDetails]:
 
 async def _repositories(net: Transport, call: Call) -> tuple[list[Repo], bool]:
     """The repositories whose runs are meant, and whether that is all of them. Raises ServerRefusal, PageChanged."""
-    if call.repo_segment:
-        return ([call.repo] if call.repo else []), True
+    if call.repo:
+        return [call.repo], True
     scope = call.tail.partition("/actions/")[0]
     owner, _ = await _told(net, call, _FIRST.get(scope, scope))
     number = owner.get("id") if isinstance(owner, dict) else None
