@@ -40,6 +40,7 @@ THERE = {
     DELETE_RUN: ("running",),
     CANCEL_RUN: ("foreign", "public", "of-org", "switched-off", "renamed"),
 }
+NATIVE_WRITES = (CANCEL_RUN, DELETE_RUN, DELETE_ARTIFACT)  # from 16 on
 FIRST = {"/user": "/user", "/admin": "/admin/orgs?limit=1"}
 EMPTY = {"ref": ""}  # the body of a dispatch that starts nothing
 
@@ -101,11 +102,13 @@ def decides(live: Live, route: Route, path: str, full: str) -> list[Question]:
         return [read, Question(f"/repos/{full}/commits?limit=1&sha=main")]
     if route.method == "GET":
         return [read]
-    if live.major >= 16 and route.operation is DELETE_ARTIFACT:
-        return [Question(path, "DELETE", (404, ""))]
-    if route.operation is DELETE_RUN or (live.major >= 16 and route.operation is CANCEL_RUN):
-        return [read, write] if live.major >= 16 and str(NOBODYS) not in path else [read]
+    is_name = not full.endswith(".git")  # else nothing is looked for
+    if live.major >= 16 and route.operation in NATIVE_WRITES:
+        if route.operation is DELETE_ARTIFACT or not is_name:
+            return [Question(path.replace("/force-cancel", "/cancel"), route.method, (404, ""))]
+        return [read] if str(NOBODYS) in path else [read, write]
+    if route.operation is DELETE_RUN:
+        return [read]
     if route.then and "{job_id}" in route.path:  # the job is looked for first
         return [read, write] if live.major >= 12 and str(NOBODYS) not in path else [read]
-    is_name = not full.endswith(".git")  # else the workflow is not looked for
     return [read, write] if route.operation is DISPATCH and is_name else [write]

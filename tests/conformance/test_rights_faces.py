@@ -1,7 +1,7 @@
 """Clause X49: whoever asks for whatever by GitHub's or Gitea's face, the verdict is the server's own for that caller.
 
 Rules: as in test_rights.py; face_questions.py says what the server is asked. After a yes no answer is about the
-caller's rights. On a double fewer places are asked for, since there they differ below the faces only.
+caller's rights. On a double fewer places are asked for, since they differ below the faces only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from targets import Live
 clause = pytest.mark.clause
 pytestmark = pytest.mark.feature("proxy")
 both = pytest.mark.parametrize("face", ["github", "gitea"])
-ON_DOUBLES = ("private", "public", "by its old name")
+ON_DOUBLES = ("public", "by its old name")
 # Why what the caller may read or do can still not be had, or done, by this world.
 CAUSES = {
     "attempt-unknown", "attempt-not-provable", "attempt-not-found", "filter-not-possible", "no-run-ids", "native-only",
@@ -42,7 +42,7 @@ def faced(live: Live, *words: str) -> Proxied:
 
 
 def asked_places(live: Live) -> Iterator[tuple[str, Job, str]]:
-    """The places, and that of a run that goes on."""
+    """The private repository with a run that goes on, and the places."""
     running = live.world.job("running", "build")
     yield "running", running, running.run.repo.full
     yield from (place for place in places(live) if place[0] in ON_DOUBLES or not live.target.double)
