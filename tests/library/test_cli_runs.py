@@ -13,7 +13,7 @@ from command import Place
 from double.objects import moment
 from forgejo_shim.cli.runs import OF_ROWS
 from small import LOG, row
-from test_cli import on_terminal
+from test_cli_terminals import on_terminal
 
 clause = pytest.mark.clause
 

@@ -18,7 +18,7 @@ import pytest
 from command import Place
 from double import Job
 from small import LOG, Small, row
-from test_cli import on_terminal
+from test_cli_terminals import on_terminal
 
 clause = pytest.mark.clause
 watching = import_module("forgejo_shim.cli.watch")

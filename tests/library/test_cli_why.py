@@ -15,7 +15,7 @@ from command import Place
 from double import Run
 from red import Did, lines, play, red, spec
 from small import Small
-from test_cli import on_terminal
+from test_cli_terminals import on_terminal
 
 clause = pytest.mark.clause
 BAD = Did("failure", 3, text=lines("one", "::error::boom", "three"))

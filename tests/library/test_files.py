@@ -17,7 +17,7 @@ from command import Place
 from forgejo_shim import SessionFile, SQLiteStore, files
 from forgejo_shim.errors import ShimError
 from small import LOG, Small, row
-from test_cli import EVIL, SHOWN, STAMP, on_terminal
+from test_cli_terminals import EVIL, SHOWN, STAMP, on_terminal
 
 LINE = row("x")
 
