@@ -40,7 +40,7 @@ THERE = {
     DELETE_RUN: ("running",),
     CANCEL_RUN: ("foreign", "public", "of-org", "switched-off", "renamed"),
 }
-NATIVE_WRITES = (CANCEL_RUN, DELETE_RUN, DELETE_ARTIFACT)  # from 16 on
+NATIVE_WRITES = {CANCEL_RUN: "native", DELETE_RUN: "delete-run", DELETE_ARTIFACT: "native"}  # where that is a feature
 FIRST = {"/user": "/user", "/admin": "/admin/orgs?limit=1"}
 EMPTY = {"ref": ""}  # the body of a dispatch that starts nothing
 
@@ -103,7 +103,7 @@ def decides(live: Live, route: Route, path: str, full: str) -> list[Question]:
     if route.method == "GET":
         return [read]
     is_name = not full.endswith(".git")  # else nothing is looked for
-    if live.major >= 16 and route.operation in NATIVE_WRITES:
+    if NATIVE_WRITES.get(route.operation) in live.target.features:
         if route.operation is DELETE_ARTIFACT or not is_name:
             return [Question(path.replace("/force-cancel", "/cancel"), route.method, (404, ""))]
         return [read] if str(NOBODYS) in path else [read, write]
