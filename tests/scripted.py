@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -114,6 +114,11 @@ class Scripted:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.at += seconds
+
+    @asynccontextmanager
+    async def beside(self, flow: Any) -> AsyncIterator[Any]:
+        with closing(flow):
+            yield flow
 
     async def aside(self, work: Callable[[], Any]) -> Any:
         return work()

@@ -17,16 +17,32 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 from forgejo_shim import WebLogin
 from hand import Hand
-from measuring import LARGE, Figure, Ground, block, equal, get, log_throughput, log_url, memory, say
+from measuring import (
+    LARGE,
+    SMALL,
+    Figure,
+    Ground,
+    block,
+    equal,
+    get,
+    in_turns,
+    log_throughput,
+    log_url,
+    memory,
+    say,
+    taken,
+)
 from proxied import Proxied
 from runner import Row, Runner, stored
 
 STREAMS = 100
+SMALL_PAIRS = 200
 FOLLOWERS, ROWS, GROWTHS = 300, 400, 3  # rows before the followers come and with each growth
 PATIENCE = 120.0  # seconds for everybody to have what there is
 
@@ -35,8 +51,20 @@ def figures(ground: Ground, at_least: float | None) -> Iterator[Figure]:
     """Throughput, with its budget, and memory with many streams."""
     with proxied(ground) as proxy:
         yield from log_throughput(ground, "proxy", ground.api(), at_least, base_url=proxy.base_url)
+        yield from small_log(ground, proxy, at_least)
     if Path("/proc/self/status").exists():
         yield from streams(ground)
+
+
+def small_log(ground: Ground, proxy: Proxied, at_least: float | None) -> Iterator[Figure]:
+    """The time of a small log whose latest attempt is asked for; with its budget where throughput has one."""
+    say(f"{ground.server}: latency through the proxy")
+    size, plain, api = ground.jobs["small"][2], ground.plain(), ground.api()
+    ours = replace(ground, base_url=proxy.base_url).api_url("small")
+    web = partial(taken, plain, ground.web_url("small"), size, None)
+    found = in_turns(partial(taken, api, ours, size, None), web, SMALL_PAIRS)
+    what = f"time, {SMALL // 1000} kB log, warm, latest attempt: proxy ÷ web download"
+    yield Figure(what, ground.server, round(found, 2), at_most=at_least and 1.3)
 
 
 @contextmanager

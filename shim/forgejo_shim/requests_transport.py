@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -97,6 +97,12 @@ class RequestsTransport:
     async def sleep(self, seconds: float) -> None:
         """As in `Transport`."""
         time.sleep(seconds)
+
+    @asynccontextmanager
+    async def beside(self, flow: Coroutine[Any, Any, T]) -> AsyncIterator[Awaitable[T]]:
+        """As in `Transport`."""
+        with closing(flow):
+            yield flow
 
     async def aside(self, work: Callable[[], T]) -> T:
         """As in `Transport`."""

@@ -99,6 +99,11 @@ class Transport(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds."""
 
+    def beside(self, flow: Coroutine[Any, Any, T]) -> AbstractAsyncContextManager[Awaitable[T]]:
+        """Held while something else is done: `flow` goes on beside it where there can be two at once, else when it is
+        awaited. One that was not awaited is given up at the end."""
+        ...
+
     async def aside(self, work: Callable[[], T]) -> T:
         """Do work that takes the processor for a while, beside other requests where there can be any."""
         ...

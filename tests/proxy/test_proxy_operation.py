@@ -25,7 +25,7 @@ from forgejo_shim.webui.session import WebSession
 from hand import wait
 from running import Answering, Running, log_path, raw
 from scripted import REFUSED, SIGNED_IN, Said, Scripted, text
-from small import LOG, Small
+from small import LOG, Small, row
 
 WRONG = WebLogin("o", "not the password")
 
@@ -252,6 +252,22 @@ def test_foreign_text_stays_inside_its_string(greeting: Answering) -> None:
         assert line["path"].startswith('/a"b\\c%0A') and len(line["path"]) == 1025
         assert other["path"] == "-" and b"password" not in b"".join(proxy.written)
         assert b"".join(proxy.written).isascii()
+
+
+@pytest.mark.clause("S13")
+def test_a_known_log_is_opened_while_its_latest_attempt_is_asked_for() -> None:
+    """Each of the two requests is answered only when the other one has come."""
+    come = threading.Barrier(2)
+    with Small("15") as small, Running(small.url, small.web) as proxy:
+        job = small.add({"build": LOG, "test": row("first")}).jobs[1]
+        path = f"/api/v1/repos/o/r/actions/jobs/{job.id}/logs"
+        assert proxy.get(path, small.token).content == row("first")
+        for page in (r"/jobs/1$", r"/jobs/1/attempt/1/logs$"):
+            small.double.faults.hook(page, lambda _: (come.wait(10), None)[1])
+        assert proxy.get(path, small.token).content == row("first")
+        small.double.faults.clear()
+        small.again(job, row("second"))
+        assert proxy.get(path, small.token).content == row("second")
 
 
 def test_a_caller_who_goes_away_is_499() -> None:

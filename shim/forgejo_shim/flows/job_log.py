@@ -9,7 +9,7 @@ given or the route has none, 2 where the latest is asked.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from ..errors import (
@@ -52,9 +52,8 @@ async def open_log(reader: Reader, job_id: int, attempt: int | None, ranges: Pai
     """
     if known := await _known(reader, job_id, attempt):
         with suppress(ShimError):  # the cold path finds out why, and says so
-            page = await reader.download(known.at, known.attempt, ranges)
-            if await _is_still(reader, known, page):
-                return OpenLog(page.answer, page.task, known.attempt)
+            if opened := await _again(reader, known, ranges):
+                return opened
     for _ in range(TRIES):
         place = await find_job(reader, job_id)
         if opened := await prove(reader, place, attempt, ranges):
@@ -86,17 +85,20 @@ async def _known(reader: Reader, job_id: int, attempt: int | None) -> Known | No
     return None if proved is None else Known(at, wanted, proved, asks_latest)
 
 
-async def _is_still(reader: Reader, known: Known, page: PageAnswer) -> bool:
-    """Whether an open download is the log that was proved, and still the latest if that is asked for; else closed."""
-    fits = False
-    try:
-        same = page.kind is Page.LOG and file_name(page.answer.headers) == known.file_name
-        # Asked with the download open: it can't be an older attempt's by then, and the server is already sending.
-        fits = same and (not known.asks_latest or await reader.redirected_attempt(known.at) == known.attempt)
-    finally:
-        if not fits:
-            await page.answer.close()
-    return fits
+async def _again(reader: Reader, known: Known, ranges: Pairs) -> OpenLog | None:
+    """The log that was proved, if the download is that one again and, if that is asked for, of the latest attempt."""
+    # Asked while the download opens, which names its attempt: that was the latest one while the caller waited.
+    asking = reader.net.beside(reader.redirected_attempt(known.at)) if known.asks_latest else nullcontext()
+    async with asking as latest:
+        page = await reader.download(known.at, known.attempt, ranges)
+        fits = False
+        try:
+            same = page.kind is Page.LOG and file_name(page.answer.headers) == known.file_name
+            fits = same and (latest is None or await latest == known.attempt)
+        finally:
+            if not fits:
+                await page.answer.close()
+        return OpenLog(page.answer, page.task, known.attempt) if fits else None
 
 
 async def prove(reader: Reader, place: Place, attempt: int | None, ranges: Pairs) -> OpenLog | None:

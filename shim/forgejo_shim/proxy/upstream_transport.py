@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 import aiohttp
@@ -72,6 +72,17 @@ class UpstreamTransport:
     async def sleep(self, seconds: float) -> None:
         """As in `Transport`."""
         await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def beside(self, flow: Coroutine[Any, Any, T]) -> AsyncIterator[Awaitable[T]]:
+        """As in `Transport`."""
+        task = asyncio.create_task(flow)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            task.cancelled() or task.exception()  # looked at, or asyncio complains of it
 
     async def aside(self, work: Callable[[], T]) -> T:
         """As in `Transport`."""
