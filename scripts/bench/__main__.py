@@ -8,8 +8,9 @@ Rules
 * Nothing is compared with a figure of another day or machine: a plain web download and a read through the adapter take
   turns, and the median of their ratios is the figure. Memory is that of a child process, before and at its peak.
 * adapter.py has the library's figures, counts.py its requests, fronted.py and calls.py those of the proxy, artifacts.py
-  those of both about artifacts, patched.py those of a Forgejo with the patches, reports.py those of `why`, judged.py
-  those of the spec checks, of which the last two have seconds; measuring.py has what they share.
+  those of both about artifacts, faces.py those of GitHub's face, patched.py those of a Forgejo with the patches,
+  reports.py those of `why`, judged.py those of the spec checks, of which the last two have seconds; measuring.py has
+  what they share.
 * The server is another process than the client. It is the double, and a real Forgejo too where there is one
   (`servers.available`); the worlds of 10,000 runs, the log of 1 GB through the adapter, and the followers, who would
   keep a Forgejo busy and whose memory is the proxy's, are the double's alone.
@@ -40,6 +41,7 @@ import adapter  # noqa: E402
 import artifacts  # noqa: E402
 import calls  # noqa: E402
 import counts  # noqa: E402
+import faces  # noqa: E402
 import fronted  # noqa: E402
 import judged  # noqa: E402
 import patched  # noqa: E402
@@ -65,6 +67,7 @@ def figures() -> Iterator[Figure]:
         yield from calls.figures("one answer", fixed)
     yield from counts.request_counts()
     yield from counts.artifact_counts()
+    yield from faces.counted()
     yield from reports.figures()
     yield from judged.made()
     for place, measure in ((PLACE, shimmed), (f"{PLACE}-patched", patched.figures), ("16", judged.figures)):
@@ -84,6 +87,7 @@ def shimmed(server: servers.Server) -> Iterator[Figure]:
     yield from adapter.speed(ground)
     yield from fronted.figures(ground, at_least=0.8)
     yield from artifacts.figures(ground, server.hand(), at_least=0.85)
+    yield from faces.figures(ground, server.hand())
     yield from calls.figures(ground.server, ground.base_url)
 
 
