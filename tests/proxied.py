@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -22,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import requests
 from command import PROGRAM
@@ -41,14 +43,18 @@ class Asked:
         return self.session.get(self.base_url + path, headers=headers, allow_redirects=False, timeout=20, **more)
 
     def dialled(self) -> socket.socket:
-        host, _, port = self.base_url.removeprefix("http://").partition(":")
-        return socket.create_connection((host, int(port)), 10)
+        where = urlsplit(self.base_url)
+        wire = socket.create_connection((where.hostname, where.port), 10)
+        if where.scheme == "http":
+            return wire
+        return ssl.create_default_context(cafile=self.session.verify).wrap_socket(wire, server_hostname=where.hostname)
 
 
 class Proxied(Asked):
     """A running proxy: `words` are further ones of `forgejo-shim serve`, `environment` what it finds there besides.
 
-    `process` is it, `pid` its number; `out` its stdout, `said` its stderr so far.
+    `process` is it, `pid` its number; `out` its stdout, `said` its stderr so far. With the files of a certificate and
+    its key, `tls`, it speaks https, and `session` trusts it.
     """
 
     def __init__(
@@ -57,11 +63,15 @@ class Proxied(Asked):
         web: WebLogin | None = None,
         *words: object,
         port: int | None = None,
+        tls: tuple[Path, Path] | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.port = port or free_port()
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.session = plain_session()
+        if tls:
+            self.session.verify = str(tls[0])
+            words = (*words, "--tls-cert", tls[0], "--tls-key", tls[1])
         self._home = Path(tempfile.mkdtemp(prefix="forgejo-shim-proxy-"))
         self.out, self.said = self._home / "stdout", self._home / "stderr"
         found = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}

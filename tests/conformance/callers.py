@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from certificates import certified
 from hand import READ, WRITE, Account, plain_session, totp
 from requests.auth import _basic_auth_str
 from seeded import Job
@@ -142,6 +143,7 @@ def ask(
     """A request over this thread's kept connections, below the `root` of an API."""
     if not hasattr(_connections, "session"):
         _connections.session = plain_session()
+        _connections.session.verify = str(certified()[0])
     url = f"{base_url}{root}{path}"
     if caller.query:
         url += ("&" if "?" in path else "?") + caller.query

@@ -6,20 +6,16 @@ and nothing is fetched for it (tests/clients/README.md says where to get it). Wh
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import certificate
+from certificates import certified
 from seeded import FINAL, Attempt, Job, Repo, Run
 from targets import Live
 
@@ -74,14 +70,6 @@ def program(name: str) -> list[str]:
     return [path, *map(str, behind)]
 
 
-@cache
-def certified() -> tuple[Path, Path]:
-    """The files of the proxy's certificate and of its key, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="forgejo-shim-clients-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return certificate(folder, "proxy")
-
-
 @dataclass(frozen=True)
 class Client:
     """A client of a repository, at a front of a live target that has its face and may write."""
@@ -95,10 +83,7 @@ class Client:
     @property
     def server(self) -> str:
         """The address of the proxy."""
-        cert, key = certified()
-        face = "gitea" if self.name in GITEA else "github"
-        words = ("--allow-writes", "--tls-cert", str(cert), "--tls-key", str(key), "--face", face)
-        return self.live.further(self.live.server.base_url, *words).base_url.replace("http:", "https:")
+        return self.live.faced().base_url
 
     @property
     def token_text(self) -> str:

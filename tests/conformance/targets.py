@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import requests
 import servers
+from certificates import certified
 from double import Double
 from forgejo_shim import WebLogin, mount
 from hand import plain_session
@@ -157,11 +158,17 @@ class Live:
         for proxied in [*self._further.values(), *([self.proxy] if self.proxy else [])]:
             proxied.stop()
 
-    def further(self, upstream: str, *words: str) -> Proxied:
+    def further(self, upstream: str, *words: str, tls: bool = False) -> Proxied:
         """Another proxy in front of `upstream`, the same for the same words; it ends with the target."""
-        if (upstream, *words) not in self._further:
-            self._further[upstream, *words] = Proxied(upstream, self.web, *words)
-        return self._further[upstream, *words]
+        key = (upstream, str(tls), *words)
+        if key not in self._further:
+            self._further[key] = Proxied(upstream, self.web, *words, tls=certified() if tls else None)
+        return self._further[key]
+
+    def faced(self, *words: str) -> Proxied:
+        """A proxy that speaks https, writes, and has GitHub's and Gitea's faces, in front of the target's server."""
+        words = ("--face", "github", "--face", "gitea", "--allow-writes", *words)
+        return self.further(self.server.base_url, *words, tls=True)
 
     @property
     def major(self) -> int:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 
 import pytest
+from certificates import certified
 from dice import Known, Thrown, throw
 from face_questions import NOBODYS, ROOTS
 from hand import WRITE
@@ -89,7 +90,7 @@ def test_random_requests_for_the_routes_of_a_face(live: Live, face: str) -> None
     table = Table(live, face)
     known = table.known(live)
     counts: Counter[tuple[str, bytes]] = Counter()
-    with Proxied(live.server.base_url, live.web, "--face", face, "--allow-writes") as proxied:
+    with Proxied(live.server.base_url, live.web, "--face", face, "--allow-writes", tls=certified()) as proxied:
         connection = proxied.dialled()
         for _ in range(COUNT):
             thrown = throw(dice, face, known)

@@ -8,10 +8,9 @@ from typing import Any
 
 import mcp
 import pytest
-import requests
 from anyio.from_thread import start_blocking_portal
 from artifact_world import Artifacts, artifacts_of, holds
-from client_programs import Client, Failed, certified, jobs_of, log_of, program, told_jobs, told_words, words_of
+from client_programs import Client, Failed, jobs_of, log_of, program, told_jobs, told_words, words_of
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from targets import Live
 
@@ -80,9 +79,7 @@ def test_logs(live: Live, tool: Tool) -> None:
 def test_an_artifacts_address_needs_no_token(live: Live, art: Artifacts, tool: Tool) -> None:
     number = art.id("first", "one")
     told = tool("actions_get", art.repo.full, method="download_workflow_run_artifact", resource_id=str(number))
-    with requests.Session() as session:
-        session.trust_env = False
-        holds(session.get(told["download_url"], verify=str(certified()[0])).content, art.made["first", "one"])
+    holds(live.faced().session.get(told["download_url"]).content, art.made["first", "one"])
 
 
 @by_id

@@ -1,7 +1,7 @@
 """Clause X49: whoever asks for whatever by GitHub's or Gitea's face, the verdict is the server's own for that caller.
 
-Rules: as in test_rights.py; face_questions.py says what the server is asked. After a yes no answer is about the
-caller's rights. On a double fewer places are asked for, since they differ below the faces only.
+Rules: as in test_rights.py; face_questions.py says what the server is asked. A face is asked by https. After a yes no
+answer is about the caller's rights. On a double fewer places are asked for, since they differ below the faces only.
 """
 
 from __future__ import annotations
@@ -35,12 +35,6 @@ def people(live: Live) -> People:
     return people_of(live)
 
 
-def faced(live: Live, *words: str) -> Proxied:
-    """A proxy that writes, with both faces, in front of the target's server."""
-    words = ("--face", "github", "--face", "gitea", "--allow-writes", *words)
-    return live.further(live.server.base_url, *words)
-
-
 def asked_places(live: Live) -> Iterator[tuple[str, Job, str]]:
     """The private repository with a run that goes on, and the places."""
     running = live.world.job("running", "build")
@@ -70,7 +64,7 @@ class Verdicts:
 @both
 @pytest.mark.parametrize("name", CALLERS)
 def test_the_verdict_by_a_face_is_the_servers_own(live: Live, people: People, face: str, name: str) -> None:
-    proxy = faced(live)
+    proxy = live.faced()
     for place, job, full in asked_places(live):
         caller = people.caller(name)  # anew each time: a one-time code is good for a minute
         verdicts = Verdicts(live, caller)
@@ -88,7 +82,7 @@ def test_the_verdict_by_a_face_is_the_servers_own(live: Live, people: People, fa
 @both
 @pytest.mark.parametrize("name", CALLERS)
 def test_the_verdict_on_what_is_of_no_repository(live: Live, people: People, face: str, name: str) -> None:
-    proxy, job, caller = faced(live), live.world.job("failing", "build"), people.caller(name)
+    proxy, job, caller = live.faced(), live.world.job("failing", "build"), people.caller(name)
     verdicts = Verdicts(live, caller)
     private = live.world.repos["priv"].full
     may_read, _ = verdicts.of([Question(f"/repos/{private}/actions/tasks?limit=1")])

@@ -17,7 +17,6 @@ from face_questions import ROOTS, ROUTES
 from hand import READ
 from proxied import Proxied
 from targets import Live
-from test_rights_faces import faced
 
 clause = pytest.mark.clause
 pytestmark = pytest.mark.feature("proxy")
@@ -42,7 +41,7 @@ def targets_of(live: Live) -> list[tuple[str, str]]:
 
 
 def get(live: Live, path: str, caller: Caller, proxy: Proxied | None = None, method: str = "GET") -> requests.Response:
-    return ask((proxy or faced(live)).base_url, path, caller, method, root="")
+    return ask((proxy or live.faced()).base_url, path, caller, method, root="")
 
 
 def ticket(told: requests.Response) -> str:
@@ -111,7 +110,7 @@ def test_an_address_is_for_nothing_else(live: Live) -> None:
 @pytest.mark.parametrize("how", ["revoked", "removed", "deactivated"])
 def test_an_address_of_who_may_no_longer(live: Live, how: str, keep: int) -> None:
     """At once where nothing is kept, else within the kept time."""
-    hand, proxy = live.world.hand, faced(live, "--keep", str(keep))
+    hand, proxy = live.world.hand, live.faced("--keep", str(keep))
     account = hand.user(f"signing-{how}-{keep}-{live.world.mark}")
     repos = {full for _, full in targets_of(live)}
     for full in repos:

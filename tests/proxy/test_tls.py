@@ -27,10 +27,7 @@ class WithTls(Proxied):
 
     def __init__(self, place: Place, folder: Path) -> None:
         self.files = certificate(folder, "first")
-        cert, key = self.files
-        super().__init__(None, None, "--tls-cert", cert, "--tls-key", key, environment=place.environment)
-        self.base_url = self.base_url.replace("http:", "https:")
-        self.session.verify = str(cert)
+        super().__init__(None, None, tls=self.files, environment=place.environment)
 
     def shown(self) -> str:
         """The name in the certificate that a new connection is shown."""
