@@ -23,6 +23,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -112,19 +113,20 @@ def wait(look: Callable[[], T | None], what: str, seconds: float = 15.0) -> T:
     return seen
 
 
-def plain_session() -> requests.Session:
-    """A session that takes nothing from the environment: no proxy, no .netrc."""
+def plain_session(trusted: Path | None = None) -> requests.Session:
+    """A session that takes nothing from the environment: no proxy, no .netrc. It trusts a certificate that is given."""
     session = requests.Session()
     session.trust_env = False
+    session.verify = str(trusted) if trusted else True
     return session
 
 
 class Web:
     """A browser's session: keeps cookies, sends the CSRF token that one of them gave (up to 13), follows nothing."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, trusted: Path | None = None) -> None:
         self.base_url = base_url
-        self.session = plain_session()
+        self.session = plain_session(trusted)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> requests.Response:
         return self.session.get(self.base_url + path, headers=headers, allow_redirects=False, timeout=60)
@@ -153,10 +155,11 @@ class Web:
 class Hand:
     """Acts on the Forgejo at `base_url` as the admin; cheap to make, not safe for several threads at once."""
 
-    def __init__(self, base_url: str, admin: str, password: str) -> None:
+    def __init__(self, base_url: str, admin: str, password: str, *, trusted: Path | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.admin = Account(admin, password)
-        self._http = plain_session()
+        self._trusted = trusted
+        self._http = plain_session(trusted)
         self._token: str | None = None
         self._web: Web | None = None
         self.version: str = self.api("GET", "/version")["version"]
@@ -199,7 +202,7 @@ class Hand:
 
     def sign_in(self, account: Account) -> Web:
         """A fresh web session of an account."""
-        web = Web(self.base_url)
+        web = Web(self.base_url, self._trusted)
         answer = web.sign_in(account)
         if answer.status_code != 303:
             raise Refused(answer)

@@ -68,9 +68,8 @@ class Proxied(Asked):
     ) -> None:
         self.port = port or free_port()
         self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        self.session = plain_session()
+        self.session = plain_session(tls[0] if tls else None)
         if tls:
-            self.session.verify = str(tls[0])
             words = (*words, "--tls-cert", tls[0], "--tls-key", tls[1])
         self._home = Path(tempfile.mkdtemp(prefix="forgejo-shim-proxy-"))
         self.out, self.said = self._home / "stdout", self._home / "stderr"

@@ -142,8 +142,7 @@ def ask(
 ) -> requests.Response:
     """A request over this thread's kept connections, below the `root` of an API."""
     if not hasattr(_connections, "session"):
-        _connections.session = plain_session()
-        _connections.session.verify = str(certified()[0])
+        _connections.session = plain_session(certified()[0])
     url = f"{base_url}{root}{path}"
     if caller.query:
         url += ("&" if "?" in path else "?") + caller.query
