@@ -107,6 +107,25 @@ def test_a_job_of_any_name_shows_its_own_log(gh: Gh, name: str) -> None:
     assert list(shown(gh, "--job", job.id, "--log").values()) == [lines_of(job)]
 
 
+@clause("X46", "X47")
+@by_id
+def test_run_view_log_of_a_job_without_one(gh: Gh) -> None:
+    """Never an empty log: nothing of one that was skipped, else words that name the job, after what others have."""
+    for key, name in (("needs", "then"), ("failing", "skipped")):
+        assert gh.bytes("run", "view", "--job", gh.live.world.runs[key].jobs[name].id, "--log") == b""
+    run = gh.live.world.runs["cancelled"]
+    (never,) = (job for job in run.jobs.values() if not job.attempts)
+    (ended,) = (job for job in run.jobs.values() if job.attempts)
+    for words, rows in ((("--job", never.id), []), ((run.id,), ended.latest.rows)):
+        done = gh.run("run", "view", *words, "--log")
+        assert (done.returncode, done.stderr) == (1, f"log not found: {never.id}\n".encode())
+        lines = done.stdout.decode().split("\n")[:-1]  # a name of this run has what splitlines() takes for an end
+        assert [line.split("\t")[2].split(" ")[0] for line in lines] == [row.time for row in rows]
+    waits = gh.live.world.runs["waits"].jobs["again"]
+    done = gh.run("run", "view", "--job", waits.id, "--log")
+    assert done.returncode == 1 and f"job {waits.id} is still in progress" in done.stderr.decode()
+
+
 @clause("V8", "X47")
 @by_id
 @pytest.mark.feature("attempts")
