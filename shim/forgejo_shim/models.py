@@ -260,12 +260,14 @@ class RunDetails:
 @dataclass(frozen=True)
 class Workflow:
     """A workflow by the name of its `file`, and the `name` that the file gives it. `path` is its place in the
-    repository and `page` its address on the web; all three are "" where they are not known."""
+    repository and `page` its address on the web; all three are "" where they are not known. `is_on` is False if it is
+    switched off, None where that is not known."""
 
     file: str
     name: str = ""
     path: str = ""
     page: str = ""
+    is_on: bool | None = None
 
 
 @dataclass(frozen=True)

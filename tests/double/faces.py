@@ -67,6 +67,8 @@ class Face:
     """Of every answer but a download (recorded)."""
     title_anchor: str
     """A run's title in the run list (templates/repo/actions/runs_list.tmpl)."""
+    menu_content: bool
+    """A workflow's name in the menu beside the run list has an element of its own (list_inner.tmpl, from 14 on)."""
     disabled_unit_is_404: bool
     """API: 404 where Actions is switched off for the repository; before, 403 (routers/api/v1/api.go)."""
     rerun: str
@@ -111,6 +113,7 @@ _11 = Face(
     pre_execution_error=False,
     cache_control="max-age=0, private, must-revalidate, no-transform",
     title_anchor='<a class="flex-item-title" title="{title}" href="{href}">{title}</a>',
+    menu_content=False,
     disabled_unit_is_404=False,
     rerun="skips",
     cancel_unknown=404,
@@ -136,6 +139,7 @@ _14 = replace(
     _13,
     version="14.0.5+gitea-1.22.0",
     major=14,
+    menu_content=True,
     csrf_token=False,
     pending_without_labels=True,
     replaces_rows=True,

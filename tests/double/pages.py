@@ -82,8 +82,16 @@ def run_view(face: Face, run: Run, numbers: dict[str, int], state: Any, sub_path
     return page(run.title, f'<div id="repo-action-view"{attributes}\n>\n</div>')
 
 
-def run_list(face: Face, link: str, runs: Sequence[Run], current: int, pages: int, params: dict[str, str]) -> str:
-    """templates/repo/actions/runs_list.tmpl and templates/base/paginate.tmpl"""
+def run_list(
+    face: Face,
+    link: str,
+    workflows: dict[str, bool],
+    runs: Sequence[Run],
+    current: int,
+    pages: int,
+    params: dict[str, str],
+) -> str:
+    """templates/repo/actions/list_inner.tmpl, runs_list.tmpl and templates/base/paginate.tmpl"""
     items = []
     for run in runs:
         href = f"{link}/runs/{run.number}"
@@ -96,7 +104,22 @@ def run_list(face: Face, link: str, runs: Sequence[Run], current: int, pages: in
         )
     body = "\n".join(items) or '<div class="empty-placeholder"><h2>The workflow has no runs yet.</h2></div>'
     shown = f'<div class="flex-list run-list">\n{body}\n</div>\n{_pager(link, current, pages, params)}'
-    return page("Actions", f'<div class="page-content repository actions">\n{shown}\n</div>')
+    menu = _menu(face, workflows, params.get("workflow", "")) if workflows or runs else ""
+    return page("Actions", f'<div class="page-content repository actions">\n{menu}{shown}\n</div>')
+
+
+def _menu(face: Face, workflows: dict[str, bool], current: str) -> str:
+    """The workflows of the default branch, and whether they are switched on (list_inner.tmpl; list.tmpl in 11)."""
+    rest = "actor=0&status=0"
+    items = [f'<a class="item{"" if current else " active"}" href="?{rest}">All workflows</a>']
+    for file, is_on in workflows.items():
+        shown = html.escape(file)
+        name = f'<span class="content" data-tooltip-content="{shown}">{shown}</span>' if face.menu_content else shown
+        off = "" if is_on else '<div class="ui red label">Disabled</div>'
+        active = " active" if file == current else ""
+        items.append(f'<a class="item{active}" href="?workflow={quote(file, safe="")}&{rest}">\n{name}\n{off}\n</a>')
+    kind = " actions-menu" if face.menu_content else ""
+    return f'<div class="ui fluid vertical menu{kind}">\n{"".join(items)}\n</div>\n'
 
 
 def _pager(link: str, current: int, pages: int, params: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from . import pages, ranges, view
+from . import pages, ranges, view, workflows
 from .accounts import Access, totp
 from .entities import ADMIN, READ, STATUSES, WRITE, Job, Repo, Run, Task
 from .faces import swagger
@@ -315,7 +315,8 @@ class Web:
         current = max(whole(request.one("page")), 1)
         shown = runs[(current - 1) * size : current * size]
         link = f"{self.sub_path}/{found.full_name}/actions"
-        return html(200, pages.run_list(self.face, link, shown, current, -(-len(runs) // size), params))
+        switches = {file: file not in found.switched_off for file in workflows.files_of(found.files)}
+        return html(200, pages.run_list(self.face, link, switches, shown, current, -(-len(runs) // size), params))
 
     def latest(self, visit: Visit, owner: str, repo: str) -> Response:
         found, _ = self.actions(visit, owner, repo)

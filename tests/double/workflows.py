@@ -57,6 +57,14 @@ def parse(text: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and isinstance(found.get("jobs"), dict) else None
 
 
+def files_of(files: Mapping[str, bytes]) -> list[str]:
+    """The names of the workflow files: those in the first folder that there is (modules/actions/workflows.go)."""
+    for folder in (".forgejo/workflows/", ".gitea/workflows/", ".github/workflows/"):
+        if names := sorted(path.removeprefix(folder) for path in files if path.startswith(folder)):
+            return [name for name in names if name.endswith((".yml", ".yaml"))]
+    return []
+
+
 def triggers(workflow: Mapping[str, Any]) -> set[str]:
     on = workflow.get("on", [])
     return {on} if isinstance(on, str) else set(on)

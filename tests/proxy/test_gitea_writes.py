@@ -128,13 +128,13 @@ def test_a_workflow_is_dispatched(place: Place) -> None:
     assert place.send("POST", "/actions/workflows/no.yml/dispatches", json={"ref": "main"}).status_code == 404
 
 
-@clause("Q10")
+@clause("Q6", "Q10")
 def test_a_workflow_is_switched_off_and_on(place: Place) -> None:
     small, path = place.small, "/actions/workflows/ci.yml"
-    assert place.send("PUT", f"{path}/disable").status_code == 204
-    assert small.repo.switched_off == {"ci.yml"}
-    assert place.send("PUT", f"{path}/enable").status_code == 204
-    assert small.repo.switched_off == set()
+    for verb, off, state in (("disable", {"ci.yml"}, "disabled_manually"), ("enable", set(), "active")):
+        assert place.send("PUT", f"{path}/{verb}").status_code == 204
+        assert small.repo.switched_off == off
+        assert place.send("GET", path).json()["state"] == state
     assert place.send("PUT", "/actions/workflows/no.yml/disable").status_code == 404
     writer = small.model.add_user("writer")
     small.repo.collaborators[writer.id] = 2

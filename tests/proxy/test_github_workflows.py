@@ -91,9 +91,48 @@ def test_a_file_is_read_once() -> None:
         told(proxy, small, WORKFLOWS)
         before = len(small.double.requests)
         told(proxy, small, WORKFLOWS)
-        assert len(small.double.requests) - before == 2  # the folder, and a page of runs
+        assert len(small.double.requests) - before == 3  # the folder, a page of runs, and which ones are off
         small.repo.files[".forgejo/workflows/1.yml"] = b"name: another"
         assert "another" in [one["name"] for one in told(proxy, small, WORKFLOWS)["workflows"]]
+
+
+@clause("V22")
+def test_which_ones_are_switched_off(small: Small, proxy: Running) -> None:
+    names = ("ci.yml", "off.yml", "a+b & c<é>.yml")
+    small.repo.files |= {f".forgejo/workflows/{name}": b"on: push\n" for name in names}
+    small.add(workflow="gone.yml")
+    small.repo.switched_off |= {"off.yml", "gone.yml", names[2]}
+    wanted = {"ci.yml": "active", "off.yml": "disabled_manually", names[2]: "disabled_manually", "gone.yml": "active"}
+    listed = {one["path"].rpartition("/")[2]: one for one in told(proxy, small, WORKFLOWS)["workflows"]}
+    assert {name: one["state"] for name, one in listed.items()} == {name: wanted[name] for name in listed}
+    for one in listed.values():
+        assert told(proxy, small, f"{WORKFLOWS}/{one['id']}") == one
+    before = len(small.double.requests)
+    told(proxy, small, WORKFLOWS)
+    asked = [seen for seen in small.double.requests[before:] if seen.path == "/o/r/actions"]
+    assert len(asked) == 1
+
+
+@clause("V22", "Q6")
+def test_without_a_web_account_none_is_known_to_be_off(small: Small) -> None:
+    small.repo.files[".forgejo/workflows/ci.yml"] = b"on: push\n"
+    small.repo.switched_off.add("ci.yml")
+    at = {f"{WORKFLOWS}/ci.yml": "active", "/compat/gitea/api/v1/repos/o/r/actions/workflows/ci.yml": None}
+    with Running(small.url, None, faces=frozenset({"github", "gitea"})) as proxy:
+        for path, state in at.items():
+            assert told(proxy, small, path)["state"] == state
+        small.repo.private = False  # whose pages anybody may read
+        for path in at:
+            assert told(proxy, small, path)["state"] == "disabled_manually"
+
+
+@clause("V22")
+@pytest.mark.parametrize("answer", ["200 page", "half of it"])
+def test_a_list_that_is_not_understood_is_an_error(small: Small, proxy: Running, answer: str) -> None:
+    small.repo.files[".forgejo/workflows/ci.yml"] = b"on: push\n"
+    small.double.faults.foreign(r"^/o/r/actions\?", answer)
+    found = proxy.get(WORKFLOWS, small.token)
+    assert (found.status_code, "the workflows of o/r" in found.json()["message"]) == (502, True), found.text
 
 
 @clause("V10")

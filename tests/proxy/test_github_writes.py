@@ -171,6 +171,20 @@ def test_a_workflow_is_started(face: str) -> None:
         assert len(place.small.repo.runs) == 2
 
 
+@clause("V22")
+@pytest.mark.parametrize("face", ["11", *FACES])
+def test_a_workflow_is_switched_off_and_on(face: str) -> None:
+    with Place(face) as place:
+        place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+        at = f"{R}/actions/workflows"
+        number = place.ask("GET", f"{at}/ci.yml").json()["id"]
+        for name, verb, state in (("ci.yml", "disable", "disabled_manually"), (number, "enable", "active")):
+            found = place.ask("PUT", f"{at}/{name}/{verb}")
+            assert (found.status_code, found.content) == (204, b""), found.text
+            assert place.ask("GET", f"{at}/{number}").json()["state"] == state
+        assert place.ask("PUT", f"{at}/no.yml/disable").status_code == 404
+
+
 def changes(run: Run, number: int = 1) -> list[tuple[str, str]]:
     return [
         ("POST", f"{RUNS}/{run.id}/rerun"),
@@ -180,6 +194,7 @@ def changes(run: Run, number: int = 1) -> list[tuple[str, str]]:
         ("POST", f"{R}/actions/jobs/{run.jobs[0].id}/rerun"),
         ("DELETE", f"{R}/actions/artifacts/{number}"),
         ("POST", f"{R}/actions/workflows/ci.yml/dispatches"),
+        ("PUT", f"{R}/actions/workflows/ci.yml/disable"),
     ]
 
 
@@ -205,7 +220,7 @@ def test_who_may_not_write_changes_nothing(place: Place) -> None:
             assert found.json()["status"] == str(found.status_code)
             assert "0" * 40 not in found.text
     assert statuses(run) == ["success", "failure", "failure", "skipped"]
-    assert len(place.small.repo.runs) == 1
+    assert (len(place.small.repo.runs), place.small.repo.switched_off) == (1, set())
 
 
 @clause("V12")

@@ -24,7 +24,7 @@ from ..router import first_values
 from ..times import in_utc
 from .face import Reply
 from .forgejo import Forgejo, Json, reply_json
-from .shapes import artifact_json, job_json, link, payload_of, pulls_json, run_json
+from .shapes import artifact_json, job_json, link, payload_of, pulls_json, run_json, state_of
 
 OF_RUN = (
     "id", "url", "html_url", "display_title", "event", "run_attempt", "run_number", "head_sha", "head_branch",
@@ -173,15 +173,14 @@ def _job(details: JobDetails, at: str) -> Json:
 
 
 def _workflow(workflow: Workflow, at: str) -> Json:
-    """A workflow. Which ones are switched off, the API does not tell, and when their files came and changed would be a
-    request each."""
+    """A workflow. When its file came and changed would be a request each."""
     site: str = workflow.page.partition("/src/branch/")[0]
     file = quote(workflow.file)
     return {
         "id": workflow.file,
         "name": workflow.name or workflow.file,
         "path": workflow.path or workflow.file,
-        "state": None,
+        "state": state_of(workflow),
         "created_at": None,
         "updated_at": None,
         "url": f"{at}/actions/workflows/{file}",

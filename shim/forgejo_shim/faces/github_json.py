@@ -18,7 +18,7 @@ from ..workflow_ids import workflow_id
 from .forgejo import Json
 from .github_required import ACCOUNT, REPOSITORY, addresses, node_id
 from .github_routes import ROOT
-from .shapes import artifact_json, inner, job_json, payload_of, pulls_json, run_json, user_json
+from .shapes import artifact_json, inner, job_json, payload_of, pulls_json, run_json, state_of, user_json
 
 # Of a repository: GitHub's name for what the API tells under another one, or under the same.
 SAME = (
@@ -92,8 +92,8 @@ def artifact(of: Artifact, at: str) -> Json:
 
 
 def workflow(of: Workflow, at: str) -> Json:
-    """A workflow. Which ones are switched off, the API does not tell, and when their files came and changed would be a
-    request each."""
+    """A workflow. When its file came and changed would be a request each; its state has to be told, and one of which
+    nothing is known is not known to be off."""
     number, file = workflow_id(of.file), quote(of.file, safe="", errors="surrogateescape")
     site = of.page.partition("/src/branch/")[0] or at.replace(f"{ROOT}/repos", "", 1)
     return {
@@ -101,7 +101,7 @@ def workflow(of: Workflow, at: str) -> Json:
         "node_id": node_id("Workflow", number),
         "name": of.name or of.path or of.file,
         "path": of.path or of.file,
-        "state": "active",
+        "state": state_of(of) or "active",
         "created_at": UNSET,
         "updated_at": UNSET,
         "url": f"{at}/actions/workflows/{number}",

@@ -15,7 +15,9 @@ from ..operations import (
     COMMIT_STATUS,
     DELETE_ARTIFACT,
     DELETE_RUN,
+    DISABLE_WORKFLOW,
     DISPATCH,
+    ENABLE_WORKFLOW,
     FINDINGS,
     JOB,
     JOB_LOG,
@@ -84,6 +86,8 @@ ROUTES = (
     Route("DELETE", RUN, DELETE_RUN),
     Route("DELETE", ACTIONS + "/artifacts/{artifact_id}", DELETE_ARTIFACT),
     Route("POST", WORKFLOW_PATH + "/dispatches", DISPATCH),
+    Route("PUT", WORKFLOW_PATH + "/enable", ENABLE_WORKFLOW),
+    Route("PUT", WORKFLOW_PATH + "/disable", DISABLE_WORKFLOW),
 )
 
 _TABLE = Table(ROOT, ROUTES, of_list)

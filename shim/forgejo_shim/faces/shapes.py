@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from ..models import FINAL, Artifact, JobDetails, RunFacts, Step
+from ..models import FINAL, Artifact, JobDetails, RunFacts, Step, Workflow
 from ..operations import Call
 from ..router import parameters
 from ..times import in_utc, moment
@@ -125,6 +125,11 @@ def artifact_json(artifact: Artifact, at: str) -> Json:
         "expires_at": in_utc(artifact.expires) or None,
         "workflow_run": None if artifact.run_id is None else {"id": artifact.run_id},
     }
+
+
+def state_of(workflow: Workflow) -> str | None:
+    """Whether a workflow is switched on; None where that is not known."""
+    return None if workflow.is_on is None else "active" if workflow.is_on else "disabled_manually"
 
 
 def user_json(user: Any, at: str) -> Json | None:

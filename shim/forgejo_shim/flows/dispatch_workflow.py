@@ -17,7 +17,7 @@ from ..operations import API, Call
 from ..transport import Native, read_head
 from ..webui.reader import Reader
 from .rights import Grants
-from .workflows import find_workflow
+from .workflows import find_file
 from .writes import once
 
 NOT_STARTED = (400, 404, 500)
@@ -26,7 +26,7 @@ WHY = "the ref has to exist, and the workflow at it to be started by hand, with 
 
 async def dispatch_workflow(reader: Reader, call: Call, caller: Grants) -> Done:
     """Start the workflow that the call names. Raises NotThere, BadRequest, ServerRefusal."""
-    file = (await find_workflow(reader, call, caller)).file
+    file = await find_file(reader, call, caller)
     path = f"{API}/repos/{reader.repo}/actions/workflows/{quote(file, safe='')}/dispatches"
     answer = await once(reader.net, reader.net.native(with_identity(path, call.query)))
     body = await _body(answer)

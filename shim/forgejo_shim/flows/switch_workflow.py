@@ -15,13 +15,13 @@ from ..webui.grammar import workflow_path
 from ..webui.reader import Reader
 from .given import given_at
 from .rights import Grants
-from .workflows import find_workflow
+from .workflows import find_file
 from .writes import AT_THE_DOOR, done_of, once
 
 
 async def switch_workflow(reader: Reader, call: Call, caller: Grants) -> Done:
     """Switch it, of a caller who may write. Raises NotThere, Refused, ShimError."""
-    file = (await find_workflow(reader, call, caller)).file
+    file = await find_file(reader, call, caller)
     told = (await given_at(reader.net, call, f"{API}/repos/{reader.repo}")).told
     if not (told.get("permissions") or {}).get("admin"):
         raise Refused(

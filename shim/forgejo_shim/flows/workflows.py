@@ -3,7 +3,8 @@
 Rules: asked as the caller, like its right to read Actions. Forgejo looks into the first of `FOLDERS` that there is
 (modules/actions/workflows.go, 11.0.15 to 16), on the default branch; who may not read files is told of runs' workflows
 alone. What a file calls its workflow is kept by the file's hash, so a file is read once. A workflow has no number of
-Forgejo's: workflow_ids.py makes one of its file's name.
+Forgejo's: workflow_ids.py makes one of its file's name. Which ones are switched off, the web UI's list of runs alone
+tells; where that cannot be read, it is not known.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..api import error_of
-from ..errors import NotPossible, NotThere, PageChanged, SearchLimit
+from ..errors import NotPossible, NotThere, PageChanged, SearchLimit, WebAccount
 from ..models import RunFacts, Workflow, WorkflowPage
 from ..newest import Page, newest
 from ..operations import API, Call
@@ -49,12 +50,18 @@ async def workflows(reader: Reader, call: Call, caller: Grants) -> WorkflowPage:
     page, limit = paging(call)
     shown = found[(page - 1) * limit : page * limit]
     named = [await _named(reader, *one) if n < NAMES else one[0] for n, one in enumerate(shown)]
-    return WorkflowPage(tuple(named), len(found), page, limit)
+    return WorkflowPage(await _switched(reader, named), len(found), page, limit)
 
 
 async def find_workflow(reader: Reader, call: Call, caller: Grants) -> Workflow:
     """The workflow that a call names, by its id or its file. Raises NotThere, SearchLimit, ShimError."""
-    return await _named(reader, *await _found(reader, call, caller))
+    (workflow,) = await _switched(reader, [await _named(reader, *await _found(reader, call, caller))])
+    return workflow
+
+
+async def find_file(reader: Reader, call: Call, caller: Grants) -> str:
+    """The name of its file alone. Raises NotThere, SearchLimit, ShimError."""
+    return (await _found(reader, call, caller))[0].file
 
 
 async def _found(reader: Reader, call: Call, caller: Grants) -> tuple[Workflow, str]:
@@ -85,9 +92,9 @@ async def of_workflow(reader: Reader, call: Call, caller: Grants) -> Call:
     """The call of a list of runs that names a workflow, by its file. Raises ShimError."""
     if "workflow" not in first_values(call.query):
         return call
-    workflow, _ = await _found(reader, call, caller)
+    file = await find_file(reader, call, caller)
     kept = [pair for pair in parameters(call.query) if pair[0] != "workflow"]
-    return replace(call, query=urlencode([*kept, ("workflow_id", workflow.file)], errors="surrogateescape"))
+    return replace(call, query=urlencode([*kept, ("workflow_id", file)], errors="surrogateescape"))
 
 
 def is_called(file: str, wanted: str) -> bool:
@@ -154,6 +161,17 @@ def name_in(told: Any) -> str:
     if quoted := _QUOTED.match(line[1]):
         return quoted[2]
     return "" if line[1][0] in _OF_YAML else re.split(r"[ \t]#", line[1])[0].strip()
+
+
+async def _switched(reader: Reader, workflows: list[Workflow]) -> tuple[Workflow, ...]:
+    """The workflows with whether they are switched on, of those that are files."""
+    if not any(workflow.path for workflow in workflows):
+        return tuple(workflows)
+    try:
+        switches = await reader.switches()
+    except WebAccount:
+        return tuple(workflows)
+    return tuple(replace(workflow, is_on=switches.get(workflow.file)) for workflow in workflows)
 
 
 async def _runs(reader: Reader, page: int) -> list[RunFacts]:

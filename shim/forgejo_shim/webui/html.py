@@ -13,6 +13,7 @@ from enum import Enum, auto
 from html import unescape
 
 from ..errors import PageChanged
+from ..router import first_values
 
 
 class SignIn(Enum):
@@ -64,11 +65,7 @@ def parse_run_list(body: bytes, actions: str, what: str) -> list[tuple[int, str]
     Raises PageChanged, naming what was missing: a list is one only if the whole page is there, each of its rows was
     read, and one without rows says itself that it is empty (repo/actions/list, runs_list and no_workflows.tmpl).
     """
-    text = _text(body)
-    if not _has_class(text, "page-content", "repository", "actions"):
-        raise _not_understood(what, "the answer is no page of Actions")
-    if not _is_whole(text):
-        raise _not_understood(what, "the end of the page is missing")
+    text = _actions_page(body, what)
     pattern = r'href="[^"]*' + re.escape(actions) + r'/runs/(\d{1,18})"[^>]*>(.*?)</a>'
     found: dict[int, str] = {}
     for number, title in re.findall(pattern, text, re.IGNORECASE | re.DOTALL):
@@ -79,6 +76,39 @@ def parse_run_list(body: bytes, actions: str, what: str) -> list[tuple[int, str]
     if not found and not _has_class(text, "empty-placeholder"):
         raise _not_understood(what, "it has no row, and does not say that there is none")
     return list(found.items())
+
+
+def parse_switches(body: bytes, what: str) -> dict[str, bool]:
+    """Whether each workflow file of the default branch is switched on, by the menu beside the list of runs.
+
+    Raises PageChanged: a menu is one only if all that is in it was read, and a page without one says itself that it is
+    empty (repo/actions/list_inner and no_workflows.tmpl; list.tmpl in 11).
+    """
+    text = _actions_page(body, what)
+    menu = re.search(r'<div class="ui fluid vertical menu(?: actions-menu)?">', text)
+    if not menu:
+        if _has_class(text, "empty-placeholder"):
+            return {}
+        raise _not_understood(what, "it has no menu of workflows")
+    found, at = {}, menu.end()
+    item = re.compile(r'\s*<a class="item(?: active)?" href="\?([^"]*)">(.*?)</a>', re.DOTALL)
+    while one := item.match(text, at):
+        if file := first_values(unescape(one[1])).get("workflow"):
+            found[file] = not _has_class(one[2], "ui", "red", "label")
+        at = one.end()
+    if not re.compile(r"\s*</div>").match(text, at):
+        raise _not_understood(what, "its menu of workflows has something in it that is none")
+    return found
+
+
+def _actions_page(body: bytes, what: str) -> str:
+    """The text of a whole page of a repository's Actions. Raises PageChanged."""
+    text = _text(body)
+    if not _has_class(text, "page-content", "repository", "actions"):
+        raise _not_understood(what, "the answer is no page of Actions")
+    if not _is_whole(text):
+        raise _not_understood(what, "the end of the page is missing")
+    return text
 
 
 def _not_understood(what: str, reason: str) -> PageChanged:

@@ -31,7 +31,7 @@ from .grammar import (
     run_number_of,
     view_path,
 )
-from .html import parse_run_list
+from .html import parse_run_list, parse_switches
 from .values import View, WebArtifact, WebRun
 from .view import parse_artifacts, parse_view, parse_web_run
 
@@ -79,10 +79,19 @@ class Reader:
 
     async def run_list(self, path: str) -> list[tuple[int, str]]:
         """Numbers and titles in a page of the list of runs. Raises ShimError if it is none."""
+        text = await self._list_page(path)
+        return parse_run_list(text, actions(self.repo), f"the list of the runs of {self.repo}")
+
+    async def switches(self) -> dict[str, bool]:
+        """Whether each workflow file of the default branch is switched on. Raises ShimError."""
+        text = await self._list_page(f"{actions(self.repo)}?limit=1")
+        return parse_switches(text, f"the list of the workflows of {self.repo}")
+
+    async def _list_page(self, path: str) -> bytes:
         page = await self.page(path)
         if page.answer.status != 200 or page.kind is not Page.UNKNOWN:
             raise trouble(self, page)
-        return parse_run_list(page.text, actions(self.repo), f"the list of the runs of {self.repo}")
+        return page.text
 
     async def web_run(self, at: Location) -> WebRun | None:
         """What the web UI says of a run, with the job at `at` as the current one; None if there is no run or no row."""
