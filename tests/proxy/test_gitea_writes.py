@@ -122,9 +122,15 @@ def test_a_workflow_is_dispatched(place: Place) -> None:
     before = len(small.repo.runs)
     found = place.send("POST", "/actions/workflows/ci.yml/dispatches", json={"ref": "main"})
     assert (found.status_code, found.content, len(small.repo.runs)) == (204, b"", before + 1)
-    path = "/actions/workflows/ci.yml/dispatches?return_run_details=true"
-    assert place.send("POST", path, json={"ref": "main"}).json()["cause"] == "filter-not-understood"
-    assert len(small.repo.runs) == before + 1
+    path = "/actions/workflows/ci.yml/dispatches?return_run_details"
+    wrong = place.send("POST", f"{path}=yes", json={"ref": "main"})
+    assert (wrong.status_code, wrong.json()["cause"]) == (400, "filter-not-understood")
+    found = place.send("POST", f"{path}=true", json={"ref": "main"})
+    run, at = list(small.repo.runs.values())[-1], place.proxy.base_url
+    page = f"{at}/o/r/actions/runs/{run.number}"
+    details = {"workflow_run_id": run.id, "run_url": f"{at}{R}/actions/runs/{run.id}", "html_url": page}
+    assert (found.status_code, found.json()) == (200, details)
+    assert len(small.repo.runs) == before + 2
     assert place.send("POST", "/actions/workflows/no.yml/dispatches", json={"ref": "main"}).status_code == 404
 
 

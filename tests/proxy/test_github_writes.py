@@ -5,6 +5,7 @@ Rules: what must come is told by the double's model; each refusal is in GitHub's
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -169,6 +170,40 @@ def test_a_workflow_is_started(face: str) -> None:
             found = place.ask("POST", f"{R}/actions/workflows/{name}/dispatches", json=body)
             assert (found.status_code, found.json()["status"]) == (status, str(status)), found.text
         assert len(place.small.repo.runs) == 2
+
+
+@clause("V15")
+@pytest.mark.parametrize("face", ["11", *FACES])
+def test_the_run_that_was_started_is_told(face: str) -> None:
+    with Place(face) as place:
+        place.model.add_run(place.model.add_repo(place.small.repo.owner, "other"))  # so that ids are no numbers
+        place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+        path, asked = f"{R}/actions/workflows/ci.yml/dispatches", {"ref": "main", "inputs": {"a": "b"}}
+        found = place.ask("POST", path, json={**asked, "return_run_details": True})
+        (run,), at = place.small.repo.runs.values(), place.proxy.base_url
+        page = f"{at}/o/r/actions/runs/{run.number}"
+        details = {"workflow_run_id": run.id, "run_url": f"{at}{RUNS}/{run.id}", "html_url": page}
+        assert (found.status_code, found.json(), run.id != run.number) == (200, details, True)
+        (sent,) = [seen for seen in place.small.double.requests if seen.path.endswith("ci.yml/dispatches")]
+        assert json.loads(sent.body) == {**asked, "return_run_info": True}
+        assert place.ask("POST", path, json={**asked, "return_run_details": False}).status_code == 204
+
+
+@clause("V15")
+def test_a_server_that_does_not_tell_of_the_run_has_started_it(place: Place) -> None:
+    place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+    place.small.double.faults.foreign(r"ci.yml/dispatches$", "200 other JSON")
+    path = f"{R}/actions/workflows/ci.yml/dispatches"
+    assert place.ask("POST", path, json={"ref": "main", "return_run_details": True}).status_code == 204
+
+
+@clause("V15")
+@pytest.mark.parametrize("body, status", [(b"[]", 422), (b"{", 422), (b"", 422), (b" " * 1024 * 1024 + b"{}", 413)])
+def test_a_body_that_says_nothing_starts_nothing(place: Place, body: bytes, status: int) -> None:
+    place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+    found = place.ask("POST", f"{R}/actions/workflows/ci.yml/dispatches", data=body)
+    assert (found.status_code, found.json()["status"]) == (status, str(status)), found.text
+    assert not place.small.repo.runs
 
 
 @clause("V22")

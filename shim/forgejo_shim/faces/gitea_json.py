@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Value
+from ..flows.dispatch_workflow import Started
 from ..flows.owners import OwnersJobs, OwnersRuns
 from ..flows.run_list import RunPage
 from ..flows.runners import Registration, Runner, Runners
@@ -24,7 +25,7 @@ from ..router import first_values
 from ..times import in_utc
 from .face import Reply
 from .forgejo import Forgejo, Json, reply_json
-from .shapes import artifact_json, job_json, link, payload_of, pulls_json, run_json, state_of
+from .shapes import artifact_json, job_json, link, payload_of, pulls_json, run_json, started_json, state_of
 
 OF_RUN = (
     "id", "url", "html_url", "display_title", "event", "run_attempt", "run_number", "head_sha", "head_branch",
@@ -51,6 +52,8 @@ def _render(value: Value, call: Call, base_url: str) -> Reply:
             return Reply(201, [], b"")
         case Done() if call.then:  # it cannot be told any more than that it was done
             return reply_json({"id": call.id})
+        case Started():
+            return reply_json(started_json(value, at, base_url, call.repo))
         case RunFacts():
             return reply_json(_run(value, call, root))
         case RunPage():

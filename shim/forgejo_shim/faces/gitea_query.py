@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from ..errors import BadRequest
+from ..flows.dispatch_workflow import DETAILS
 from ..identity import identity_of
 from ..router import first_values
 
@@ -54,9 +55,9 @@ def of_jobs(query: str) -> str:
 def of_dispatch(query: str) -> str:
     """The query of a dispatch. Raises BadRequest."""
     _only_own(query)
-    if first_values(query).get("return_run_details", "false") != "false":
-        raise _not_understood("return_run_details", ("false; the run is the newest one of the list afterwards",))
-    return of_list(query)
+    if first_values(query).get(DETAILS, "false") not in ("true", "false"):
+        raise _not_understood(DETAILS, ("true", "false"))
+    return _joined(query, _given(query, DETAILS))
 
 
 def of_runners(query: str) -> str:

@@ -9,6 +9,7 @@ from ..flows.artifact_zip import OpenArtifact
 from ..flows.artifacts import ArtifactPage
 from ..flows.commits import CommitStatus, JobPage
 from ..flows.dispatch import Value
+from ..flows.dispatch_workflow import Started
 from ..flows.findings import FindingPage
 from ..flows.given import Given
 from ..flows.job_log import OpenLog
@@ -23,7 +24,7 @@ from .github_checks import annotation, check_run, check_suite, status_json
 from .github_json import artifact, job, repository, run, timing, user, workflow
 from .github_reply import JSON, reply_json
 from .github_routes import APPROVALS, CHECK_RUN, CHECK_SUITE, PENDING, ROOT, TIMING
-from .shapes import link
+from .shapes import link, started_json
 
 # What is said of something that was done; 204, without a body, of all else.
 DONE = {RERUN_RUN: 201, RERUN_FAILED: 201, RERUN_JOB: 201, CANCEL_RUN: 202}
@@ -66,6 +67,8 @@ def _one(value: Value, call: Call, base_url: str) -> Json | list[Json]:
             return workflow(value, at)
         case Artifact():
             return artifact(value, at)
+        case Started():
+            return started_json(value, at, base_url, call.repo)
         case _:
             raise TypeError(f"no route of GitHub's gives a {type(value).__name__}")
 

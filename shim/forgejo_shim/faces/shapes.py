@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ..flows.dispatch_workflow import Started
 from ..models import FINAL, Artifact, JobDetails, RunFacts, Step, Workflow
 from ..operations import Call
 from ..router import parameters
@@ -125,6 +126,12 @@ def artifact_json(artifact: Artifact, at: str) -> Json:
         "expires_at": in_utc(artifact.expires) or None,
         "workflow_run": None if artifact.run_id is None else {"id": artifact.run_id},
     }
+
+
+def started_json(run: Started, at: str, base_url: str, repo: object) -> Json:
+    """The run that a dispatch began."""
+    page = f"{base_url}/{repo}/actions/runs/{run.number}"
+    return {"workflow_run_id": run.id, "run_url": f"{at}/actions/runs/{run.id}", "html_url": page}
 
 
 def state_of(workflow: Workflow) -> str | None:

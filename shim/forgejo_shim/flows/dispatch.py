@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from ..capabilities import Capability
@@ -51,7 +51,7 @@ from .artifact_zip import OpenArtifact, open_artifact
 from .artifacts import find_artifact
 from .by_number import by_number, jobs_of
 from .by_operation import READS, WRITES, FlowValue
-from .dispatch_workflow import dispatch_workflow
+from .dispatch_workflow import Started, dispatch_workflow
 from .given import Given, given
 from .job_details import job_details
 from .job_log import OpenLog, open_log
@@ -93,19 +93,25 @@ class Relayed:
 
 Value = (
     FlowValue | Native | Relayed | RunJobs | JobDetails | OpenLog | LogPart | Artifact | OpenArtifact | Why | Given
-    | OwnersRuns | OwnersJobs | Runners | Runner | Registration | Done
+    | OwnersRuns | OwnersJobs | Runners | Runner | Registration | Done | Started
 )  # fmt: skip
+
+
+async def _nothing() -> bytes:
+    return b""
 
 
 @dataclass
 class Request:
     """Who calls, with what, and how far it may go: `headers` are the caller's, `writes` whether operations that write
-    are offered at all; `from_web` is called before anything is made from the web UI, and may raise."""
+    are offered at all; `from_web` is called before anything is made from the web UI, and may raise. `body` reads what
+    the caller sent."""
 
     headers: Headers
     caller: Grants
     writes: bool = False
     from_web: Callable[[], object] = lambda: None
+    body: Callable[[], Awaitable[bytes]] = _nothing
 
 
 async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
@@ -253,11 +259,11 @@ async def _latest(reader: Reader, call: Call, request: Request) -> Value:
     return await (run_jobs(reader, run) if wanted.operation is RUN_JOBS else run_zip(reader, run))
 
 
-async def _write(reader: Reader, call: Call, request: Request) -> Done:
+async def _write(reader: Reader, call: Call, request: Request) -> Done | Started:
     if not request.writes:
         raise await _writes_off(reader.net, call, request)
     if call.operation is DISPATCH:  # the API itself says who may
-        return await dispatch_workflow(reader, call, request.caller)
+        return await dispatch_workflow(reader, call, request.caller, request.body)
     await check_may_write(reader.net, call)
     if call.operation is RERUN_JOB:
         return await rerun_job(reader, call.id)

@@ -54,7 +54,7 @@ from .limits import Searches, Streams, asked_again, callers_of
 from .metrics import Metrics
 from .options import Options
 from .own import NOT_FOUND, OwnPages, is_own, say
-from .relay import MARK, ask, break_off, pass_on, reply, request_headers, wants_websocket, websocket
+from .relay import MARK, ask, body_of, break_off, pass_on, reply, request_headers, wants_websocket, websocket
 from .session import SharedSession
 from .swagger import SWAGGER, Swagger
 from .tickets import Tickets, has_ticket, let_go, moved
@@ -216,7 +216,8 @@ class Proxy:
         )
         with ExitStack() as until_sent:
             count = partial(until_sent.enter_context, self.streams.slot(who))
-            value = await dispatch(net, self.server, call, Request(headers, caller, self.options.writes, count))
+            body = partial(body_of, request, self.options.idle)
+            value = await dispatch(net, self.server, call, Request(headers, caller, self.options.writes, count, body))
             if call.by_address:
                 await let_go(value)
                 address = await self.tickets.address(asked.path, asked.query, headers)

@@ -28,6 +28,7 @@ from .upstream import PIECE, Upstream, answer_headers
 from .upstream_transport import pieces
 
 MARK = "X-Forgejo-Shim"  # "native" or "web", on the operations that the shim knows
+BODY_LIMIT = 1024 * 1024  # bytes of a request that is read here; GitHub takes 65,535 characters of inputs
 AT_ONCE = CHUNK // 2  # bytes that a connection takes without waiting if nothing is left to send
 
 
@@ -141,20 +142,44 @@ async def ask(
 ) -> aiohttp.ClientResponse:
     """Send a caller's request to the server behind with these headers, its body as it comes in; to `target` and with
     `method` if those are not what it asks for and with. Raises ShimError."""
-    if (expected := request.headers.get("Expect")) is not None:
+    await _go_on(request)
+    if "Expect" in request.headers:
         headers = [pair for pair in headers if pair[0].lower() != "expect"]
-        if expected.lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
-    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
-        raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
     body = CallerBody(request.content, upstream.idle) if request.body_exists else None
     try:
         return (await upstream.open(method or request.method, target or request.raw_path, headers, body)).response
     except Unreachable:
         if body and body.stalled:
-            raise BadRequest("the rest of the request's body did not come in time", 408, cause="") from None
+            raise _stalled() from None
         raise
+
+
+async def body_of(request: web.BaseRequest, idle: float) -> bytes:
+    """The whole body of a caller's request, of at most `BODY_LIMIT` bytes. Raises BadRequest."""
+    await _go_on(request)
+    parts, size = [], 0
+    try:
+        async for part in CallerBody(request.content, idle):
+            parts.append(part)
+            size += len(part)
+            if size > BODY_LIMIT:
+                raise BadRequest(f"the request's body is longer than {BODY_LIMIT} bytes", 413, cause="")
+    except TimeoutError:
+        raise _stalled() from None
+    return b"".join(parts)
+
+
+async def _go_on(request: web.BaseRequest) -> None:
+    """Tell a caller that waits for it to send its body. Raises BadRequest for one that cannot be read."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise BadRequest("of the transfer encodings, only chunked is known here", 501, cause="")
+
+
+def _stalled() -> BadRequest:
+    return BadRequest("the rest of the request's body did not come in time", 408, cause="")
 
 
 class CallerBody:

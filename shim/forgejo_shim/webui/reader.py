@@ -52,9 +52,9 @@ class Reader:
         self.facts = Facts(server.store, server.base_url, repo.key)
         self._query = query
 
-    async def api(self, path: str, headers: Pairs = ()) -> Answer:
+    async def api(self, path: str, method: str = "GET", headers: Pairs = (), body: bytes = b"") -> Answer:
         """Ask a path of the API as the caller: its headers, and what its query says of who it is."""
-        return await self.net.api(with_identity(path, self._query), headers=headers)
+        return await self.net.api(with_identity(path, self._query), method, headers, body)
 
     async def proved(self, job_id: int, attempt: int | None, headers: Headers, *, is_latest: bool) -> None:
         """Keep a download's file name as that of `attempt` (None: not known), now that its place was proved."""
