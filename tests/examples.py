@@ -9,7 +9,7 @@ from textwrap import dedent, indent
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md", "shim/README.md", "shim/CREDENTIALS.md", "shim/RUNS.md", "shim/WHY.md", "shim/MCP.md",
-    "shim/OPERATING.md", "shim/FACES.md", "patches/README.md", "spec/ci/README.md",
+    "shim/OPERATING.md", "shim/OPTIONS.md", "shim/FACES.md", "patches/README.md", "spec/ci/README.md",
 )  # fmt: skip
 HEAD = "import requests\nimport forgejo_shim\nfrom forgejo_shim import *\n"
 

@@ -14,7 +14,8 @@ import click
 import pytest
 import requests
 from command import Place
-from forgejo_shim.cli.serve import parse_address, parse_identity_header, parse_network, with_secret_files
+from forgejo_shim.cli.serve import with_secret_files
+from forgejo_shim.cli.serve_options import parse_address, parse_identity_header, parse_network
 from forgejo_shim.errors import ShimError
 from hand import wait
 from proxied import Proxied

@@ -24,6 +24,7 @@ from command import PROGRAM, Place
 from examples import PAGES, ROOT, examples, program
 from forgejo_shim.cli import main
 from forgejo_shim.cli.config import read_config
+from forgejo_shim.cli.serve_table import checked
 from hand import wait
 from mypy import api
 from nginx import PROGRAM as NGINX
@@ -95,13 +96,25 @@ def test_a_folders_readme_is_short(folder: str) -> None:
 
 @pytest.mark.clause("C12")
 def test_the_config_file_is_read(tmp_path: Path) -> None:
-    ((_, example),) = examples("toml")
+    example = dict(examples("toml"))["shim/CREDENTIALS.md"]
     path = tmp_path / "config.toml"
     path.write_text(example.replace("…", "x"))
     path.chmod(0o600)
     config = read_config(path, path)
     assert config.server == "https://forge.example"
     assert config.servers["https://forge.example"].token == "x"
+
+
+@pytest.mark.clause("O2")
+def test_the_table_of_serve_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(dict(examples("toml"))["shim/OPTIONS.md"])
+    path.chmod(0o600)
+    table = read_config(path, path).serve
+    assert checked(table, main.commands["serve"], path) == table | {
+        "tls_cert": str(tmp_path / "fullchain.pem"),
+        "tls_key": str(tmp_path / "privkey.pem"),
+    }
 
 
 @pytest.mark.clause("S10", "S39")
@@ -229,7 +242,7 @@ def test_the_shell_examples_work(page: str, example: str, place: Place, tmp_path
         file.rename(work / name)
     environment = {**place.environment, "PATH": f"{stubs(tmp_path / 'bin', notes)}:{os.environ['PATH']}"}
     lines = shell(place, example, port)
-    starts = [line for line in lines if line.startswith("forgejo-shim serve ")]
+    starts = [line for line in lines if line.startswith("forgejo-shim serve ") and "--check" not in line]
     if "curl " in example and not starts:
         starts = [f"forgejo-shim serve --upstream {place.small.url} --listen 127.0.0.1:{port}"]
     script = "\n".join(["set -e", *(line for line in lines if line not in starts)])

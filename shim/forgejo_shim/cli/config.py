@@ -4,6 +4,9 @@
     ca_file = "/etc/ssl/forge-ca.pem"
     matchers = ["mine.json"]
 
+    [serve]                     # options of the proxy: serve_table.py
+    listen = "127.0.0.1:8080"
+
     [servers."https://forge.example"]
     token = "…"
     web_user = "log-reader"
@@ -59,14 +62,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Config:
-    """What the config file says; `matchers` are files beside it, servers by their base URLs, and those of them that the
-    keyring has credentials of."""
+    """What the config file says; `matchers` are files beside it, servers by their base URLs, those of them that the
+    keyring has credentials of, and the table of `serve` as it is."""
 
     server: str | None = None
     ca_file: str | None = None
     matchers: tuple[Path, ...] = ()
     servers: Mapping[str, Credentials] = field(default_factory=dict)
     in_keyring: frozenset[str] = frozenset()
+    serve: Mapping[str, Any] = field(default_factory=dict)
 
 
 def from_environment(environment: Mapping[str, str]) -> Credentials:
@@ -109,6 +113,9 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     matchers = found.pop("matchers", [])
     if not isinstance(matchers, list) or not all(isinstance(name, str) for name in matchers):
         raise ShimError(f'{path}: matchers must be a list of files; write matchers = ["mine.json"]')
+    serve = found.pop("serve", {})
+    if not isinstance(serve, dict):
+        raise ShimError(f"{path}: serve must be a table; write [serve]")
     _check_keys(found, {"server", "ca_file"}, path)
     for entry in servers.values():
         _check_keys(entry, {*CREDENTIALS, KEYRING}, path)
@@ -118,7 +125,7 @@ def _config(found: dict[str, Any], path: Path) -> Config:
     server = found.get("server")
     files = tuple(path.parent / Path(name).expanduser() for name in matchers)
     address = _base(server, path) if server else None
-    return Config(address, found.get("ca_file") or None, files, credentials, in_keyring)
+    return Config(address, found.get("ca_file") or None, files, credentials, in_keyring, serve)
 
 
 def _base(address: str, path: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +52,15 @@ class _GroupedOption(click.Option):
     def __init__(self, *arguments: Any, group: str, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.group = group
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """What an error calls the option: that which gave it."""
+        source = ctx.get_parameter_source(self.name) if ctx else None
+        if ctx and source is ParameterSource.ENVIRONMENT:
+            return f"{ctx.auto_envvar_prefix}_{self.name.upper()}"
+        if ctx and source is ParameterSource.DEFAULT_MAP:
+            return f"{self.name} in [{ctx.info_name}] of the config file"
+        return super().get_error_hint(ctx)
 
 
 def option_of(group: str) -> Callable[..., Callable[[F], F]]:

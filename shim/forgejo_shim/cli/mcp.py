@@ -18,7 +18,7 @@ from .config import Credentials
 from .help import Verb, option_of
 from .hints import with_hint
 from .output import note
-from .serve import parse_address
+from .serve_options import parse_address
 from .settings import CommonOptions, common
 from .target import Target, parse_target, target_here
 

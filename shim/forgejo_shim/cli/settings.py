@@ -124,6 +124,10 @@ class CommonOptions:
         """The files of problem matchers that the config file names. Raises ShimError."""
         return self._config().matchers
 
+    def serve_table(self) -> Mapping[str, Any]:
+        """The config file's table of `serve`, as it is. Raises ShimError."""
+        return self._config().serve
+
     def _config(self) -> Config:
         return read_config(None if self.makes_config else self.config, default=self.config_path())
 
@@ -170,15 +174,13 @@ def session_path() -> Path:
     return platformdirs.user_state_path(APP) / "session.json"
 
 
-def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Note an option that was given. One after the verb wins over one before it."""
+def remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Note an option that was given. One after the verb wins over one before it, and a flag over all else."""
     settings = ctx.ensure_object(CommonOptions)
-    if parameter.name and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE:
-        setattr(settings, parameter.name, value)
-
-
-def _option(*names: str, **more: Any) -> Callable[[F], F]:
-    return option_of("Common options")(*names, expose_value=False, callback=_remember, **more)
+    source = ctx.get_parameter_source(name := parameter.name)
+    is_flag = source is click.core.ParameterSource.COMMANDLINE
+    if is_flag or (source is not click.core.ParameterSource.DEFAULT and not getattr(settings, name)):
+        setattr(settings, name, value)
 
 
 class FileType(click.Path):
@@ -192,35 +194,36 @@ class FileType(click.Path):
 
 
 _FILE = FileType(path_type=Path, dir_okay=False)
-_OPTIONS = {
-    "server": _option(
-        "--server", metavar="URL", help="Address of the server. Default: FORGEJO_URL, the clone's, the config file's."
-    ),
-    "json": _option("--json", is_flag=True, help="Print JSON, for errors too. A log is printed as it is."),
-    "config": _option("--config", type=_FILE, help="Another config file: TOML, readable by its owner only."),
-    "state": _option(
-        "--state", type=_FILE, help="File that caches facts about the server, so that later commands ask less."
-    ),
-    "no_state": _option("--no-state", is_flag=True, help="Cache nothing between commands."),
-    "keep_session": _option(
-        "--keep-session", is_flag=True, help="Keep the web session in a file: the next command need not sign in."
-    ),
-    "no_input": _option("--no-input", is_flag=True, help="Ask for nothing, also on a terminal: fail instead."),
-    "timeout": _option(
-        "--timeout",
-        type=click.IntRange(1, 86400),
-        metavar="SECONDS",
-        help="How long to wait for the server. Default: 60.",
-    ),
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "server": {
+        "metavar": "URL",
+        "help": "Address of the server. Default: FORGEJO_URL, the clone's, the config file's.",
+    },
+    "json": {"is_flag": True, "help": "Print JSON, for errors too. A log is printed as it is."},
+    "config": {"type": _FILE, "help": "Another config file: TOML, readable by its owner only."},
+    "state": {"type": _FILE, "help": "File that caches facts about the server, so that later commands ask less."},
+    "no_state": {"is_flag": True, "help": "Cache nothing between commands."},
+    "keep_session": {
+        "is_flag": True,
+        "help": "Keep the web session in a file: the next command need not sign in.",
+    },
+    "no_input": {"is_flag": True, "help": "Ask for nothing, also on a terminal: fail instead."},
+    "timeout": {
+        "type": click.IntRange(1, 86400),
+        "metavar": "SECONDS",
+        "help": "How long to wait for the server. Default: 60.",
+    },
 }
 
 
-def shared(*names: str) -> Callable[[F], F]:
-    """Give a command some of the shared options."""
+def shared(*names: str, **more: Any) -> Callable[[F], F]:
+    """Give a command some of the shared options; `more` says more of them."""
+    option = option_of("Common options")
 
     def give(command: F) -> F:
         for name in reversed(names):
-            command = _OPTIONS[name](command)
+            told = {"expose_value": False, "callback": remember, **_OPTIONS[name], **more}
+            command = option(f"--{name.replace('_', '-')}", **told)(command)
         return command
 
     return give

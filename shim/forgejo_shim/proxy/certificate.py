@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from ..errors import ShimError
 
@@ -23,6 +26,16 @@ class Certificate:
         self._files = cert, key
         self._newest = self.context = self._read()
         self.context.sni_callback = self._choose  # asked for each connection, also for one that names no server
+
+    @property
+    def name(self) -> str:
+        """The file of the certificate."""
+        return str(self._files[0])
+
+    def ends(self) -> datetime:
+        """When the first of the certificates in the file ends, in UTC."""
+        chain = x509.load_pem_x509_certificates(self._files[0].read_bytes())
+        return min(one.not_valid_after_utc for one in chain)
 
     def reload(self, say: Callable[[str], None]) -> None:
         """Read the files again, and tell the operator what came of it."""

@@ -82,15 +82,17 @@ class Health:
         await self.reach()
         return Part(True, "reachable")
 
-    async def reach(self) -> None:
-        """Ask the server behind for its version. Raises ShimError if that is no Forgejo's answer."""
+    async def reach(self) -> str:
+        """The version of the server behind, "" if it tells none. Raises ShimError if that is no Forgejo's answer."""
         answer = await self._net.api(f"{API}/version")
         body = await read_head(answer)
         if answer.status >= 500:
             raise Unreachable("the server failed", cause="server-failed")
         refused = answer.status in (401, 403) and is_forgejos(answer.status, "", body)  # where all wants a sign-in
-        if not refused and not (answer.status == 200 and _has_version(body)):
+        version = _version(body) if answer.status == 200 else None
+        if not refused and version is None:
             raise NotForgejo("the server is no Forgejo")
+        return version or ""
 
     async def look(self, say: Callable[[str], None]) -> None:
         """Ask the server behind once, so that the operator learns at the start what is wrong with it."""
@@ -112,12 +114,13 @@ class Health:
         return Part(True, "signed in")
 
 
-def _has_version(body: bytes) -> bool:
-    """Whether it is Forgejo's answer to the question of its version."""
+def _version(body: bytes) -> str | None:
+    """The version in Forgejo's answer; None if it is not its answer."""
     try:
-        return isinstance(json.loads(body).get("version"), str)
+        version = json.loads(body).get("version")
     except (ValueError, AttributeError, RecursionError):
-        return False
+        return None
+    return version if isinstance(version, str) else None
 
 
 async def _part(check: Callable[[], Awaitable[Part]]) -> Part:
