@@ -70,8 +70,7 @@ class Proxy:
     """A handler for aiohttp's low-level server. Made and closed within the running loop."""
 
     def __init__(self, options: Options, log: AccessLog | None = None) -> None:
-        self.options = options
-        self.log = log
+        self.options, self.log = options, log
         self.upstream = Upstream(options)
         self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
         self.session.changes = Changes(f"{self.session.account} is signed in again", options.say)
@@ -86,11 +85,11 @@ class Proxy:
         self.swagger = Swagger(writes=options.writes and options.web is not None, face=FORGEJO_PROXY in options.faces)
         self.tickets = Tickets(self.server.store, options.upstream, options.identity)
         self.signing_in = asyncio.Lock()
-        self.health = Health(UpstreamTransport(self.upstream, self.signing_in, ()), self.server, writes=options.writes)
-        self.metrics = Metrics()
-        self.own_pages = OwnPages(options.version, self.health, self.metrics, options.idle)
-        self.under_way = 0
-        self._sign_ins = 0
+        net, both = UpstreamTransport(self.upstream, self.signing_in, ()), (self.upstream.changes, self.session.changes)
+        self.health = Health(net, self.server, writes=options.writes, changes=both, watched=options.watched)
+        self.metrics = Metrics(options.version)
+        self.own_pages = OwnPages(options, self.health, self.metrics)
+        self.under_way = self._sign_ins = 0
         self._ids = map(f"{os.urandom(4).hex()}-{{:x}}".format, count(1))
         self._count()
 
@@ -100,6 +99,8 @@ class Proxy:
         counter("sign_ins", "Sign-ins of the web account that went well.", lambda: self._sign_ins)
         counter("kept_answers_used", "Questions of a caller's rights not put, by a kept yes.", lambda: self.rights.used)
         gauge("sign_in_refusals", "Sign-ins of the web account that failed in a row.", lambda: self.session.refusals)
+        gauge("streams_of_busiest_caller", "Answers from the web that one caller has under way.", self.streams.most)
+        gauge("streams_per_caller", "How many one caller may have under way.", lambda: self.options.streams)
         counter("log_lines_lost", "Lines of the access log not written.", lambda: self.log.lost if self.log else 0)
 
     def _signed_in(self, cookies: dict[str, str]) -> None:
@@ -268,10 +269,10 @@ class Proxy:
         status = out.status if out is not None else LEFT
         backend = (out.headers.get(MARK) if out is not None else None) or asked.backend
         size = request.writer.output_size
-        self.metrics.note(route, backend, status, seconds, size)
+        cause = out.cause if isinstance(out, CallerResponse) else ""
+        self.metrics.note(route, backend, status, seconds, size, cause)
         if self.log:
             broken = request.transport is None or request.transport.is_closing()
-            cause = out.cause if isinstance(out, CallerResponse) else ""
             given = request.raw_path.partition("?")[0]
             shown = given if given.startswith("/") else "-"  # http://name:password@host/ may be sent, too
             self.log.note(asked.name, request.method, shown, status, size, seconds, backend, route, broken, cause)

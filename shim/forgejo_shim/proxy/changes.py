@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 
 import aiohttp
@@ -43,6 +44,7 @@ class Changes:
 
     def __init__(self, works: str, say: Callable[[str], None] = to_stderr, quiet: float = QUIET) -> None:
         self.trouble = ""  # what is wrong now, in a word that stays the same while it is; "" is nothing
+        self.since = time.time()  # when that began or ended last; at first: when this was made
         self._said = ""
         self._line = self._works = works
         self._say = say
@@ -51,12 +53,15 @@ class Changes:
 
     def fails(self, trouble: str, line: str) -> None:
         """Note what is wrong, and the line that says so."""
+        if not self.trouble:
+            self.since = time.time()
         self.trouble, self._line = trouble, line
         self._tell()
 
     def works(self) -> None:
         """Note that nothing is."""
         if self.trouble:
+            self.since = time.time()
             self.trouble, self._line = "", self._works
             self._tell()
 

@@ -1,7 +1,8 @@
 """Whether the proxy can do its work: the server behind answers, and the web session is good or not needed.
 
 Rules: one check at a time and at most one in `EVERY` seconds, whatever the load; each ends within `PATIENCE` seconds.
-Reasons are causes (spec/README.md) and never name an account: whoever reaches the proxy may read them.
+Who shows figures waits `SOON` seconds for one, then takes the finding before. Reasons are causes (spec/README.md) and
+never name an account: whoever reaches the proxy may read them.
 """
 
 from __future__ import annotations
@@ -9,27 +10,23 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 
 from ..api import is_forgejos
+from ..capabilities import UNKNOWN as NOTHING_KNOWN
 from ..capabilities import Capability
 from ..errors import NotForgejo, ShimError, Unreachable
 from ..operations import API, CONTRACT
 from ..server import Server
 from ..transport import BrokenBody, Transport, read_head
+from .changes import Changes
+from .states import Part, Since, State, Watched
 
 EVERY = 5.0  # seconds for which a finding holds
 PATIENCE = 10.0  # seconds a check may take
-
-
-@dataclass(frozen=True)
-class Part:
-    """One thing that has to work; `retry_in` are the seconds until it is tried again, if that waits on purpose."""
-
-    ok: bool
-    says: str
-    retry_in: int | None = None
+PARTS = "upstream", "web_session"
+SOON = 2.0  # seconds within which figures are shown
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,10 @@ class Ready:
         """Whether requests can be served now."""
         return self.upstream.ok and self.web_session.ok
 
+    def part(self, name: str) -> Part:
+        """One of the two by its name."""
+        return self.upstream if name == "upstream" else self.web_session
+
     def as_bytes(self) -> bytes:
         """As JSON, what is not known left out."""
         parts = {name: {k: v for k, v in part.items() if v is not None} for name, part in asdict(self).items()}
@@ -54,11 +55,26 @@ UNKNOWN = Part(False, "not checked")
 
 
 class Health:
-    """The checks of one proxy. `net` asks without a caller; `writes`: whether the web session has to write, too."""
+    """The checks of one proxy. `net` asks without a caller; `writes`: whether the web session has to write, too;
+    `changes` are what traffic notices of the server and of the web session.
+
+    `version` is what the server said last of its own, "" if nothing; `known` what it was last seen to offer.
+    """
 
     def __init__(
-        self, net: Transport, server: Server, now: Callable[[], float] = time.monotonic, *, writes: bool = True
+        self,
+        net: Transport,
+        server: Server,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        writes: bool = True,
+        changes: Iterable[Changes] = (),
+        watched: Iterable[Watched] = (),
     ) -> None:
+        self.version, self.known = "", NOTHING_KNOWN
+        self._parts = [(name, one, Since(one.since)) for name, one in zip(PARTS, changes, strict=False)]
+        self._watched = tuple(watched)
+        self._asking: asyncio.Task[Ready] | None = None
         self._net = net
         self._server = server
         self._from_web = [row for row in CONTRACT if not row.native_only and (writes or not row.writes)]
@@ -72,14 +88,26 @@ class Health:
             if self._found is None or self._now() - self._found[0] >= EVERY:
                 found = await self._check()
                 self._found = self._now(), found
+                for name, changes, since in self._parts:
+                    since.note(found.part(name), changes.since)
             return self._found[1]
+
+    async def states(self) -> list[State]:
+        """How everything is; where a check takes longer than `SOON`, as it was found before."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self.ready())
+        await asyncio.wait({self._asking}, timeout=SOON)
+        found = self._found[1] if self._found else Ready(UNKNOWN, UNKNOWN)
+        return [State(name, found.part(name), since.at) for name, _, since in self._parts] + [
+            one.state() for one in self._watched
+        ]
 
     async def _check(self) -> Ready:
         upstream = await _part(self._upstream)
         return Ready(upstream, await _part(self._web_session) if upstream.ok else UNKNOWN)
 
     async def _upstream(self) -> Part:
-        await self.reach()
+        self.version = await self.reach()
         return Part(True, "reachable")
 
     async def reach(self) -> str:
@@ -105,7 +133,7 @@ class Health:
 
     async def _web_session(self) -> Part:
         session = self._server.session
-        known = await self._server.capabilities(self._net)
+        self.known = known = await self._server.capabilities(self._net)
         if all(known.of(row.method, row.path) is Capability.PRESENT for row in self._from_web):
             return Part(True, "not needed")
         if session.credentials is None:

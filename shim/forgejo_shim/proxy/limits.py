@@ -71,6 +71,10 @@ class Streams:
         self._each = each
         self._open: Counter[bytes] = Counter()
 
+    def most(self) -> int:
+        """How many the caller has who has most."""
+        return max(self._open.values(), default=0)
+
     @contextmanager
     def slot(self, callers: frozenset[bytes]) -> Iterator[None]:
         """Counted while it lasts. Raises TooMany."""

@@ -1,25 +1,37 @@
 """What is counted, for Prometheus.
 
-Rules: a registry of its own; labels are a path template of ours, a backend and a status, so there are few of them, and
-no name of a user, repository or path is among them. What others count anyway is read when it is asked for.
+Rules: a registry of its own; labels are a path template of ours, a backend, a status and a cause, so there are few of
+them, and no name of a user, repository or path is among them. What others count anyway is read when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import platform
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .states import State
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CAUSE = re.compile("[a-z][a-z0-9-]{1,39}")  # as ours are (spec/causes.json); a server can send another
+UP = {
+    "upstream": "Whether the server behind answers as a Forgejo: 1 or 0.",
+    "web_session": "Whether the web session is good or not needed: 1 or 0.",
+}
+NEWEST: Literal["livemostrecent"] = "livemostrecent"  # of several processes, the one that looked last knows
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Metrics(Collector):
     """The figures of one proxy; each name begins with `forgejo_shim_`."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "forgejo_shim_requests", "Requests answered.", ("operation", "backend", "status"), registry=self.registry
@@ -37,13 +49,32 @@ class Metrics(Collector):
         )
         for kind in ("log", "follow"):
             self.streams.labels(kind)
+        self._errors = Counter("forgejo_shim_errors", "Errors of the shim's own.", ("cause",), registry=self.registry)
+        self._error_at = Gauge(
+            "forgejo_shim_last_error_timestamp_seconds",
+            "When an error of the shim's own was answered last, in seconds since the epoch.",
+            ("cause",),
+            registry=self.registry,
+            multiprocess_mode="max",
+        )
+        self._up: dict[str, Gauge] = {}
+        begun = Gauge(
+            "forgejo_shim_start_time_seconds",
+            "When the counting began, in seconds since the epoch.",
+            registry=self.registry,
+            multiprocess_mode="min",
+        )
+        begun.set(time.time())
+        built = self._newest("build_info", "What runs here; always 1.", "version", "python")
+        built.labels(version, platform.python_version()).set(1)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._read: list[tuple[str, str, Callable[[], float]]] = []
         self.counter("sent_bytes", "Bytes sent to clients, heads too.", lambda: self.sent)
         self.registry.register(self)
 
-    def note(self, operation: str, backend: str, status: int, seconds: float, size: int) -> None:
-        """Count one answer: its operation's path template or "", backend, status, seconds and bytes."""
+    def note(self, operation: str, backend: str, status: int, seconds: float, size: int, cause: str = "") -> None:
+        """Count one answer: its operation's path template or "", backend, status, seconds, bytes, and the cause of an
+        error of the shim's own."""
         key = (operation, backend, status)
         if key not in self._children:
             self._children[key] = (
@@ -54,6 +85,21 @@ class Metrics(Collector):
         requests.inc()
         durations.observe(seconds)
         self.sent += size
+        if cause:
+            told = cause if CAUSE.fullmatch(cause) else "other"
+            self._errors.labels(told).inc()
+            self._error_at.labels(told).set(time.time())
+
+    def show(self, states: Iterable[State]) -> None:
+        """Show whether each thing works, as `NAME_up`."""
+        for state in states:
+            if state.name not in self._up:
+                what = UP.get(state.name, "Whether it can be used: 1 or 0.")
+                self._up[state.name] = self._newest(f"{state.name}_up", what)
+            self._up[state.name].set(state.part.ok)
+
+    def _newest(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(f"forgejo_shim_{name}", what, labels, registry=self.registry, multiprocess_mode=NEWEST)
 
     def counter(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Show a figure that only grows, as `read` gives it then."""
@@ -66,6 +112,10 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """What `counter` named."""
         return (CounterMetricFamily(name, what, value=read()) for name, what, read in self._read)
+
+    def families(self) -> Iterable[Metric]:
+        """All figures as they are now."""
+        return self.registry.collect()
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""

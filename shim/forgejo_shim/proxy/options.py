@@ -11,6 +11,7 @@ from ..store.memory import MemoryStore
 from ..store.protocol import Store
 from .changes import to_stderr
 from .headers import Network
+from .states import Watched
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,5 @@ class Options:
     gitea_host: str = ""  # the name at which `/api/v1` is Gitea's
     version: str = ""
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    watched: tuple[Watched, ...] = ()  # whose states are shown, too
     say: Callable[[str], None] = to_stderr  # tells the operator
