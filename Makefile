@@ -39,7 +39,7 @@ lint: $(READY)  ## ruff, mypy (strict for shim/, spec/checker/, the README's exa
 	@$(BIN)/python -m pytest -c tests/pytest.ini $(OF_LINT)
 
 conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table
-	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)"
+	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)" $(if $(REPORT),--report "$(REPORT)")
 
 bench: $(READY)  ## throughput, memory and request counts, as ratios of one run
 	@$(BIN)/python scripts/bench

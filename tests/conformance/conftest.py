@@ -1,29 +1,45 @@
-"""Runs each case against each chosen target and prints the table of verdicts.
+"""Runs each case against each chosen target, prints the table of verdicts, and writes the report (`--report DIR`).
 
 Verdicts: passed; failed; not supported (the target does not claim the case's feature; core cannot be); error (the
-target could not be started or seeded); not run (nothing to start it with). On a control target a case that needs an
-absent operation must fail by that absence: then its verdict is "failed as it must", and passing is a failure.
-Several processes may share the work (`-n`): the cases of one target stay in one of them, and the table is made of what
-the reports tell.
+target could not be started or seeded); not run (nothing to start it with, or left out). On a control target a case that
+needs an absent operation must fail by that absence: then its verdict is "failed as it must", and passing is a failure.
+Several processes may share the work (`-n`): the cases of one target stay in one of them. Each hands its list of cases
+over as it ends; table and report are made of that list and of what the reports tell.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from report_files import about, write
+from reported import OUTCOMES, Case, Result, Results, case_of, report
 from servers import free_port
 from targets import GROUPS, TARGETS, AbsentOperation, Live, Target, chosen, start
 
-VERDICTS = ("passed", "failed", "failed as it must", "not supported", "error", "not run")
-_counts: dict[str, Counter[str]] = defaultdict(Counter)
-_how: dict[str, str] = {}
+_results = Results()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--targets", default="quick", help=f"by commas: targets, versions, {', '.join(GROUPS)}")
+    parser.addoption("--report", metavar="DIR", help="a folder for conformance.json, .xml (JUnit) and .html")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if folder := _folder(config):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(f"the report cannot be kept in {folder}: {error.strerror}") from None
+
+
+def _folder(config: pytest.Config) -> Path | None:
+    """Where the report is to be, if one is wanted, and this is the process that writes it."""
+    told = config.getoption("--report")
+    return config.invocation_params.dir / told if told and not hasattr(config, "workerinput") else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -63,18 +79,29 @@ def claimed(request: pytest.FixtureRequest) -> None:
             pytest.skip(f"not supported: the target has {', '.join(sorted(marker.args))}")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if target := _target(item):
+        clauses = [clause for marker in item.iter_markers("clause") for clause in marker.args]
+        _results.cases[item.nodeid] = case_of(item.nodeid, target.name, clauses)
+
+
+def _target(item: pytest.Item) -> Target | None:
+    params = getattr(item, "callspec", None)
+    return params.params.get("live") if params else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Any:
-    params = getattr(item, "callspec", None)
-    target = params.params.get("live") if params else None
-    needed = any(item.iter_markers("needs"))
+    target = _target(item)
+    needed = [operation for marker in item.iter_markers("needs") for operation in marker.args]
     if target is not None:
-        item.user_properties.append(("server", item.funcargs["live"].told))
+        live = item.funcargs["live"]
+        item.user_properties.append(("server", (live.server.how, live.version)))
     try:
         result = yield
     except AbsentOperation:
         if target is not None and target.control and needed:
-            item.user_properties.append(("verdict", "failed as it must"))
+            item.user_properties += [("verdict", "failed as it must"), ("why", f"lacks {' or '.join(needed)}")]
             return None
         raise
     if target is not None and target.control and needed:
@@ -85,36 +112,61 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if not report.nodeid.startswith("conformance/"):
         return
-    parameters = report.nodeid.partition("[")[2].rstrip("]")
-    name = max((n for n in TARGETS if parameters == n or parameters.startswith(n + "-")), key=len, default="")
-    if not name:
-        return
-    if report.when == "call" or report.outcome != "passed":
-        _counts[name][_verdict(report)] += 1
-    if server := dict(report.user_properties).get("server", _reason(report) if _verdict(report) == "not run" else ""):
-        _how.setdefault(name, str(server))
+    node = report.nodeid if report.nodeid[-1] == "]" else report.nodeid.rpartition("]@")[0] + "]"  # @ is xdist's group
+    properties = dict(report.user_properties)
+    outcome = _verdict(report) if report.when == "call" or report.outcome != "passed" else ""
+    result = _results.tell(node, outcome, str(properties.get("why") or _reason(report)))
+    result.spent += report.duration
+    if report.when == "call":
+        result.seconds, result.server = report.duration, properties.get("server")
 
 
 def _reason(report: pytest.TestReport) -> str:
-    """Why a case was skipped."""
-    return str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+    """Why a case was skipped, or failed."""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longrepr or "")
 
 
 def _verdict(report: pytest.TestReport) -> str:
     if report.outcome == "skipped":
-        return "not supported" if "not supported" in _reason(report) else "not run"
+        return "not supported" if _reason(report).startswith("not supported") else "not run"
     if report.outcome == "failed":
         return "failed" if report.when == "call" else "error"
     return dict(report.user_properties).get("verdict", "passed")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not _counts:
-        return
-    write = terminalreporter.write_line
-    width = max(len(name) for name in _counts)
-    write("")
-    write(f"{'target':{width}}  " + "  ".join(VERDICTS) + "  server")
-    for name, counts in _counts.items():
-        cells = "  ".join(f"{counts[verdict]:>{len(verdict)}}" for verdict in VERDICTS)
-        write(f"{name:{width}}  {cells}  {_how.get(name, '')}")
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hands the cases over, where the work is shared."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["cases"] = {node: (case.target, case.name, case.clauses) for node, case in _results.cases.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for name, (target, case, clauses) in getattr(node, "workeroutput", {}).get("cases", {}).items():
+        _results.cases[name] = Case(target, case, tuple(clauses))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    write_line, targets = terminalreporter.write_line, _results.by_target()
+    if targets and _results.told:
+        width = max(map(len, targets))
+        write_line("")
+        write_line(f"{'target':{width}}  " + "  ".join(OUTCOMES) + "  server")
+        for name, told in targets.items():
+            counts = Counter(result.outcome for result in told)
+            cells = "  ".join(f"{counts[outcome]:>{len(outcome)}}" for outcome in OUTCOMES)
+            write_line(f"{name:{width}}  {cells}  {_server(told)}")
+    if folder := _folder(config):
+        write_line("")
+        write_line(
+            f"the report: {write(report(_results, about()), folder)}" if targets else "no report: no case is known"
+        )
+
+
+def _server(told: list[Result]) -> str:
+    """What was asked, or why nothing was."""
+    servers = [", ".join(result.server) for result in told if result.server]
+    return next(iter([*servers, *(result.why for result in told if result.outcome == "not run")]), "")

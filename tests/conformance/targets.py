@@ -144,7 +144,7 @@ class Live:
     def __init__(self, target: Target, server: Server, port: int = 0) -> None:
         self.target = target
         self.server = server
-        self.told = f"{server.how}, {server.hand().version}"
+        self.version = server.hand().version
         self.world: Seeded = seed(server.hand())
         self.proxy = Proxied(server.base_url, self.web, port=port) if target.front == "proxy" else None
         self.base_url = self.proxy.base_url if self.proxy else server.base_url

@@ -19,11 +19,11 @@ from typing import Any
 import fastjsonschema
 import jsonschema
 import pytest
+from clauses import CLAUSES, README
 from openapi_spec_validator import OpenAPIV2SpecValidator
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec"
-README = (SPEC / "README.md").read_text()
 CONTRACT = json.loads((SPEC / "contract.swagger.json").read_text())
 CAUSES = json.loads((SPEC / "causes.json").read_text())
 TRAPS = json.loads((SPEC / "traps.json").read_text())
@@ -32,9 +32,7 @@ SCHEMAS = {
     for path in sorted((SPEC / "web").glob("*.schema.json"))
 }
 
-CLAUSE = re.compile(r"^- \*\*([A-Z][0-9]+)\*\* \(([a-z, -]+)\) \S.*(?:\n  .*)*\.$", re.MULTILINE)
 LINE, SENTENCE = 120, 30  # characters; words, inline code counted as one
-CLAUSES = {found[1]: found[2].split(", ") for found in CLAUSE.finditer(README)}
 FEATURES = {
     "core",
     "attempts",
@@ -253,7 +251,7 @@ def test_traps_name_clauses_and_are_all_there() -> None:
 def test_clauses_are_well_formed() -> None:
     bullets = re.findall(r"^- \*\*([A-Z][0-9]+)\*\*", README, re.MULTILINE)
     assert bullets == list(CLAUSES), "a clause twice, or one that does not read '- **L1** (feature) sentence.'"
-    assert {feature for features in CLAUSES.values() for feature in features} == FEATURES
+    assert {feature for clause in CLAUSES.values() for feature in clause.features} == FEATURES
     for letter in {clause[0] for clause in bullets}:
         numbers = [int(clause[1:]) for clause in bullets if clause[0] == letter]
         assert numbers == list(range(1, len(numbers) + 1))
