@@ -39,6 +39,8 @@ PROGRAMS: Mapping[str, tuple[str, tuple[Path, ...]]] = {
     "gitea-api-client": ("CLIENTS_PYTHON", (CLIENTS / "of_gitea.py",)),
     "gitea-sdk": ("GITEA_SDK_CLIENT", ()),
     "gitea-js": ("GITEA_JS_CLIENT", ()),
+    "tea": ("TEA_BIN", ()),
+    "gitea-mcp": ("GITEA_MCP", ()),
 }
 # How a client says that an operation is not possible here.
 REFUSAL = {

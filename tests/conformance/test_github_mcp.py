@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import mcp
 import pytest
-from anyio.from_thread import start_blocking_portal
 from artifact_world import Artifacts, artifacts_of, holds
-from client_programs import Client, Failed, jobs_of, log_of, program, told_jobs, told_words, words_of
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from client_programs import Client, Failed, jobs_of, log_of, told_jobs, told_words, words_of
+from mcp_program import Tool, tools
 from targets import Live
 
 clause = pytest.mark.clause
 pytestmark = [pytest.mark.feature("proxy")]
 by_id = pytest.mark.feature("run-jobs")
-Tool = Callable[..., Any]
 
 
 @pytest.fixture
@@ -27,23 +22,10 @@ def art(live: Live) -> Artifacts:
 
 @pytest.fixture
 def tool(live: Live) -> Iterator[Tool]:
-    """Calls a tool for a repository; what it tells in JSON. Raises Failed."""
     client = Client("github-mcp-server", live, live.world.repos["priv"])
-    environment = client.environment | {"GITHUB_HOST": client.server, "GITHUB_PERSONAL_ACCESS_TOKEN": client.token_text}
-    (command,) = program(client.name)
-    where = StdioServerParameters(command=command, args=["stdio", "--toolsets", "actions"], env=environment)
-    with start_blocking_portal() as portal:
-        with portal.wrap_async_context_manager(mcp.Client(stdio_client(where))) as server:
-
-            def call(name: str, repo: str = client.repo.full, **arguments: Any) -> Any:
-                owner, _, repo = repo.partition("/")
-                result = portal.call(server.call_tool, name, {"owner": owner, "repo": repo, **arguments})
-                text = result.content[0].text
-                if result.is_error:
-                    raise Failed(text)
-                return json.loads(text)
-
-            yield call
+    of_github = {"GITHUB_HOST": client.server, "GITHUB_PERSONAL_ACCESS_TOKEN": client.token_text}
+    with tools(client, "stdio", "--toolsets", "actions", **of_github) as call:
+        yield call
 
 
 @clause("V5", "V7", "V10")
