@@ -38,7 +38,7 @@ lint: $(READY)  ## ruff, mypy (strict for shim/, spec/checker/, the README's exa
 	@$(BIN)/python scripts/man --check
 	@$(BIN)/python -m pytest -c tests/pytest.ini $(OF_LINT)
 
-conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table
+conformance: $(READY)  ## the cases against every real server there is (image, executable or URL), as a table; and as a page: REPORT=DIR
 	@$(BIN)/python -m pytest -c tests/pytest.ini tests/conformance --targets "$(or $(TARGET),real)" $(if $(REPORT),--report "$(REPORT)")
 
 bench: $(READY)  ## throughput, memory and request counts, as ratios of one run

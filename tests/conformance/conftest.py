@@ -4,11 +4,12 @@ Verdicts: passed; failed; not supported (the target does not claim the case's fe
 target could not be started or seeded); not run (nothing to start it with, or left out). On a control target a case that
 needs an absent operation must fail by that absence: then its verdict is "failed as it must", and passing is a failure.
 Several processes may share the work (`-n`): the cases of one target stay in one of them. Each hands its list of cases
-over as it ends; table and report are made of that list and of what the reports tell.
+over with its first one; table and report are made of that list and of what the reports tell.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,13 @@ from typing import Any
 
 import pytest
 from report_files import about, write
-from reported import OUTCOMES, Case, Result, Results, case_of, report
+from reported import LEFT_OUT, OUTCOMES, Case, Result, Results, case_of, report
 from servers import free_port
 from targets import GROUPS, TARGETS, AbsentOperation, Live, Target, chosen, start
 
+BEGAN = time.monotonic()
+ABOUT = pytest.StashKey[dict[str, Any]]()
+HANDED_OVER = pytest.StashKey[bool]()
 _results = Results()
 
 
@@ -32,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if folder := _folder(config):
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            config.stash[ABOUT] = about()
         except OSError as error:
             raise pytest.UsageError(f"the report cannot be kept in {folder}: {error.strerror}") from None
 
@@ -90,6 +95,14 @@ def _target(item: pytest.Item) -> Target | None:
     return params.params.get("live") if params else None
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where the work is shared, the first case of a process hands all of them over: it may be lost before it ends."""
+    if hasattr(item.config, "workerinput") and not item.config.stash.get(HANDED_OVER, False):
+        item.config.stash[HANDED_OVER] = True
+        cases = [(node, case.target, case.name, case.clauses) for node, case in _results.cases.items()]
+        item.user_properties.append(("cases", cases))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Any:
     target = _target(item)
@@ -114,6 +127,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         return
     node = report.nodeid if report.nodeid[-1] == "]" else report.nodeid.rpartition("]@")[0] + "]"  # @ is xdist's group
     properties = dict(report.user_properties)
+    for known, target, name, clauses in properties.get("cases", ()):
+        _results.cases[known] = Case(target, name, tuple(clauses))
     outcome = _verdict(report) if report.when == "call" or report.outcome != "passed" else ""
     result = _results.tell(node, outcome, str(properties.get("why") or _reason(report)))
     result.spent += report.duration
@@ -137,18 +152,6 @@ def _verdict(report: pytest.TestReport) -> str:
     return dict(report.user_properties).get("verdict", "passed")
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hands the cases over, where the work is shared."""
-    if (output := getattr(session.config, "workeroutput", None)) is not None:
-        output["cases"] = {node: (case.target, case.name, case.clauses) for node, case in _results.cases.items()}
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    for name, (target, case, clauses) in getattr(node, "workeroutput", {}).get("cases", {}).items():
-        _results.cases[name] = Case(target, case, tuple(clauses))
-
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     write_line, targets = terminalreporter.write_line, _results.by_target()
     if targets and _results.told:
@@ -159,14 +162,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             counts = Counter(result.outcome for result in told)
             cells = "  ".join(f"{counts[outcome]:>{len(outcome)}}" for outcome in OUTCOMES)
             write_line(f"{name:{width}}  {cells}  {_server(told)}")
-    if folder := _folder(config):
+    if (folder := _folder(config)) and targets:
+        found = report(_results, config.stash[ABOUT] | {"seconds": round(time.monotonic() - BEGAN)})
         write_line("")
-        write_line(
-            f"the report: {write(report(_results, about()), folder)}" if targets else "no report: no case is known"
-        )
+        write_line(f"the report: {write(found, folder)}")
+    elif folder:
+        write_line("no report: no case is known")
 
 
 def _server(told: list[Result]) -> str:
     """What was asked, or why nothing was."""
     servers = [", ".join(result.server) for result in told if result.server]
-    return next(iter([*servers, *(result.why for result in told if result.outcome == "not run")]), "")
+    reasons = [result.why for result in told if result.outcome == "not run" and result.why != LEFT_OUT]
+    return next(iter(servers + reasons), LEFT_OUT)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,19 +20,17 @@ from report_page import page
 
 ROOT = Path(__file__).parents[2]
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-BEGAN = time.monotonic()
 TAGS = {"failed": "failure", "error": "error", "not supported": "skipped", "not run": "skipped"}
 
 
 def about() -> dict[str, Any]:
-    """What a report made now says of itself. The commit is unknown (None) outside a clone."""
+    """What the report of a run that begins now says of itself. The commit is unknown (None) outside a clone."""
     commit = _git("rev-parse", "HEAD")
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": __version__,
         "commit": commit or None,
         "changed": bool(commit and _git("status", "--porcelain")),
-        "seconds": round(time.monotonic() - BEGAN),
     }
 
 
@@ -83,19 +80,20 @@ def as_junit(report: dict[str, Any]) -> str:
         told = {"name": target["name"], "timestamp": report["date"], "time": target["seconds"], **counts}
         suites.append(ElementTree.SubElement(root, "testsuite", {key: str(value) for key, value in told.items()}))
     for case in report["cases"]:
-        for result in case["results"]:
-            seconds = result.get("seconds", [0] * len(result["targets"]))
-            for place, took in zip(result["targets"], seconds, strict=True):
-                _testcase(suites[place], case, result, took)
+        whys = {place: why for why, places in case.get("why", {}).items() for place in places}
+        seconds = case.get("seconds", [0] * len(suites))
+        for place, letter in enumerate(case["outcomes"]):
+            if outcome := report["outcomes"].get(letter):
+                _testcase(suites[place], case["name"], outcome, whys.get(place, ""), seconds[place])
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _testcase(suite: ElementTree.Element, case: dict[str, Any], result: dict[str, Any], took: float) -> None:
-    file, _, name = NOT_XML.sub("�", case["name"]).partition(".py::")
-    told = ElementTree.SubElement(suite, "testcase", classname=f"{suite.get('name')}.{file}", name=name, time=str(took))
-    outcome, why = result["outcome"], NOT_XML.sub("�", result.get("why", ""))
+def _testcase(suite: ElementTree.Element, case: str, outcome: str, why: str, seconds: float) -> None:
+    file, _, name = NOT_XML.sub("�", case).partition(".py::")
+    told = {"classname": f"{suite.get('name')}.{file}", "name": name, "time": str(seconds)}
+    element, why = ElementTree.SubElement(suite, "testcase", told), NOT_XML.sub("�", why)
     if tag := TAGS.get(outcome):
-        ElementTree.SubElement(told, tag, message=f"{outcome}: {why}" if tag == "skipped" else why)
+        ElementTree.SubElement(element, tag, message=f"{outcome}: {why}" if tag == "skipped" else why)
     elif why:
-        ElementTree.SubElement(told, "system-out").text = f"{outcome}: {why}"
+        ElementTree.SubElement(element, "system-out").text = f"{outcome}: {why}"

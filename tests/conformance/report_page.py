@@ -11,25 +11,26 @@ Rules
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from clauses import TITLES
-from reported import OUTCOMES, WORST, order
+from reported import LETTERS, OUTCOMES, WORST, order
 
 CSS = Path(__file__).with_suffix(".css")
 SIGNS = {"passed": "✓", "failed": "✗", "failed as it must": "⊘", "not supported": "–", "error": "!", "not run": "○"}
-MARKS = {"passed": "p", "failed": "f", "failed as it must": "m", "not supported": "s", "error": "e", "not run": "n"}
 MEANINGS = {
     "passed": "each case did what the clause says",
     "failed": "a case saw something else",
     "error": "the target could not be started or filled",
-    "not run": "there was nothing to run it with; why is said below",
+    "not run": "there was nothing to run it with; why is said above",
     "failed as it must": "the control, a server without the operations, was seen to lack one",
     "not supported": "the target does not claim what the case needs",
 }
+MANY = 4  # targets that are still named one by one
+REGION = "<div class=wide role=region tabindex=0 aria-label="
 Report = dict[str, Any]
 
 
@@ -61,11 +62,14 @@ def _head(report: Report) -> Iterator[str]:
     changed = ", with changes that are not committed" if report["changed"] else ""
     commit = f"commit <code>{escape(report['commit'][:12])}</code>{changed}" if report["commit"] else "no commit known"
     yield f"<h1>Conformance</h1><p>forgejo-shim {escape(report['version'])}, {commit}. "
-    date = report["date"].replace("T", " ").replace("Z", " UTC")
+    date = report["date"].replace("T", " ")[:16] + " UTC"
     yield f"<time>{escape(date)}</time>, {_time(report['seconds'])}.</p>"
-    verdict = f"{_sign('failed')} {bad:,} failed" if bad else f"{_sign('passed')} Nothing failed"
-    yield f'<p class="verdict {MARKS["failed" if bad else "passed"]}">{verdict}'
-    yield (f", {totals['not run']:,} did not run" if totals["not run"] else "") + ".</p>"
+    yield "<p class=verdict>" + (_badge("failed", f"{bad:,} failed") if bad else _badge("passed", "Nothing failed"))
+    yield (_badge("not run", f"{totals['not run']:,} did not run") if totals["not run"] else "") + "</p>"
+
+
+def _badge(outcome: str, text: str) -> str:
+    return f"<b class={LETTERS[outcome]}>{_sign(outcome)} {text}</b> "
 
 
 def _time(seconds: float) -> str:
@@ -79,7 +83,8 @@ def _sign(outcome: str) -> str:
 
 def _targets(report: Report) -> Iterator[str]:
     """The table of totals."""
-    yield "<section><h2>Targets</h2><table class=totals><caption>Cases by target and outcome</caption><thead><tr>"
+    yield f"<section><h2>Targets</h2>{REGION}Targets><table class=totals>"
+    yield "<caption>Cases by target and outcome</caption><thead><tr>"
     yield "<th scope=col>Target<th scope=col>Server<th scope=col>Version"
     yield "".join(f"<th scope=col class=number>{_sign(outcome)} {outcome}" for outcome in OUTCOMES)
     yield "<th scope=col class=number>Time</thead><tbody>"
@@ -88,12 +93,13 @@ def _targets(report: Report) -> Iterator[str]:
         yield f"<tr><th scope=row>{escape(target['name'])}<td>{escape(server['kind'])}<td>{escape(server['version'])}"
         yield _counts(target["totals"]) + f"<td class=number>{_time(target['seconds'])}"
     yield "</tbody><tfoot><tr><th scope=row>all<td><td>" + _counts(report["totals"])
-    yield f"<td class=number>{_time(sum(target['seconds'] for target in report['targets']))}</tfoot></table></section>"
+    yield f"<td class=number>{_time(sum(target['seconds'] for target in report['targets']))}"
+    yield "</tfoot></table></div></section>"
 
 
 def _counts(totals: dict[str, int]) -> str:
     return "".join(
-        f'<td class="number {MARKS[outcome]}">{totals[outcome]:,}' if totals[outcome] else "<td class=number>0"
+        f'<td class="number {LETTERS[outcome]}">{totals[outcome]:,}' if totals[outcome] else "<td class=number>0"
         for outcome in OUTCOMES
     )
 
@@ -102,30 +108,42 @@ def _reasons(report: Report, title: str, outcomes: tuple[str, ...]) -> Iterator[
     """Why cases ended so, the same reason once; nothing if there is none."""
     found: dict[str, list[tuple[Report, list[int]]]] = defaultdict(list)
     for case in report["cases"]:
-        for result in case["results"]:
-            if result["outcome"] in outcomes:
-                found[result.get("why", "")].append((case, result["targets"]))
+        for (outcome, why), places in _grouped(report, case).items():
+            if outcome in outcomes:
+                found[why].append((case, places))
     if not found:
         return
-    yield f"<section><h2>{title}</h2><table><caption>By reason</caption><thead><tr>"
+    yield f"<section><h2>{title}</h2>{REGION}'{title}'><table><caption>By reason</caption><thead><tr>"
     yield "<th scope=col>Why<th scope=col>Targets<th scope=col>Cases<th scope=col>Clauses</thead><tbody>"
     for why, cases in sorted(found.items(), key=lambda item: -len(item[1])):
-        names = list(dict.fromkeys(case["name"].partition("[")[0] for case, _ in cases))
+        names = [case["name"] for case, _ in cases]
+        if len(names) > 3:  # then without their parameters
+            names = list(dict.fromkeys(name.partition("[")[0] for name in names))
         shown = ", ".join(f"<code>{escape(name)}</code>" for name in names[:3])
         shown += f" and {len(names) - 3} more" if len(names) > 3 else ""
         clauses = sorted({clause for case, _ in cases for clause in case["clauses"]}, key=order)
         links = " ".join(f"<a href=#{clause}>{clause}</a>" for clause in clauses)
-        where = _names(report, {place for _, targets in cases for place in targets})
-        count = sum(len(targets) for _, targets in cases)
+        where = _names(report, {place for _, places in cases for place in places})
+        count = sum(len(places) for _, places in cases)
         yield f"<tr><th scope=row>{escape(why)}<td>{where}<td>{count:,}: {shown}<td>{links}"
-    yield "</tbody></table></section>"
+    yield "</tbody></table></div></section>"
 
 
-def _names(report: Report, places: Iterable[int]) -> str:
-    places = sorted(places)
-    if len(places) == len(report["targets"]) > 1:
-        return "all"
-    return escape(", ".join(report["targets"][place]["name"] for place in places))
+def _grouped(report: Report, case: Report) -> dict[tuple[str, str], list[int]]:
+    """The places of the targets by outcome and reason."""
+    whys = {place: why for why, places in case.get("why", {}).items() for place in places}
+    found: dict[tuple[str, str], list[int]] = {}
+    for place, letter in enumerate(case["outcomes"]):
+        if outcome := report["outcomes"].get(letter):
+            found.setdefault((outcome, whys.get(place, "")), []).append(place)
+    return found
+
+
+def _names(report: Report, places: Collection[int]) -> str:
+    """The targets, or how many, where these are many."""
+    if len(places) > MANY:
+        return "all targets" if len(places) == len(report["targets"]) else f"{len(places)} targets"
+    return escape(", ".join(report["targets"][place]["name"] for place in sorted(places)))
 
 
 def _asked(report: Report) -> dict[str, list[Report]]:
@@ -139,7 +157,7 @@ def _asked(report: Report) -> dict[str, list[Report]]:
 
 def _matrix(report: Report) -> Iterator[str]:
     yield "<section id=matrix><h2 id=m>Clauses and targets</h2><dl class=legend>"
-    yield "".join(f"<div><dt class={MARKS[o]}>{SIGNS[o]} {o}<dd>{MEANINGS[o]}</div>" for o in WORST)
+    yield "".join(f"<div><dt class={LETTERS[o]}>{SIGNS[o]} {o}<dd>{MEANINGS[o]}</div>" for o in WORST)
     yield "</dl><p>A cell has the worst outcome of its cases and their number; “1/4” is one of four. A clause’s number "
     yield "leads to its cases. Its whole text is in <code>spec/README.md</code>.</p>"
     yield "<div class=scroll role=region aria-labelledby=m tabindex=0><table class=matrix>"
@@ -152,21 +170,17 @@ def _matrix(report: Report) -> Iterator[str]:
             continue
         if number[0] != letter:
             letter = number[0]
-            yield f"<tbody><tr><th scope=rowgroup class=group>{letter}: {_code(TITLES.get(letter, ''))}"
-            yield f"<td colspan={len(report['targets'])}>\n"
-        yield f"<tr><th scope=row id=r{number}><a href=#{number}>{number}</a> {_code(clause['sentence'])}"
+            yield f"<tbody><tr><th scope=rowgroup class=group colspan={len(report['targets']) + 1}>"
+            yield f"<span>{letter}: {_code(TITLES.get(letter, ''))}</span>\n"
+        yield f"<tr><th scope=row id=r{number}><a href=#{number}>{number}</a>{_code(clause['sentence'])}"
         yield "".join(_cells(report, number, asked[number])) + "\n"
     yield "</table></div></section>"
 
 
 def _cells(report: Report, number: str, cases: list[Report]) -> Iterator[str]:
     """A clause's cells: the worst outcome on each target."""
-    counts: list[Counter[str]] = [Counter() for _ in report["targets"]]
-    for case in cases:
-        for result in case["results"]:
-            for place in result["targets"]:
-                counts[place][result["outcome"]] += 1
-    for count in counts:
+    for letters in zip(*(case["outcomes"] for case in cases), strict=True):
+        count = Counter(report["outcomes"][letter] for letter in letters if letter != " ")
         worst = next((outcome for outcome in WORST if count[outcome]), "")
         if not worst:
             yield "<td>"
@@ -174,7 +188,7 @@ def _cells(report: Report, number: str, cases: list[Report]) -> Iterator[str]:
         of = "" if count[worst] == count.total() else f"/{count.total()}"
         text = "–" if worst == "not supported" else f"{SIGNS[worst]} {count[worst]}{of}"
         linked = text if worst in ("passed", "not supported") else f"<a href=#{number}>{text}</a>"
-        yield f"<td class={MARKS[worst]}>{linked}"
+        yield f"<td class={LETTERS[worst]}>{linked}"
 
 
 def _code(text: str) -> str:
@@ -201,7 +215,7 @@ def _cases(report: Report) -> Iterator[str]:
     yield "<section class=cases><h2>Cases by clause</h2><p class=hint>Choose a clause above to see its cases here.</p>"
     for number, cases in _asked(report).items():
         if cases:
-            yield f"<section class=clause id={number} aria-label={number}><a class=close href=#r{number}>close</a>"
+            yield f"<section class=clause id={number}><a class=close href=#r{number}>close</a>"
             yield f"<h3>{number} {_code(sentences[number])}</h3><ul>{''.join(_tests(report, cases))}</ul></section>\n"
     yield "</section>"
 
@@ -213,16 +227,16 @@ def _tests(report: Report, cases: list[Report]) -> Iterator[str]:
     for case in cases:
         name = case["name"].partition("[")[0]
         counts[name] += 1
-        for result in case["results"]:
-            key = (result["outcome"], result.get("why", ""))
-            tests.setdefault(name, {}).setdefault(key, Counter()).update(result["targets"])
+        for key, places in _grouped(report, case).items():
+            tests.setdefault(name, {}).setdefault(key, Counter()).update(places)
     for name, told in tests.items():
         times = f" ×{counts[name]}" if counts[name] > 1 else ""
-        lines = (f"<li>{_told(report, outcome, why, places)}" for (outcome, why), places in told.items())
+        worst_first = sorted(told.items(), key=lambda row: WORST.index(row[0][0]))
+        lines = (f"<li>{_told(report, outcome, why, places)}" for (outcome, why), places in worst_first)
         yield f"<li><code>{escape(name)}</code>{times}<ul>{''.join(lines)}</ul>"
 
 
 def _told(report: Report, outcome: str, why: str, places: Counter[int]) -> str:
     count = f"{places.total()} on " if places.total() > len(places) else ""
     reason = f": {escape(why)}" if why else ""
-    return f"<b class={MARKS[outcome]}>{SIGNS[outcome]} {outcome}</b> {count}{_names(report, places)}{reason}"
+    return f"<b class={LETTERS[outcome]}>{SIGNS[outcome]} {outcome}</b> {count}{_names(report, places)}{reason}"

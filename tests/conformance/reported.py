@@ -23,13 +23,22 @@ from typing import Any
 from clauses import CLAUSES
 from forgejo_shim.inert import name_text
 
-OUTCOMES = ("passed", "failed", "failed as it must", "not supported", "error", "not run")
+LETTERS = {
+    "passed": "p",
+    "failed": "f",
+    "failed as it must": "m",
+    "not supported": "s",
+    "error": "e",
+    "not run": "n",
+}
+OUTCOMES = tuple(LETTERS)
 WORST = ("failed", "error", "not run", "failed as it must", "passed", "not supported")  # first
 LEFT_OUT = "left out of this run"
 LENGTH = 240  # characters of a reason
-CREDENTIAL = re.compile(r"\b[0-9a-f]{40}\b|\beyJ[\w.-]+|(?<=://)[^/\s@]+@")
+USER = re.compile(r"(?<=://)[^/\s@]+@")
+CREDENTIAL = re.compile(r"\b[0-9a-f]{40}\b|\beyJ[\w.-]+")
 HOST = re.compile(
-    r"(?<=://)[\w.-]+(:\d+)?|(?<=://)\[[\w:]+\](:\d+)?|(\b(\d{1,3}\.){3}\d{1,3}|\blocalhost|\[::1\])(:\d+)?"
+    r"((?<=://)|(?<=host='))[\w.-]+(:\d+)?|(?<=://)\[[\w:]+\](:\d+)?|(\b(\d{1,3}\.){3}\d{1,3}|\blocalhost|\[::1\])(:\d+)?"
 )
 PORT = re.compile(r"(?i)(\bport\W{0,3})\d+")
 PATH = re.compile(r"(?<![\w/.…])/([\w.-]+)(/[^\s'\"`,;:()<>\[\]]*)?")
@@ -100,27 +109,35 @@ def report(results: Results, about: dict[str, Any]) -> dict[str, Any]:
     """The report; `about` is what it says of itself (date, version, commit, seconds)."""
     targets = results.by_target()
     places = {name: place for place, name in enumerate(targets)}
-    cases: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str], dict[str, Any]]] = {}
+    rows: dict[tuple[str, tuple[str, ...]], dict[int, Result]] = {}
     for node, case in results.cases.items():
-        result = results.of(node)
-        why = "" if result.outcome == "passed" else cleaned(result.why)
-        row = cases.setdefault((cleaned(case.name), case.clauses), {})
-        same = row.setdefault(
-            (result.outcome, why), {"outcome": result.outcome, "why": why, "targets": [], "seconds": []}
-        )
-        same["targets"].append(places[case.target])
-        same["seconds"].append(round(result.seconds, 2))
+        rows.setdefault((cleaned(case.name), case.clauses), {})[places[case.target]] = results.of(node)
     return {
         "report": 1,
         **about,
+        "outcomes": {letter: outcome for outcome, letter in LETTERS.items()},
         "totals": _totals([result for told in targets.values() for result in told]),
         "targets": [_target(name, told) for name, told in targets.items()],
         "clauses": [{"number": c.number, "features": c.features, "sentence": c.sentence} for c in CLAUSES.values()],
-        "cases": [
-            {"name": name, "clauses": list(clauses), "results": [_short(same) for same in row.values()]}
-            for (name, clauses), row in cases.items()
-        ],
+        "cases": [_case(name, clauses, row, len(targets)) for (name, clauses), row in rows.items()],
     }
+
+
+def _case(name: str, clauses: tuple[str, ...], row: dict[int, Result], width: int) -> dict[str, Any]:
+    """A case by target: a letter each, and where they say something, reasons and seconds."""
+    found: dict[str, Any] = {"name": name, "clauses": list(clauses)}
+    found["outcomes"] = "".join(LETTERS[row[place].outcome] if place in row else " " for place in range(width))
+    whys: dict[str, list[int]] = {}
+    for place, result in sorted(row.items()):
+        if result.outcome != "passed":
+            whys.setdefault(cleaned(result.why) or "no reason is known", []).append(place)
+    seconds = [short(row[place].seconds) if place in row else 0 for place in range(width)]
+    return found | ({"why": whys} if whys else {}) | ({"seconds": seconds} if any(seconds) else {})
+
+
+def short(seconds: float) -> float:
+    """Rounded to tenths, and whole where it is."""
+    return round(seconds, 1) if round(seconds, 1) % 1 else round(seconds)
 
 
 def _target(name: str, told: list[Result]) -> dict[str, Any]:
@@ -135,16 +152,11 @@ def _totals(told: list[Result]) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
-def _short(same: dict[str, Any]) -> dict[str, Any]:
-    """Without a reason that is empty, and without seconds where nothing took any."""
-    return {key: value for key, value in same.items() if key in ("outcome", "targets") or value and any(value)}
-
-
 def cleaned(text: str, tops: Collection[str] = TOPS, host: str = socket.gethostname()) -> str:
     """One line of a text, short, inert, and without what is only of this machine. `tops` are the names in its root
     folder: what begins with none of them is the path of an address."""
     line = name_text(text.strip().partition("\n")[0])
-    for pattern, put in ((CREDENTIAL, "…"), (HOST, "HOST"), (PORT, r"\1…")):
+    for pattern, put in ((USER, ""), (CREDENTIAL, "…"), (HOST, "HOST"), (PORT, r"\1…")):
         line = pattern.sub(put, line)
     line = PATH.sub(lambda found: "…" if found[1] in tops else found[0], line)
     line = re.sub(rf"\b{re.escape(host)}\b", "HOST", line) if len(host) > 2 else line
