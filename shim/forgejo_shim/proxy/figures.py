@@ -62,9 +62,8 @@ def read(families: Iterable[Metric]) -> Figures:
     latencies = [latency(operation, counts) for operation, counts in buckets.items()]
     together = {float(at): count for (at,), count in _sums(samples, "request_seconds_bucket", "le").items()}
     last = {cause: value for (cause,), value in _sums(samples, "last_error_timestamp_seconds", "cause").items()}
-    troubles = [
-        Trouble(cause, int(n), last.get(cause, 0.0)) for (cause,), n in _sums(samples, "errors_total", "cause").items()
-    ]
+    counts = {cause: int(count) for (cause,), count in _sums(samples, "errors_total", "cause").items()}
+    troubles = [Trouble(cause, count, last.get(cause, 0.0)) for cause, count in counts.items() if count]
     return Figures(
         {(status, backend): int(count) for (status, backend), count in requests.items()},
         sorted(latencies, key=lambda one: -one.count),

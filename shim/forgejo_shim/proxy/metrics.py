@@ -20,11 +20,13 @@ from .states import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CAUSE = re.compile("[a-z][a-z0-9-]{1,39}")  # as ours are (spec/causes.json); a server can send another
+TOO_MANY = "too-many-streams"
 UP = {
     "upstream": "Whether the server behind answers as a Forgejo: 1 or 0.",
     "web_session": "Whether the web session is good or not needed: 1 or 0.",
 }
-NEWEST: Literal["livemostrecent"] = "livemostrecent"  # of several processes, the one that looked last knows
+OfSeveral = Literal["min", "max", "livemostrecent"]
+NEWEST: OfSeveral = "livemostrecent"  # of several processes, the one that looked last knows
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
@@ -50,23 +52,14 @@ class Metrics(Collector):
         for kind in ("log", "follow"):
             self.streams.labels(kind)
         self._errors = Counter("forgejo_shim_errors", "Errors of the shim's own.", ("cause",), registry=self.registry)
-        self._error_at = Gauge(
-            "forgejo_shim_last_error_timestamp_seconds",
-            "When an error of the shim's own was answered last, in seconds since the epoch.",
-            ("cause",),
-            registry=self.registry,
-            multiprocess_mode="max",
+        self._errors.labels(TOO_MANY)  # from 0 on, so that the first one is seen to be one more
+        self._error_at = self._gauge(
+            "last_error_timestamp_seconds", "When such an error was answered last, since the epoch.", "max", "cause"
         )
-        self._up: dict[str, Gauge] = {}
-        begun = Gauge(
-            "forgejo_shim_start_time_seconds",
-            "When the counting began, in seconds since the epoch.",
-            registry=self.registry,
-            multiprocess_mode="min",
-        )
-        begun.set(time.time())
-        built = self._newest("build_info", "What runs here; always 1.", "version", "python")
+        self._gauge("start_time_seconds", "When the counting began, since the epoch.", "min").set(time.time())
+        built = self._gauge("build_info", "What runs here; always 1.", NEWEST, "version", "python")
         built.labels(version, platform.python_version()).set(1)
+        self._up: dict[str, Gauge] = {}
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._read: list[tuple[str, str, Callable[[], float]]] = []
         self.counter("sent_bytes", "Bytes sent to clients, heads too.", lambda: self.sent)
@@ -95,11 +88,12 @@ class Metrics(Collector):
         for state in states:
             if state.name not in self._up:
                 what = UP.get(state.name, "Whether it can be used: 1 or 0.")
-                self._up[state.name] = self._newest(f"{state.name}_up", what)
+                self._up[state.name] = self._gauge(f"{state.name}_up", what, NEWEST)
             self._up[state.name].set(state.part.ok)
 
-    def _newest(self, name: str, what: str, *labels: str) -> Gauge:
-        return Gauge(f"forgejo_shim_{name}", what, labels, registry=self.registry, multiprocess_mode=NEWEST)
+    def _gauge(self, name: str, what: str, of_several: OfSeveral, *labels: str) -> Gauge:
+        """A gauge; `of_several` says what counts where several processes set it."""
+        return Gauge(f"forgejo_shim_{name}", what, labels, registry=self.registry, multiprocess_mode=of_several)
 
     def counter(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Show a figure that only grows, as `read` gives it then."""

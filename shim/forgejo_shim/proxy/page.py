@@ -139,9 +139,9 @@ def _glance(view: View) -> Element:
     under_way = ", ".join(f"{_number(n)} {KINDS.get(kind, kind)}" for kind, n in sorted(figures.streams.items())[::-1])
     most, limit = (plain.get(f"streams_{name}", 0) for name in ("of_busiest_caller", "per_caller"))
     tiles = (
-        ("Requests answered", _number(total), ""),
+        ("Requests", _number(total), ""),
         (
-            "Server errors (5xx)",
+            "Server errors",
             f"{100 * failed / total:.2g} %" if total else "–",
             f"{_number(failed)} of {_number(total)}",
         ),
@@ -250,7 +250,7 @@ def _time(at: float, now: float) -> Element:
     size, unit = next(((size, unit) for size, unit in UNITS if ago >= size), UNITS[-1])
     shown = moment.strftime("%Y-%m-%d %H:%M:%S")
     return make(
-        "time", shown, " ", make("small", f"{ago // size} {unit} ago"), datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        "time", shown, " ", make("small", f"({ago // size} {unit} ago)"), datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     )
 
 
