@@ -74,10 +74,8 @@ class Proxy:
         self.upstream = Upstream(options)
         self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
         self.session.changes = Changes(f"{self.session.account} is signed in again", options.say)
-        store = options.store
-        self.server = Server(
-            options.upstream, self.session, store if isinstance(store, MemoryStore) else BesideLoop(store)
-        )
+        kept = options.store if isinstance(options.store, MemoryStore) else BesideLoop(options.store)
+        self.server = Server(options.upstream, self.session, kept)
         self.faces = FacesAt(options.faces, options.gitea_host, time)
         self.rights = Rights(options.keep, monotonic)
         self.streams = Streams(options.streams)
