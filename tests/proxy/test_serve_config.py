@@ -207,7 +207,7 @@ def tried(place: Place, *words: object, code: int = 0, **environment: str | None
 
 @pytest.mark.clause("O3")
 def test_what_works(web: Place, tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path, "mine")
+    cert, key = certificate(tmp_path, "mine", good_for=timedelta(hours=1))
     port = free_port()
     said = tried(web, "--tls-cert", cert, "--tls-key", key, "--state", tmp_path / "kept", "--listen", f"h:{port}")
     ends = Certificate(cert, key).ends()

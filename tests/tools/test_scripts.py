@@ -167,6 +167,7 @@ def fronted(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
     """The part of the bench that measures a proxy, made small, and a server with logs."""
     part = bench.fronted
     monkeypatch.setattr(sys.modules["measuring"], "PAIRS", 1)
+    monkeypatch.setattr(part, "SMALL_PAIRS", 1)
     monkeypatch.setattr(follow, "INTERVAL", 0.02)
     for name, value in {"Proxied": Near, "STREAMS": 3, "FOLLOWERS": 3, "ROWS": 5, "idle": lambda proxy: 100}.items():
         monkeypatch.setattr(part, name, value)
@@ -187,8 +188,9 @@ def test_the_proxy_is_measured_with_every_stream_and_follower_right(
     ground = bench.prepare(server, {"logs": {"small": 1_000, "large": 60_000}})
     monkeypatch.setattr(part, "memory", lambda field, pid: peak)
     figures = [*part.figures(ground, 0.8), *part.followers(ground, server.hand())]
-    assert [figure.at_least for figure in figures] == [0.8, 0.8, None, None, None]
-    memory = figures[2:]
+    assert [figure.at_least for figure in figures] == [0.8, 0.8, None, None, None, None]
+    assert (figures[2].what, figures[2].at_most) == ("time, 10 kB log, warm, latest attempt: proxy ÷ web download", 1.3)
+    memory = figures[3:]
     assert [figure.value for figure in memory] == [round(peak, 1), round(peak - 100, 1), each]
     assert ([figure.met for figure in memory], [figure.at_most for figure in memory]) == (met, [256, None, 100])
 
