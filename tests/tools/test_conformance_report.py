@@ -1,4 +1,4 @@
-"""The report of conformance tells all that happened and nothing of the machine.
+"""The report of conformance tells all that happened and nothing of the machine, and how old the kept one is.
 
 The runs are those of one case of the double; what the page shows is held against the JSON beside it.
 """
@@ -18,11 +18,13 @@ from xml.etree import ElementTree
 
 import fastjsonschema
 import pytest
+from clauses import CLAUSES
 from report_files import as_json, as_junit, write
 from report_page import SIGNS, page
 from reported import LEFT_OUT, OUTCOMES, WORST, Results, case_of, cleaned, report
 
 ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "tests/conformance/report"
 FITS = fastjsonschema.compile(json.loads((ROOT / "spec/conformance.schema.json").read_text()))
 ABOUT = {"date": "2026-01-02T03:04:05Z", "version": "0.1.0", "commit": "0" * 40, "changed": False, "seconds": 7}
 EVIL = "<script>alert(1)</script>&\x1b[2J‮\"'`"
@@ -183,3 +185,24 @@ def test_several_processes_report_what_one_does(tmp_path: Path) -> None:
             row.pop("seconds", None)
         del found["date"]
     assert one == several
+
+
+@pytest.mark.clause("I3", "I5")
+def test_the_kept_report_is_whole_and_names_no_machine() -> None:
+    text, shown = ((KEPT / f"conformance.{end}").read_text() for end in ("json", "html"))
+    kept = json.loads(text)
+    FITS(kept)
+    assert not kept["changed"] and kept["commit"][:12] in shown
+    assert len(text.encode()) + len(shown.encode()) < 500_000
+    for clause in kept["clauses"]:
+        assert f"{clause['number']}" in shown
+    told = json.dumps([kept["targets"], kept["cases"]]) + re.sub("(?s)<style>.*?</style>", "", shown)
+    machine = r"(?<![\w/…}])/(?:home|root|tmp|usr|var|opt|srv|mnt|work|Users)\b|127\.0\.0|localhost|HOST:|:\d{4,5}\b"
+    assert re.findall(machine, told) == []
+
+
+def test_the_kept_report_says_which_clauses_are_newer() -> None:
+    kept = {clause["number"] for clause in json.loads((KEPT / "conformance.json").read_text())["clauses"]}
+    assert kept - CLAUSES.keys() == set(), "a clause's number is never given up"
+    newer = re.findall(r"\b[A-Z][0-9]+\b", (KEPT / "README.md").read_text().rpartition("newer")[2])
+    assert newer == [number for number in CLAUSES if number not in kept], "make tables names them"
