@@ -63,7 +63,7 @@ def _head(report: Report) -> Iterator[str]:
     commit = f"commit <code>{escape(report['commit'][:12])}</code>{changed}" if report["commit"] else "no commit known"
     yield f"<h1>Conformance</h1><p>forgejo-shim {escape(report['version'])}, {commit}. "
     date = report["date"].replace("T", " ")[:16] + " UTC"
-    yield f"<time>{escape(date)}</time>, {_time(report['seconds'])}.</p>"
+    yield f"<time>{escape(date)}</time>, in {_time(report['seconds'])} min.</p>"
     yield "<p class=verdict>" + (_badge("failed", f"{bad:,} failed") if bad else _badge("passed", "Nothing failed"))
     yield (_badge("not run", f"{totals['not run']:,} did not run") if totals["not run"] else "") + "</p>"
 
@@ -74,7 +74,7 @@ def _badge(outcome: str, text: str) -> str:
 
 def _time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"
+    return f"{minutes}:{rest:02}"
 
 
 def _sign(outcome: str) -> str:
@@ -87,7 +87,7 @@ def _targets(report: Report) -> Iterator[str]:
     yield "<caption>Cases by target and outcome</caption><thead><tr>"
     yield "<th scope=col>Target<th scope=col>Server<th scope=col>Version"
     yield "".join(f"<th scope=col class=number>{_sign(outcome)} {outcome}" for outcome in OUTCOMES)
-    yield "<th scope=col class=number>Time</thead><tbody>"
+    yield "<th scope=col class=number>min:s</thead><tbody>"
     for target in report["targets"]:
         server = target["server"] or {"kind": "none", "version": ""}
         yield f"<tr><th scope=row>{escape(target['name'])}<td>{escape(server['kind'])}<td>{escape(server['version'])}"
@@ -113,7 +113,7 @@ def _reasons(report: Report, title: str, outcomes: tuple[str, ...]) -> Iterator[
                 found[why].append((case, places))
     if not found:
         return
-    yield f"<section><h2>{title}</h2>{REGION}'{title}'><table><caption>By reason</caption><thead><tr>"
+    yield f"<section><h2>{title}</h2>{REGION}'{title}'><table class=reasons><caption>By reason</caption><thead><tr>"
     yield "<th scope=col>Why<th scope=col>Targets<th scope=col>Cases<th scope=col>Clauses</thead><tbody>"
     for why, cases in sorted(found.items(), key=lambda item: -len(item[1])):
         names = [case["name"] for case, _ in cases]
