@@ -6,8 +6,7 @@ What is asked for is read of the path as Forgejo's router would see it (router.p
 2. A call of an operation, by one of the faces: natively where the server has it, else by the flows, which ask the API
    in the caller's name first (flows/dispatch.py; flows/rights.py keeps a yes for a short time). A stream that outlives
    that time is asked for again, and ends at the first no.
-3. `/swagger.v1.json` is the server's with what the proxy adds (swagger.py).
-4. Everything else passes through (relay.py).
+3. `/swagger.v1.json` is the server's with what the proxy adds (swagger.py). All else passes through (relay.py).
 A request that has come through this proxy before is 508: its own address was given to it as the server behind.
 An error of the shim's is the JSON that Forgejo would give, with a `cause`. Each request is counted and logged once.
 """
