@@ -258,6 +258,24 @@ def test_a_trouble_that_only_changes_its_name_began_when_it_began() -> None:
     assert start < first == same == other < end
 
 
+@pytest.mark.clause("U7")
+def test_it_has_headings_and_tables_with_heads() -> None:
+    with Small("15") as small, Running(small.url) as proxy:
+        proxy.get("/api/v1/actions/run", small.token)
+        proxy.lines(1)
+        found = read(proxy)
+    tags = [tag for tag, _ in found.tags]
+    headings = [given["id"] for tag, given in found.tags if tag == "h2"]
+    assert tags.count("h1") == tags.count("main") == 1 and len(headings) == tags.count("section") == 7
+    assert [given["aria-labelledby"] for tag, given in found.tags if tag == "section"] == headings
+    assert set(found.rows) <= set(headings) and len(found.rows) == 6
+    scopes = [given.get("scope") for tag, given in found.tags if tag == "th"]
+    assert scopes.count("row") == sum(len(rows) - 1 for rows in found.rows.values())
+    assert scopes.count("col") == sum(len(rows[0]) for rows in found.rows.values())
+    assert len(scopes) == scopes.count("row") + scopes.count("col")
+    assert ("html", {"lang": "en"}) in found.tags and "status" in [given.get("role") for _, given in found.tags]
+
+
 # --- each operation
 
 

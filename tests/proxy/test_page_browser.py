@@ -72,12 +72,12 @@ def test_it_refreshes_itself_and_keeps_focus_and_place(shown: tuple[Small, Runni
     assert browser.value(LINE) == "Refreshes every 5 seconds."
     before = browser.value(COUNTED)
     browser.size(400, 300)
-    browser.value(
-        "window.kept = document.querySelectorAll('a')[1], kept.focus(), scrollTo(0, 700), kept.dataset.mine = 1"
-    )
+    browser.value("window.link = document.querySelector('a'), link.focus(), scrollTo(0, 700)")
+    browser.value("window.kept = document.getElementById('requests'), getSelection().selectAllChildren(kept)")
     proxy.get("/nothing/here")
     browser.until(f"{COUNTED} !== '{before}'", 9)
-    assert browser.value("document.activeElement === kept && document.contains(kept) && scrollY") == 700
+    assert browser.value("document.activeElement === link && document.contains(kept) && scrollY") == 700
+    assert browser.value("getSelection().toString()") == "Requests"
     assert browser.errors == []
 
 
