@@ -14,6 +14,7 @@ import time
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -126,6 +127,8 @@ def test_others_get_what_they_got(greeting: Answering) -> None:
             plain, html = proxy.get(path), proxy.get(path, headers={"Accept": BROWSER})
             assert plain.headers["Content-Type"] == "text/plain" and plain.text.startswith("forgejo-shim 9.9\n")
             assert html.headers["Content-Type"] == "text/html; charset=utf-8" and "<h1>" in html.text
+            links = [urljoin(html.url, given["href"] or "") for tag, given in Read(html.text).tags if tag == "a"]
+            assert links and all(proxy.get(link.removeprefix(proxy.base_url)).text != "hello" for link in links)
             assert html.headers["Vary"] == "Accept" and html.headers["Cache-Control"] == "no-store"
         head = proxy.session.head(proxy.base_url + "/-/shim/", headers={"Accept": BROWSER}, timeout=5)
         assert head.status_code == 200 and int(head.headers["Content-Length"]) > 1000
@@ -193,7 +196,7 @@ def test_it_counts_streams_while_they_are_open() -> None:
             "15",
             "wrong",
             "The web session cannot be used, so nothing can be read from the web UI: web-sign-in-refused.",
-            "✕ fails web-sign-in-refused, tried again in 300 s",
+            "✕ fails web-sign-in-refused, tried again in 300\u00a0s",
         ),
     ],
 )
@@ -420,7 +423,7 @@ def test_a_state_that_is_shared_is_shown_too() -> None:
         assert proxy.figures()["forgejo_shim_redis_up"] == 1
         shared.part = Part(False, "timed-out", 4)
         found = read(proxy)
-        assert found.row("state", "Redis") == ["✕ fails timed-out, tried again in 4 s", found.rows["state"][3][2]]
+        assert found.row("state", "Redis") == ["✕ fails timed-out, tried again in 4\u00a0s", found.rows["state"][3][2]]
         assert "2023-11-14 22:13:20" in found.rows["state"][3][2]
         assert "Redis cannot be used: timed-out." in found.text
         assert proxy.figures()["forgejo_shim_redis_up"] == 0

@@ -67,7 +67,9 @@ class OwnPages:
             return await say(request, b"405 method not allowed\n", self._idle, 405)
         match path.removeprefix(OWN).removeprefix("/"):
             case "" if wants_html(request.headers.get("Accept", "")):
-                return await reply(request, Reply(200, list(PAGE), render(await self._view())), self._idle, "")
+                return await reply(
+                    request, Reply(200, list(PAGE), render(await self._view(request.raw_path))), self._idle, ""
+                )
             case "":
                 return await say(request, (ABOUT % self._options.version).encode(), self._idle)
             case "healthz":
@@ -80,8 +82,8 @@ class OwnPages:
                 return await say(request, self._metrics.text(), self._idle, kind=CONTENT_TYPE)
         return await say(request, NOT_FOUND, self._idle, 404)
 
-    async def _view(self) -> View:
-        """What the page shows now."""
+    async def _view(self, target: str) -> View:
+        """What the page at `target` shows now."""
         options, health = self._options, self._health
         states = await health.states()
         return View(
@@ -92,6 +94,7 @@ class OwnPages:
             read(self._metrics.families()),
             answered(health.known, allowed=options.writes, has_account=options.web is not None),
             time.time(),
+            "" if target.partition("?")[0].endswith("/") else "shim/",
         )
 
 

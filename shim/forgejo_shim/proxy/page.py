@@ -42,7 +42,7 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 @dataclass(frozen=True)
 class View:
     """What is shown. `upstream` is the address of the server behind, "" where it is not the reader's to know; `now` is
-    in seconds since the epoch."""
+    in seconds since the epoch; `below` leads from the page's address to those below it: "" if that ends with a slash."""
 
     version: str
     upstream: str
@@ -51,6 +51,7 @@ class View:
     figures: Figures
     operations: Sequence[Answered]
     now: float
+    below: str = ""
 
 
 def policy() -> str:
@@ -85,7 +86,7 @@ def render(view: View) -> bytes:
         _glance(view),
         make("div", *_cards(view), kind="cards"),
     )
-    page = make("html", head, make("body", header, main, _footer(), make("script", SCRIPT)), lang="en")
+    page = make("html", head, make("body", header, main, _footer(view.below), make("script", SCRIPT)), lang="en")
     return b"<!doctype html>\n" + tostring(page, "unicode", method="html").encode(errors="replace")
 
 
@@ -121,7 +122,7 @@ def _states(view: View) -> Element:
     rows: list[Row] = []
     for state in view.states:
         part = state.part
-        says = part.says + (f", tried again in {part.retry_in} s" if part.retry_in is not None else "")
+        says = part.says + (f", tried again in {part.retry_in}\u00a0s" if part.retry_in is not None else "")
         unknown = not part.ok and part.says == NOT_CHECKED
         tag = _tag("good", "✓ works") if part.ok else _tag("", "? unknown") if unknown else _tag("bad", "✕ fails")
         rows.append([_title(state), make("span", tag, " ", says), _time(state.since, view.now)])
@@ -197,9 +198,8 @@ def _latencies(figures: Figures) -> Element:
         for one in figures.latencies
     ]  # fmt: skip
     heads = ("Operation", "#Answers", "#Median", "#95 % within")
-    return section(
-        "times", "Time to the end of an answer", table("times", heads, rows), make("p", ESTIMATED, kind="soft")
-    )
+    times = table("times", heads, rows) if rows else make("p", "No answer since the start.")
+    return section("times", "Time to the end of an answer", times, make("p", ESTIMATED, kind="soft"))
 
 
 def _operations(name: str, title: str, operations: Iterable[Answered]) -> Element:
@@ -211,8 +211,8 @@ def _operations(name: str, title: str, operations: Iterable[Answered]) -> Elemen
     return section(name, title, table(name, ("Operation", "Answered"), rows), make("p", SHORTENED, kind="soft"))
 
 
-def _footer() -> Element:
-    links = [make("a", name, href=name) for name in ("healthz", "readyz", "metrics")]
+def _footer(below: str) -> Element:
+    links = [make("a", name, href=below + name) for name in ("healthz", "readyz", "metrics")]
     between = [piece for link in links for piece in (" ", link)]
     return make("footer", make("p", "Times are UTC. For programs:", *between, kind="soft"))
 
