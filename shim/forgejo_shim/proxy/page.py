@@ -42,7 +42,7 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 @dataclass(frozen=True)
 class View:
     """What is shown. `upstream` is the address of the server behind, "" where it is not the reader's to know; `now` is
-    in seconds since the epoch; `below` leads from the page's address to those below it: "" if that ends with a slash."""
+    in seconds since the epoch; `below` leads from the page to those below it: "" if its address ends with a slash."""
 
     version: str
     upstream: str
