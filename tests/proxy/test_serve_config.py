@@ -38,6 +38,7 @@ limit = 7
 streams_per_caller = 8
 idle_timeout = 9.0
 drain = 10.0
+workers = 2
 no_access_log = true
 state = "facts.sqlite3"
 """

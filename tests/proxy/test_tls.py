@@ -25,9 +25,9 @@ from small import LOG
 class WithTls(Proxied):
     """The command with the certificate `first`, which is trusted."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
+    def __init__(self, place: Place, folder: Path, *words: object) -> None:
         self.files = certificate(folder, "first")
-        super().__init__(None, None, tls=self.files, environment=place.environment)
+        super().__init__(None, None, *words, tls=self.files, environment=place.environment)
 
     def shown(self) -> str:
         """The name in the certificate that a new connection is shown."""

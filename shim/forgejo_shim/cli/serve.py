@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +35,7 @@ from .settings import CommonOptions
 if TYPE_CHECKING:
     from ..proxy.certificate import Certificate
     from ..proxy.options import Options
+    from ..proxy.serve import Address
 
 SECRET_LIMIT = 64 * 1024  # bytes of a file with a credential
 
@@ -85,7 +88,7 @@ def _check(settings: CommonOptions, server: str, web: WebCredentials | None, giv
     from ..proxy.check import tried
     from .serve_shown import show_tried
 
-    options = _options(settings, server, web, given, MemoryStore())
+    options = _options(settings, server, web, given)
     trials = tried(options, lambda: _certificate(given), lambda: _store(settings))
     asyncio.run(show_tried(trials, as_json=settings.json))
 
@@ -94,17 +97,50 @@ def _serve(settings: CommonOptions, server: str, web: WebCredentials | None, giv
     from ..proxy import serve as proxy
     from ..proxy.access import AccessLog
 
-    options = _options(settings, server, web, given, _store(settings))
     host, port = given["listen"]
     at = proxy.Address(host, port, _certificate(given))
     own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None
+    workers = given["workers"]
+
+    def ready() -> None:
+        more = (f"; /-/shim/ at {own}" if own else "") + (f"; {workers} workers" if workers > 1 else "")
+        note(f"forgejo-shim: {at} in front of {server}, {WebSession(web).account}{more}")
+
+    options = _options(settings, server, web, given)
+    if workers > 1:
+        return _serve_by_workers(settings, options, [at, *([own] if own else [])], given, ready)
+    options = replace(options, store=_store(settings))
     log = None if given["no_access_log"] else AccessLog(_to_stdout)
+    asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=ready))
 
-    def say() -> None:
-        account = WebSession(options.web).account
-        note(f"forgejo-shim: {at} in front of {server}, {account}" + (f"; /-/shim/ at {own}" if own else ""))
 
-    asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=say))
+def _serve_by_workers(
+    settings: CommonOptions,
+    options: Options,
+    addresses: list[Address],
+    given: Mapping[str, Any],
+    ready: Callable[[], None],
+) -> None:
+    from ..proxy import serve as proxy
+    from ..proxy.access import AccessLog
+    from ..proxy.worker import Worker, in_turn
+    from ..proxy.workers import Workers
+
+    if sys.platform != "linux":
+        raise click.UsageError("--workers needs Linux, which shares connections out among processes")
+    options = replace(options, name=os.urandom(12).hex())
+    if isinstance(store := _store(settings), SQLiteStore):  # an error of it is said once, before there are workers
+        store.close()
+    with TemporaryDirectory(prefix="forgejo-shim-") as folder:
+
+        def work(worker: Worker, at: Address, own: Address | None = None) -> None:
+            store = _store(settings, Path(folder) / "state.sqlite3")
+            mine = replace(options, say=worker.say, shared=worker.folder, store=store)
+            log = None if given["no_access_log"] else AccessLog(in_turn(worker.folder, _to_stdout))
+            more: dict[str, Any] = {"drain": given["drain"], "log": log, "ready": worker.ready, "obey": worker.obey}
+            asyncio.run(proxy.serve(mine, at, own=own, **more))
+
+        Workers(given["workers"], addresses, Path(folder), work, given["drain"], ready).run()
 
 
 def _certificate(given: Mapping[str, Any]) -> Certificate | None:
@@ -113,20 +149,19 @@ def _certificate(given: Mapping[str, Any]) -> Certificate | None:
     return Certificate(given["tls_cert"], given["tls_key"]) if given["tls_cert"] else None
 
 
-def _store(settings: CommonOptions) -> Store:
-    return SQLiteStore(settings.state) if settings.state and not settings.no_state else MemoryStore()
+def _store(settings: CommonOptions, otherwise: Path | None = None) -> Store:
+    """Where facts are kept: in the file of --state, or in the file `otherwise`, or in memory. Raises ShimError."""
+    path = otherwise if settings.no_state else settings.state or otherwise
+    return SQLiteStore(path) if path else MemoryStore()
 
 
-def _options(
-    settings: CommonOptions, server: str, web: WebCredentials | None, given: Mapping[str, Any], store: Store
-) -> Options:
-    """What the command's options and settings say, as the proxy takes it."""
+def _options(settings: CommonOptions, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> Options:
+    """What the command's options and settings say, as the proxy takes it; facts are kept in memory."""
     from ..proxy.options import Options
 
     return Options(
         server,
         web,
-        store=store,
         keep=given["keep"],
         idle=given["idle_timeout"],
         limit=given["limit"],

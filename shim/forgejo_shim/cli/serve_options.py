@@ -164,6 +164,13 @@ _OPTIONS = (
         default=30,
         help="How long open answers may go on after a stop signal.",
     ),
+    limit(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(1, 256),
+        default=1,
+        help="How many processes serve. Above 1, a parent starts them, and starts again what ends. Linux only.",
+    ),
     limit("--no-access-log", is_flag=True, help="Write no access log (JSON lines on stdout)."),
     start("--check", is_flag=True, help="Try server, account, certificate and state, say what works, and end."),
     start("--print-config", is_flag=True, help="Print each option, its value and where that is from, and end."),

@@ -44,17 +44,16 @@ from ..transport import BrokenBody
 from .access import AccessLog
 from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
-from .changes import Changes
 from .exchange import Exchange, peer_of
 from .faces_at import FacesAt
 from .headers import Pairs, Peer, end_to_end, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, callers_of
-from .metrics import Metrics
+from .metrics import METRICS, Metrics
 from .options import Options
 from .own import NOT_FOUND, OwnPages, is_own, say
 from .relay import MARK, ask, body_of, break_off, pass_on, reply, request_headers, wants_websocket, websocket
-from .session import SharedSession
+from .session_of_workers import session_of
 from .swagger import SWAGGER, Swagger
 from .tickets import Tickets, has_ticket, let_go, moved
 from .upstream import NAME, THE_SERVER, Upstream, UpstreamAnswer
@@ -71,8 +70,7 @@ class Proxy:
     def __init__(self, options: Options, log: AccessLog | None = None) -> None:
         self.options, self.log = options, log
         self.upstream = Upstream(options)
-        self.session = SharedSession(options.web, on_change=self._signed_in, backs_off=True)
-        self.session.changes = Changes(f"{self.session.account} is signed in again", options.say)
+        self.session = session_of(options, self._signed_in)
         kept = options.store if isinstance(options.store, MemoryStore) else BesideLoop(options.store)
         self.server = Server(options.upstream, self.session, kept)
         self.faces = FacesAt(options.faces, options.gitea_host, time)
@@ -84,7 +82,7 @@ class Proxy:
         self.signing_in = asyncio.Lock()
         net, both = UpstreamTransport(self.upstream, self.signing_in, ()), (self.upstream.changes, self.session.changes)
         self.health = Health(net, self.server, writes=options.writes, changes=both, watched=options.watched)
-        self.metrics = Metrics(options.version)
+        self.metrics = Metrics(options.version, options.shared and options.shared / METRICS)
         self.own_pages = OwnPages(options, self.health, self.metrics)
         self.under_way = self._sign_ins = 0
         self._ids = map(f"{os.urandom(4).hex()}-{{:x}}".format, count(1))
@@ -294,5 +292,6 @@ class Proxy:
                 while self.under_way:
                     await asyncio.sleep(0.01)
         await self.upstream.close()
+        self.metrics.take()
         if self.log:
             self.log.close()

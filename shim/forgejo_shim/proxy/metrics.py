@@ -1,20 +1,24 @@
 """What is counted, for Prometheus.
 
 Rules: a registry of its own; labels are a path template of ours, a backend, a status and a cause, so there are few of
-them, and no name of a user, repository or path is among them. What others count anyway is read when it is asked for.
+them, and no name of a user, repository or path is among them. What others count anyway is read when it is asked for;
+where several workers count, each second: each writes into files of the folder `shared`, and any of them adds them up.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from .states import State
 
@@ -28,12 +32,21 @@ UP = {
 OfSeveral = Literal["min", "max", "livemostrecent"]
 NEWEST: OfSeveral = "livemostrecent"  # of several processes, the one that looked last knows
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+METRICS = "metrics"  # in the workers' folder
+EVERY = 1.0  # seconds after which a worker writes what others count
 
 
-class Metrics(Collector):
-    """The figures of one proxy; each name begins with `forgejo_shim_`."""
+def count_in(folder: Path, number: int) -> None:
+    """Have this process count in files of `folder`, as worker `number`: one that comes in its place goes on there."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
 
-    def __init__(self, version: str = "") -> None:
+
+class Metrics:
+    """The figures of one proxy, or of all workers; each name begins with `forgejo_shim_`."""
+
+    def __init__(self, version: str = "", shared: Path | None = None) -> None:
+        self._shared = shared
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "forgejo_shim_requests", "Requests answered.", ("operation", "backend", "status"), registry=self.registry
@@ -47,7 +60,11 @@ class Metrics(Collector):
         )
         self.sent = 0
         self.streams = Gauge(
-            "forgejo_shim_open_streams", "Answers of the shim under way.", ("kind",), registry=self.registry
+            "forgejo_shim_open_streams",
+            "Answers of the shim under way.",
+            ("kind",),
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
         for kind in ("log", "follow"):
             self.streams.labels(kind)
@@ -61,9 +78,8 @@ class Metrics(Collector):
         built.labels(version, platform.python_version()).set(1)
         self._up: dict[str, Gauge] = {}
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._read: list[tuple[str, str, Callable[[], float]]] = []
+        self._read: list[Callable[[], None]] = []
         self.counter("sent_bytes", "Bytes sent to clients, heads too.", lambda: self.sent)
-        self.registry.register(self)
 
     def note(self, operation: str, backend: str, status: int, seconds: float, size: int, cause: str = "") -> None:
         """Count one answer: its operation's path template or "", backend, status, seconds, bytes, and the cause of an
@@ -97,20 +113,44 @@ class Metrics(Collector):
 
     def counter(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Show a figure that only grows, as `read` gives it then."""
-        self._read.append((f"forgejo_shim_{name}", what, read))
+        figure, before = Counter(f"forgejo_shim_{name}", what, registry=self.registry), 0.0
+
+        def take() -> None:
+            nonlocal before
+            now = read()
+            figure.inc(now - before)
+            before = now
+
+        self._read.append(take)
 
     def gauge(self, name: str, what: str, read: Callable[[], float]) -> None:
-        """Show a figure as `read` gives it then."""
-        Gauge(f"forgejo_shim_{name}", what, registry=self.registry).set_function(read)
+        """Show a figure as `read` gives it then; of several workers, the largest."""
+        figure = Gauge(f"forgejo_shim_{name}", what, registry=self.registry, multiprocess_mode="livemax")
+        self._read.append(lambda: figure.set(read()))
 
-    def collect(self) -> Iterator[Metric]:
-        """What `counter` named."""
-        return (CounterMetricFamily(name, what, value=read()) for name, what, read in self._read)
+    def take(self) -> None:
+        """Read what others count."""
+        for take in self._read:
+            take()
+
+    async def keep_taking(self) -> None:
+        """Do so as long as it goes, for the other workers."""
+        while True:
+            self.take()
+            await asyncio.sleep(EVERY)
 
     def families(self) -> Iterable[Metric]:
         """All figures as they are now."""
-        return self.registry.collect()
+        return self._all().collect()
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._all())
+
+    def _all(self) -> CollectorRegistry:
+        self.take()
+        if not self._shared:
+            return self.registry
+        of_all = CollectorRegistry()
+        MultiProcessCollector(of_all, str(self._shared))  # type: ignore[no-untyped-call]
+        return of_all

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..environment import NetworkSettings
 from ..models import WebCredentials
@@ -32,6 +33,8 @@ class Options:
     faces: frozenset[str] = frozenset()  # of faces/all.py, besides those that are always there
     gitea_host: str = ""  # the name at which `/api/v1` is Gitea's
     version: str = ""
+    name: str = ""  # by which it knows requests that come back; "" makes one
+    shared: Path | None = None  # the folder of the workers that this one belongs to
     network: NetworkSettings = field(default_factory=NetworkSettings)
     watched: tuple[Watched, ...] = ()  # whose states are shown, too
     say: Callable[[str], None] = to_stderr  # tells the operator

@@ -15,10 +15,12 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -39,6 +41,7 @@ HEADERS = 128  # in one request
 BACKLOG = 1024  # connections that wait to be accepted
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Obey = Callable[[Callable[[], None], Callable[[], None] | None], None]  # gets what stops, and what reloads
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Address:
     host: str
     port: int
     certificate: Certificate | None = None
+    sockets: tuple[socket.socket, ...] = ()  # that listen there already
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -98,6 +102,16 @@ class Front(aiohttp_inside.Front):
         )
 
 
+def obey_signals(stop: Callable[[], None], reload: Callable[[], None] | None) -> None:
+    """Call `stop` for each signal that ends; HUP is one without `reload`, unless it is ignored."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number is signal.SIGHUP and reload:
+            loop.add_signal_handler(number, reload)
+        elif number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop)
+
+
 async def serve(
     options: Options,
     at: Address,
@@ -106,8 +120,9 @@ async def serve(
     drain: float = 30.0,
     log: AccessLog | None = None,
     ready: Callable[[], None] = lambda: None,
+    obey: Obey = obey_signals,
 ) -> None:
-    """Serve until a signal comes; `ready` is called once it listens. Raises ShimError if that can't be."""
+    """Serve until `obey` is told to stop; `ready` is called once it listens. Raises ShimError if that can't be."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_say_what_failed)
     proxy = Proxy(options, log)
@@ -117,18 +132,17 @@ async def serve(
             if address:
                 runners.append(await _listen(Front(handle), address))
         signals: asyncio.Queue[None] = asyncio.Queue()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if number is signal.SIGHUP and at.certificate:
-                loop.add_signal_handler(number, at.certificate.reload, options.say)
-            elif number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, signals.put_nowait, None)
+        reload = partial(at.certificate.reload, options.say) if at.certificate else None
+        obey(partial(signals.put_nowait, None), reload)
         _more_descriptors()
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not look at it again
         ready()
-        looking = asyncio.create_task(proxy.health.look(options.say))
+        beside = [asyncio.create_task(proxy.health.look(options.say))]
+        if options.shared:
+            beside.append(asyncio.create_task(proxy.metrics.keep_taking()))
         await signals.get()
-        looking.cancel()
+        beside[0].cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain):
                 await _drained(runners, signals)
@@ -142,14 +156,21 @@ async def _listen(front: Front, address: Address) -> web.ServerRunner:
     runner = web.ServerRunner(front, shutdown_timeout=0.1)  # the time is given before; here 0 would mean for ever
     await runner.setup()
     try:
-        context = address.certificate.context if address.certificate else None
-        await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG, ssl_context=context).start()
+        more: dict[str, Any] = {"ssl_context": address.certificate and address.certificate.context, "backlog": BACKLOG}
+        sites: list[web.BaseSite] = [web.SockSite(runner, one, **more) for one in address.sockets]
+        for site in sites or [web.TCPSite(runner, address.host, address.port, **more)]:
+            await site.start()
     except (OSError, OverflowError) as error:
         await runner.cleanup()
-        number = error.errno if isinstance(error, OSError) else None
-        why = os.strerror(number) if number and number > 0 else "no such address"
-        raise ShimError(f"cannot listen on {address} ({why.lower()}); choose another address") from None
+        raise cannot_listen(address, error) from None
     return runner
+
+
+def cannot_listen(address: Address, error: OSError | OverflowError) -> ShimError:
+    """What is said of an address that cannot be had."""
+    number = error.errno if isinstance(error, OSError) else None
+    why = os.strerror(number) if number and number > 0 else "no such address"
+    return ShimError(f"cannot listen on {address} ({why.lower()}); choose another address")
 
 
 async def _drained(runners: list[web.ServerRunner], signals: asyncio.Queue[None]) -> None:

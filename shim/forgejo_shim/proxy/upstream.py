@@ -71,7 +71,7 @@ class Upstream:
 
     def __init__(self, options: Options) -> None:
         self.base_url = options.upstream
-        self.name = os.urandom(12).hex()
+        self.name = options.name or os.urandom(12).hex()
         self.changes = Changes(f"{self.base_url} answers again", options.say)
         self.idle = options.idle
         parts = urlsplit(self.base_url)
