@@ -56,11 +56,22 @@ def test_run_delete(gh_of_art: Gh, art: Artifacts) -> None:
             gh_of_art.bytes("run", "delete", job.run.id)
 
 
+def test_workflow_disable_and_enable(gh_of_art: Gh) -> None:
+    def state() -> str:
+        listed = gh_of_art.ask("workflow", "list", "--all", "--json", "path,state")
+        return next(str(one["state"]) for one in listed if one["path"].endswith("/one.yml"))
+
+    for verb, word in (("disable", "disabled_manually"), ("enable", "active")):
+        gh_of_art.bytes("workflow", verb, "one.yml")
+        assert state() == word
+
+
 def test_workflow_run(gh_of_art: Gh) -> None:
     before = {run["databaseId"] for run in gh_of_art.ask("run", "list", "--json", "databaseId", "--limit", 200)}
-    gh_of_art.bytes("workflow", "run", "one.yml", "--ref", "main")
-    after = {run["databaseId"] for run in gh_of_art.ask("run", "list", "--json", "databaseId", "--limit", 200)}
-    assert len(after - before) == 1
-    gh_of_art.bytes("run", "cancel", (after - before).pop())
+    printed = gh_of_art.bytes("workflow", "run", "one.yml", "--ref", "main").decode()
+    listed = gh_of_art.ask("run", "list", "--json", "databaseId,number", "--limit", 200)
+    (new,) = [run for run in listed if run["databaseId"] not in before]
+    assert printed.strip().endswith(f"/{gh_of_art.repo.full}/actions/runs/{new['number']}")
+    gh_of_art.bytes("run", "cancel", new["databaseId"])
     with pytest.raises(Failed, match="default branch.*HTTP 404: Not Found"):
         gh_of_art.bytes("workflow", "run", "one.yml")

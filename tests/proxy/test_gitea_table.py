@@ -11,6 +11,8 @@ from forgejo_shim.faces.face import Reply
 from forgejo_shim.faces.gitea import ROOT, Gitea, handed_on
 from forgejo_shim.faces.gitea_routes import ROUTES
 from forgejo_shim.operations import Call
+from running import Running
+from small import Small
 
 clause = pytest.mark.clause
 TABLE = (Path(__file__).parents[2] / "spec/gitea-actions.md").read_text()
@@ -43,6 +45,32 @@ def test_what_a_row_says_is_done(method: str, path: str, how: str) -> None:
         assert isinstance(found, Call)
         assert (found.method, found.as_value) == (method, True)
     assert not isinstance(found, Reply)
+
+
+@clause("Q12")
+def test_without_allow_writes_only_what_forgejo_does_itself_is_changed() -> None:
+    with Small("15") as small, Running(small.url, small.web, faces=frozenset({"gitea"})) as proxy:
+        for kind in ("run", "job"):
+            small.model.start_ids_at(kind, 7)
+        small.add()
+        headers = {"Authorization": f"token {small.token}"}
+        of_repo = [row for row in ROWS if row[0] != "GET" and row[1].startswith("/repos/")]
+        for method, path, how in of_repo:
+            target = example(path).replace("/owner/repo/", "/o/r/")
+            before = len(small.double.requests)
+            found = proxy.session.request(method, f"{proxy.base_url}{ROOT}/api/v1{target}", headers=headers, timeout=5)
+            asked = small.double.requests[before:]
+            if how == "same":
+                (one,) = asked
+                plain = proxy.session.request(method, f"{proxy.base_url}/api/v1{target}", headers=headers, timeout=5)
+                assert (found.status_code, found.content) == (plain.status_code, plain.content), path
+                assert (one.method, one.path, one.headers.get("cookie")) == (method, f"/api/v1{target}", None)
+                assert one.headers["authorization"] == headers["Authorization"]
+            elif "/runners/" not in path:
+                assert (found.status_code, found.json()["cause"]) == (501, "writes-off"), path
+                posts = {one.path for one in asked if one.method != "GET"}
+                assert posts <= {"/user/login", "/o/r/actions/runs/1/jobs/0/attempt/1"}, "a sign-in and a view"
+        assert [how for _, _, how in of_repo].count("same") > 5
 
 
 @clause("Q2")

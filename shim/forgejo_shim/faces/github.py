@@ -26,7 +26,9 @@ from .github_reply import reply_error, reply_json
 from .github_routes import ROOT, call_of
 
 GRAPHQL = "/api/graphql"
-VERSION = "3.14.0"  # of the Enterprise server whose API this is a part of; clients ask it which features they may use
+# Of the Enterprise server whose API this is a part of; clients ask it which features they may use (gh: from 3.21 on it
+# asks to be told of the run that a dispatch began).
+VERSION = "3.21.0"
 LIMIT = 5000  # requests an hour, as GitHub tells them
 STATUSES = {
     "not-over": 403,

@@ -51,7 +51,7 @@ def run(of: RunFacts, call: Call, base_url: str) -> Json:
         **({"actor": actor} if actor else {}),
         **({f"{what}_url": f"{attempt}/{what}" for what in ("jobs", "logs")} if attempt else {}),
         "node_id": node_id("Workflow Run", of.id),
-        "head_commit": None,  # told as a whole or not, and no event of Forgejo's tells a commit's tree
+        "head_commit": None,  # told as a whole or not, and to the API (11.0.15 to 16) a commit's tree is its own id
         "path": of.workflow,
         "workflow_id": number,
         "workflow_url": number and f"{at}/actions/workflows/{number}",
