@@ -27,10 +27,10 @@ def safe_name(text: str, fallback: str) -> str:
 
 def different_names(wanted: Iterable[tuple[str, int]]) -> list[str]:
     """A name for each safe name with an id: itself where no other is the same, else with the id, and if need be with
-    one number more."""
+    one number more. None that is made so is what another one wanted, even where that one does not have it either."""
     wanted = list(wanted)
     same = Counter(_folded(name) for name, _ in wanted)
-    taken = {name for name, times in same.items() if times == 1}
+    taken = set(same)
     found = []
     for name, key in wanted:
         if same[_folded(name)] > 1:

@@ -219,6 +219,18 @@ def test_jobs_of_one_name_have_no_file_that_a_client_takes_for_the_others(face: 
         assert folders[5] == "cd" and not {"", ".", ".."} & set(folders)
 
 
+@clause("X48")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_no_job_has_the_name_that_others_have_in_common(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        small.model.start_ids_at("job", 5)
+        run = small.model.add_run(small.repo, ["b", "b", "b-5", "b-5"])
+        parts = [play(small, job, [("s", number)]) for number, job in enumerate(run.jobs, 1)]
+        folders = ("b-5-2", "b-6", "b-5-7", "b-5-8")
+        told = [expected(name, [("echo one", 1)], rows) for name, rows in zip(folders, parts, strict=True)]
+        assert zipped(proxy, small, run) == {name: rows for files in told for name, rows in files.items()}
+
+
 @clause("X47")
 @pytest.mark.parametrize("face", ["15", "16"])
 def test_an_attempt_has_its_own_zip(face: str) -> None:

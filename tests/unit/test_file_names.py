@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 from forgejo_shim.file_names import different_names, safe_name
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 clause = pytest.mark.clause
@@ -51,3 +51,18 @@ def test_names_are_different_on_every_system(wanted: list[tuple[str, int]]) -> N
     for (name, _), made in zip(wanted, found, strict=True):
         assert made.startswith(name)
     assert different_names([("a", 1), ("b", 1)]) == ["a", "b"]
+
+
+NAMES = st.sampled_from(["b", "B", "b-5", "B-5", "b-6", "b-5-2", "b-5-6", "c"])
+
+
+@clause("C22", "X48")
+@given(st.lists(st.tuples(NAMES, st.integers(5, 8)), max_size=6))
+@example([("b", 5), ("b", 6), ("b-5", 7), ("b-5", 8)])
+def test_no_name_that_is_made_is_what_another_one_wanted(wanted: list[tuple[str, int]]) -> None:
+    """Else who looks for that one by its name would find this one there."""
+    found = different_names(wanted)
+    assert len({name.casefold() for name in found}) == len(wanted)
+    asked = {name.casefold() for name, _ in wanted}
+    for (name, _), made in zip(wanted, found, strict=True):
+        assert made == name or made.casefold() not in asked
