@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import zipfile
 from collections.abc import Iterator
@@ -70,12 +71,43 @@ def test_a_log_is_where_the_address_says(small: Small, proxy: Running) -> None:
     (job,) = small.add().jobs
     path = f"{R}/actions/jobs/{job.id}/logs"
     where = address(proxy, path, small.token)
-    assert proxy.get(where).content == LOG
+    whole = proxy.get(where)
+    assert whole.content == LOG and whole.headers["X-GitHub-Media-Type"] and whole.headers["X-RateLimit-Limit"]
     part = proxy.get(where, headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, LOG[100:200])
     assert proxy.get(where, "another one's").content == LOG, "what octokit sends along is not looked at"
     follows = requests.get(proxy.base_url + path, headers={"Authorization": f"token {small.token}"}, timeout=20)
     assert follows.content == LOG and follows.history[0].status_code == 302
+
+
+CONDITIONS = [
+    {"If-None-Match": "*"}, {"If-Modified-Since": "Sun, 22 Nov 2099 16:00:00 GMT"}, {"If-Match": '"x"'},
+    {"Range": "bytes=99999999-"},
+]  # fmt: skip
+
+
+@clause("V4", "X46")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_what_a_caller_has_is_asked_by_the_address_that_is_given_out(face: str) -> None:
+    """With conditions too, and nothing behind the head of a 304: the next answer on that connection is its own."""
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row("a")})
+        small.model.artifacts.add(run, "made", {"a.txt": b"a"})
+        (artifact,) = proxy.get(f"{R}/actions/artifacts", small.token).json()["artifacts"]
+        for path in (f"{R}/actions/jobs/{run.jobs[0].id}/logs", f"{R}/actions/artifacts/{artifact['id']}/zip"):
+            for condition in CONDITIONS:
+                assert proxy.get(path, small.token, headers=condition).status_code == 302, condition
+            where = address(proxy, path, small.token)
+            for condition in CONDITIONS[:2]:
+                with proxy.dialled() as wire:
+                    head = "".join(f"{name}: {value}\r\n" for name, value in condition.items())
+                    wire.sendall(f"GET {where} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
+                    found = http.client.HTTPResponse(wire)
+                    found.begin()
+                    body = found.read()
+                    assert found.getheader("X-GitHub-Media-Type") and (found.status == 200) == bool(body)
+                    wire.sendall(b"GET /api/v3/meta HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert wire.recv(12) == b"HTTP/1.1 200", (path, condition)
 
 
 @clause("X46")

@@ -166,7 +166,7 @@ async def _natively(net: Transport, server: Server, call: Call, target: str) -> 
     native = await (once(net, sent) if call.operation.writes else sent)
     try:
         if not await learn_from(net, server, call, native):
-            if call.as_value and native.status >= 300 and native.status != 416:
+            if call.as_value and native.status >= 300 and native.status not in (304, 416):
                 raise call.refusal(native.status, native.headers, native.told or await read_head(native))
             return Native(native)
     except BaseException:

@@ -29,8 +29,12 @@ NAMES: tuple[tuple[type, str, str], ...] = (
 )
 
 
+BODILESS = (204, 304)  # to a client, what comes behind the head of these is another answer (RFC 9112, 6.3)
+
+
 class CallerResponse(web.StreamResponse):
-    """An answer whose head is what it was behind: aiohttp's own defaults are taken out again.
+    """An answer whose head is what it was behind: aiohttp's own defaults are taken out again. One that has no body is
+    given none.
 
     `waits` sends the head together with the first bytes of the body: for answers whose body is there already. `cause`
     is that of an error of the shim's, for the access log.
@@ -48,6 +52,15 @@ class CallerResponse(web.StreamResponse):
         await super()._prepare_headers()
         for name in self._lacks:
             self.headers.popall(name, None)
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send a part of the body."""
+        if self.status not in BODILESS:
+            await super().write(data)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the last part of it."""
+        await super().write_eof(b"" if self.status in BODILESS else data)
 
 
 class Request(aiohttp.ClientRequest):

@@ -46,7 +46,7 @@ from .aiohttp_inside import CallerResponse
 from .beside import BesideLoop
 from .exchange import Exchange, peer_of
 from .faces_at import FacesAt
-from .headers import Pairs, Peer, end_to_end, to_upstream
+from .headers import CONDITIONS, Pairs, Peer, end_to_end, to_upstream
 from .health import Health
 from .limits import Searches, Streams, asked_again, callers_of
 from .metrics import METRICS, Metrics
@@ -189,9 +189,9 @@ class Proxy:
 
     async def _with_ticket(self, request: web.BaseRequest, asked: Exchange) -> web.StreamResponse:
         """Answer a request that comes with a ticket as the one that this stands for."""
-        given = Headers(self._headers(request))
-        query, headers = await self.tickets.caller(request.method, asked.path, asked.query, given)
-        known = asked.face.recognise(request.method, asked.path, query)
+        method, path, given = request.method, asked.path, Headers(self._headers(request))
+        query, headers = await self.tickets.caller(method, path, asked.query, given)
+        known = asked.face.recognise(method, path, query)
         assert isinstance(known, Call)
         return await self._answer(request, asked, replace(known, by_address=False), list(headers))
 
@@ -199,41 +199,41 @@ class Proxy:
         self, request: web.BaseRequest, asked: Exchange, call: Call, to_server: Pairs
     ) -> web.StreamResponse:
         """Answer a call of an operation; the server gets the headers `to_server`."""
+        to_server = Headers(to_server).without(*CONDITIONS) if call.by_address else to_server
         peer, headers = self.peer(request), Headers(to_server)
         who, caller = callers_of(headers, call.query, peer), self.rights.of(headers, call.query)
-        searching = partial(self.searches.one, who)
         net = UpstreamTransport(
             self.upstream,
             self.signing_in,
             headers,
-            searching,
+            partial(self.searches.one, who),
             peer.base_url,
             partial(ask, request, self.upstream, to_server, method="GET" if call.by_address else ""),
         )
         with ExitStack() as until_sent:
             count = partial(until_sent.enter_context, self.streams.slot(who))
-            body = partial(body_of, request, self.options.idle)
-            value = await dispatch(net, self.server, call, Request(headers, caller, self.options.writes, count, body))
+            asks = Request(headers, caller, self.options.writes, count, partial(body_of, request, self.options.idle))
+            value = await dispatch(net, self.server, call, asks)
             if call.by_address:
                 await let_go(value)
                 address = await self.tickets.address(asked.path, asked.query, headers)
                 return await self._say(request, asked, moved(peer.base_url + address))
+            more = asked.face.headers(asked.name)
             if isinstance(value, Native):
                 until_sent.close()
-                return await self._native(request, cast(NativeUpstream, value.answer))
+                return await self._native(request, cast(NativeUpstream, value.answer), more if call.as_value else [])
             made = asked.face.render(value, call, peer.base_url)
             if isinstance(made.body, bytes):
                 return await self._say(request, asked, made)
-            made.headers += asked.face.headers(asked.name)
+            made.headers += more
             grows = isinstance(value, LogPart) and value.grows
             return await self._stream(request, made, call, net, caller, "follow" if grows else "log")
 
-    async def _native(self, request: web.BaseRequest, native: NativeUpstream) -> web.StreamResponse:
+    async def _native(self, request: web.BaseRequest, native: NativeUpstream, more: Pairs) -> web.StreamResponse:
         if native.told:
             kept = Headers(end_to_end(native.headers)).without("Content-Length")
-            found = Reply(native.status, kept, native.told)
-            return await reply(request, found, self.options.idle, "native")
-        return await pass_on(request, native.response, self.options.idle, "native")
+            return await reply(request, Reply(native.status, kept + more, native.told), self.options.idle, "native")
+        return await pass_on(request, native.response, self.options.idle, [(MARK, "native"), *more])
 
     async def _stream(
         self, request: web.BaseRequest, made: Reply, call: Call, net: UpstreamTransport, caller: Caller, kind: str
@@ -247,11 +247,10 @@ class Proxy:
             chunks = pieces(made.body)
 
         async def may() -> bool:
-            try:
+            with suppress(ServerRefusal):
                 await check_may_read(net, call, Uncached(caller))
-            except ServerRefusal:
-                return False
-            return True
+                return True
+            return False
 
         with self.metrics.streams.labels(kind).track_inprogress():
             async with asked_again(max(self.options.keep, 1.0), may, lambda: break_off(request)) as through:

@@ -25,6 +25,8 @@ FORWARDED = frozenset({
     "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server",
     "x-real-ip",
 })  # fmt: skip
+# On these an answer may depend: not on them depends whether there is anything to have.
+CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 IDENTITY = "x-webauth-"  # modules/setting/security.go, 15.0.2: the defaults of the headers that sign somebody in
 

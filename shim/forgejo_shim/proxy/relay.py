@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from types import TracebackType
 
@@ -22,7 +22,7 @@ from ..errors import BadRequest, ShimError, Unreachable
 from ..faces.face import Reply
 from ..models import Headers
 from ..transport import CHUNK, BrokenBody
-from .aiohttp_inside import CallerResponse
+from .aiohttp_inside import BODILESS, CallerResponse
 from .headers import Pairs, end_to_end
 from .upstream import PIECE, Upstream, answer_headers
 from .upstream_transport import pieces
@@ -93,8 +93,9 @@ async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str
     """Send what a flow has made."""
     headers = [*made.headers, (MARK, backend)] if backend else list(made.headers)
     body = made.body
-    if isinstance(body, bytes) and made.status == 200 and has_it(request, Headers(headers).get("ETag")):
-        return await send_whole(request, not_modified(headers), b"", idle)
+    has = isinstance(body, bytes) and made.status == 200 and has_it(request, Headers(headers).get("ETag"))
+    if has or made.status in BODILESS:
+        return await send_whole(request, bodiless(304 if has else made.status, headers), b"", idle)
     if isinstance(body, bytes):
         out = CallerResponse(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
         out.cause = made.cause
@@ -109,16 +110,16 @@ def has_it(request: web.BaseRequest, tag: str) -> bool:
     return bool(tag) and request.method in ("GET", "HEAD") and not {tag.removeprefix("W/"), "*"}.isdisjoint(given)
 
 
-def not_modified(headers: Pairs) -> CallerResponse:
-    """The 304 in place of an answer with these headers."""
-    return CallerResponse(304, None, Headers(headers).without("Content-Type", "Content-Length"), waits=True)
+def bodiless(status: int, headers: Pairs) -> CallerResponse:
+    """An answer without a body, in place of one with these headers."""
+    return CallerResponse(status, None, Headers(headers).without("Content-Type", "Content-Length"), waits=True)
 
 
 async def pass_on(
-    request: web.BaseRequest, answer: aiohttp.ClientResponse, idle: float, mark: str = ""
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, idle: float, more: Iterable[tuple[str, str]] = ()
 ) -> CallerResponse:
-    """Send an open answer of the server behind."""
-    headers = end_to_end(answer_headers(answer)) + ([(MARK, mark)] if mark else [])
+    """Send an open answer of the server behind, with `more` headers."""
+    headers = [*end_to_end(answer_headers(answer)), *more]
     if answer.content.is_eof():  # a small answer: all of it has come, so one write does
         out = CallerResponse(answer.status, answer.reason, headers, waits=True)
         return await send_whole(request, out, answer.content.read_nowait(), idle)
