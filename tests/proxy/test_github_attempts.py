@@ -5,9 +5,12 @@ Rules: the proxy runs in a thread of this process (`running.py`); requests go ov
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import Any
 
 import pytest
+import requests
 from running import Running
 from small import Small, row
 
@@ -67,9 +70,10 @@ def test_a_run_that_waits_to_run_again(face: str) -> None:
         assert (told["status"], told["conclusion"], told["run_attempt"]) == ("queued", None, 2 if counts else None)
         (job,) = proxy.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
         assert (job["status"], job["run_attempt"]) == ("queued", 2 if counts else None)
-        assert (job["steps"], job["started_at"], job["completed_at"]) == ([], told["created_at"], None)
+        begun = None if counts else told["created_at"]  # nothing tells when the rerun was asked for
+        assert (job["steps"], job["started_at"], job["completed_at"]) == ([], begun, None)
         alone = proxy.get(f"{R}/actions/jobs/{job['id']}", small.token).json()
-        assert (alone["steps"], alone["started_at"]) == ([], told["created_at"])
+        assert (alone["steps"], alone["started_at"]) == ([], begun)
         earlier = proxy.get(f"{RUNS}/{run.id}/attempts/1/jobs", small.token)
         assert earlier.status_code == (200 if counts else 501)
         if counts:
@@ -92,7 +96,7 @@ def test_without_a_web_account_a_native_server_tells_what_it_can() -> None:
         assert proxy.get(f"{RUNS}/{run.id}", small.token).json()["run_attempt"] == 1
         small.model.rerun(run)
         (job,) = proxy.get(f"{RUNS}/{run.id}/jobs", small.token).json()["jobs"]
-        assert (job["status"], job["steps"], job["started_at"]) == ("queued", [], job["created_at"])
+        assert (job["status"], job["steps"], job["started_at"]) == ("queued", [], None)
         for path in ("/attempts/1", "/attempts/1/jobs", "/jobs?filter=all"):  # nothing of the earlier attempt is known
             found = proxy.get(f"{RUNS}/{run.id}{path}", small.token)
             assert (found.status_code, found.json()["cause"]) == (501, "web-credentials-needed"), path
@@ -100,3 +104,77 @@ def test_without_a_web_account_a_native_server_tells_what_it_can() -> None:
         run = small.add()
         assert proxy.get(f"{RUNS}/{run.id}", small.token).json()["run_attempt"] is None
         assert proxy.get(f"{RUNS}/{run.id}/jobs", small.token).status_code == 501
+
+
+@clause("V7", "V8", "X46", "X47")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_an_attempt_that_is_hidden_while_its_rerun_waits(face: str) -> None:
+    """It is told as far as it is known, which is not kept; its log is had natively, or refused at once."""
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row("a")}, status="failure")
+        small.model.rerun(run)
+        at = f"{RUNS}/{run.id}/attempts/1"
+        (job,) = proxy.get(f"{at}/jobs", small.token).json()["jobs"]
+        known = ("completed", "failure") if face == "16" else (None, None)
+        assert (job["status"], job["conclusion"], job["run_attempt"]) == (*known, 1) and "steps" not in job
+        told = proxy.get(at, small.token).json()
+        assert (told["status"], told["conclusion"], told["run_attempt"]) == (*known, 1)
+        zipped = proxy.get(f"{at}/logs", small.token)
+        if face == "16":
+            assert files(proxy, zipped) == {"0_build.txt": row("a")}
+        else:
+            assert (zipped.status_code, zipped.json()["cause"]) == (503, "rerun-waits")
+        small.model.play(run.jobs[0], row("again"))
+        (job,) = proxy.get(f"{at}/jobs", small.token).json()["jobs"]
+        assert (job["conclusion"], len(job["steps"])) == ("failure", 3)
+
+
+@clause("V7", "V8", "X47")
+@pytest.mark.parametrize("face", ["15", "16"])
+def test_an_attempt_that_no_runner_took(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row("a")}, status="failure")
+        small.model.rerun(run)
+        small.model.cancel(run)
+        first = proxy.get(f"{RUNS}/{run.id}/attempts/1/logs", small.token)
+        if face == "16":
+            assert files(proxy, first) == {"0_build.txt": row("a")}
+        else:
+            assert (first.status_code, first.json()["cause"]) == (501, "attempt-not-provable")
+        missing = {"0_build.MISSING": b"job has not been executed yet\n"}
+        assert files(proxy, proxy.get(f"{RUNS}/{run.id}/logs", small.token)) == missing
+        small.again(run.jobs[0], row("again"))
+        for path, attempts in (("/jobs?filter=all", [1, 2, 3]), ("/attempts/2/jobs", [2]), ("/attempts/3/jobs", [3])):
+            jobs = proxy.get(f"{RUNS}/{run.id}{path}", small.token).json()["jobs"]
+            assert [job["run_attempt"] for job in jobs] == attempts, path
+            for job in jobs:
+                known = {1: ("completed", "failure", 3), 2: (None, None, 0), 3: ("completed", "success", 3)}
+                told = job["status"], job["conclusion"], len(job["steps"])
+                assert told == known[job["run_attempt"]], path
+        assert proxy.get(f"{RUNS}/{run.id}/attempts/2", small.token).json()["status"] is None
+        assert files(proxy, proxy.get(f"{RUNS}/{run.id}/attempts/2/logs", small.token)) == missing
+
+
+def files(proxy: Running, given: requests.Response) -> dict[str, bytes]:
+    """The files of the zip whose address was given, without those of steps in folders of their own."""
+    assert given.status_code == 302, given.text
+    found = proxy.get(given.headers["Location"].removeprefix(proxy.base_url))
+    with zipfile.ZipFile(io.BytesIO(found.content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@clause("V8")
+@pytest.mark.parametrize("face", ["12", "15", "16"])
+def test_a_run_is_open_as_long_as_a_job_of_it_is(face: str) -> None:
+    """Forgejo tells it as failed as soon as a job has failed."""
+    with Small(face) as small, Running(small.url, small.web, faces=ON | {"gitea"}) as proxy:
+        run = small.model.add_run(small.repo, ["a", "b"])
+        for status, open_as in (("failure", "queued"), ("", "in_progress")):
+            small.model.play(run.jobs[0], row("a"), status) if status else small.model.take(run.jobs[1])
+            for at in (f"{RUNS}/{run.id}", f"{RUNS}/{run.id}/attempts/1")[: 1 if face == "12" else 2]:
+                told = proxy.get(at, small.token).json()
+                assert (told["status"], told["conclusion"]) == (open_as, None), at
+            gitea = proxy.get(f"/compat/gitea/api/v1/repos/o/r/actions/runs/{run.id}", small.token).json()
+            assert (gitea["status"], gitea["conclusion"], gitea["completed_at"]) == (open_as, None, None)
+        small.model.finish(small.model.jobs[run.jobs[1].id].task, "success")
+        assert proxy.get(f"{RUNS}/{run.id}", small.token).json()["conclusion"] == "failure"

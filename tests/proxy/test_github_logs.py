@@ -239,7 +239,7 @@ def test_rows_of_no_step(face: str) -> None:
 @pytest.mark.parametrize("face", ["15", "16"])
 def test_jobs_of_one_name_have_no_file_that_a_client_takes_for_the_others(face: str) -> None:
     with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
-        names = ["a/b", "ab", "..", "x" * 100, "x" * 91, "c\\d", ""]
+        names = ["a/b", "ab", "..", "x" * 100, "x" * 91, "c\\d", "", "-rf \u202e*\x85", "NUL"]
         steps: dict[str, Steps] = {name: [("s", 2)] for name in names}
         run = waiting(small, steps)
         for job in run.jobs:
@@ -248,7 +248,8 @@ def test_jobs_of_one_name_have_no_file_that_a_client_takes_for_the_others(face: 
         ids = [job.id for job in run.jobs]
         assert folders[:2] == [f"ab-{ids[0]}", f"ab-{ids[1]}"]
         assert folders[3:5] == [f"{'x' * 90}-{ids[3]}", f"{'x' * 90}-{ids[4]}"]
-        assert folders[5] == "cd" and not {"", ".", ".."} & set(folders)
+        assert folders[5] == "cd" and folders[7:] == ["-rf *", "NUL"], "a client looks for those by these names"
+        assert not {"", ".", ".."} & set(folders)
 
 
 @clause("X48")

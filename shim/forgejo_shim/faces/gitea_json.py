@@ -155,7 +155,7 @@ def _run(run: RunFacts, call: Call, root: str) -> Json:
 
 def word_of(status: str | None) -> str | None:
     """A status of Forgejo's in Gitea's word (services/convert, ToActionsStatus)."""
-    return None if status is None else "completed" if status in FINAL else OPEN.get(status, "queued")
+    return None if status in (None, "unknown") else "completed" if status in FINAL else OPEN.get(status, "queued")
 
 
 def _path(run: RunFacts) -> str | None:

@@ -72,16 +72,17 @@ def _head(of: RunFacts, root: str) -> Json | None:
 
 
 def job(details: JobDetails, at: str) -> Json:
-    """A job at one of its attempts. It is made with its run, and one that no runner has begun then, as GitHub has
-    it."""
+    """A job at one of its attempts. It is made with its run, and its first attempt begins then where no runner took it,
+    as GitHub has it."""
     told = job_json(details, at)
     steps, created = told.pop("steps"), in_utc(str(details.run.given.get("created") or "")) or None
+    is_first, is_queued = (details.job.attempt or 1) == 1, told["status"] == "queued"
     return {
         **told,
         **({} if steps is None else {"steps": steps}),
         "node_id": node_id("CheckRun", details.job.id),
         "created_at": created,
-        "started_at": told["started_at"] or (created if steps == [] or told["status"] == "queued" else None),
+        "started_at": told["started_at"] or (created if is_first and (steps == [] or is_queued) else None),
         "check_run_url": f"{at}/check-runs/{details.job.id}",
     }
 

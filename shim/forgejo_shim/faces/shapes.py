@@ -22,8 +22,8 @@ OPEN = {"running": "in_progress"}  # else queued
 
 
 def status_of(status: str | None) -> Json:
-    """A status of Forgejo's as `status` and `conclusion`."""
-    if status is None:
+    """A status of Forgejo's as `status` and `conclusion`; nulls of one that is not known."""
+    if status in (None, "unknown"):
         return {"status": None, "conclusion": None}
     return {
         "status": "completed" if status in FINAL else OPEN.get(status, "queued"),

@@ -1,12 +1,13 @@
 """One attempt of a job with its steps and their times, at the cost of two views of the web UI.
 
 Rules: every view lists the job's id at the index that it was asked for. No lines are read: a cursor behind all of them
-makes a view tell when each step began. What is over does not change any more, so it is kept for an hour.
+makes a view tell when each step began. What is over does not change any more, so it is kept for an hour, but for an
+attempt without steps: every one that a runner took has some, which the web UI hides while no runner has the newest one.
 """
 
 from __future__ import annotations
 
-from ..errors import NotNow
+from ..errors import NotNow, attempt_not_found
 from ..models import FINAL, Attempt, Location, Step, Times
 from ..times import seconds
 from ..webui.reader import Reader
@@ -28,7 +29,7 @@ async def attempt_steps(
         cursors = dict.fromkeys(range(len(view.steps)), BEYOND)
         view = _shown(reader, at, await reader.view(job_id, at, number, cursors))
     found = _attempt(view, at, number, status)
-    if number is not None and found.status in FINAL:
+    if number is not None and found.status in FINAL and found.steps:
         await reader.facts.put_attempt(job_id, found)
     return found
 
@@ -52,6 +53,8 @@ def _attempt(view: View, at: Location, number: int | None, status: str) -> Attem
     told = dict(view.state.attempts or ()).get(number or 0, "")
     if status:  # the current attempt: the job's row tells its status and how long it took
         status = view.state.jobs[at.job_index].status
+    elif not told and number and view.state.attempts:  # which are all that a runner took
+        raise attempt_not_found(view.state.jobs[at.job_index].id, number)
     elif told or steps:  # the last step completes the job and has its status
         status = told or steps[-1].status
     began = _started(view, 0) or int(seconds(view.started.get(number or 0, "")))

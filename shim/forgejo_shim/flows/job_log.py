@@ -125,7 +125,7 @@ async def _wanted(reader: Reader, place: Place, attempt: int | None) -> int | No
         raise attempt_not_found(job.id, attempt)
     if not state.has_attempts:
         if attempt is not None:
-            raise _not_provable(place, attempt, "its web UI does not number attempts")
+            raise not_provable(job.id, attempt, "its web UI does not number attempts")
         return None
     if state.attempts is None:
         if attempt is None:
@@ -159,7 +159,7 @@ async def _read(reader: Reader, place: Place, attempt: int | None, wanted: int |
     """The proven log. Raises ShimError if there is none."""
     job = place.job
     if attempt is not None and _latest_only(place, page) and attempt != place.state.newest:
-        raise _not_provable(place, attempt, "its web UI offers the latest attempt's log only")
+        raise not_provable(job.id, attempt, "its web UI offers the latest attempt's log only")
     if page.kind in NO_LOG:
         raise NO_LOG[page.kind]
     if page.kind is Page.NOT_A_LOG:
@@ -178,9 +178,14 @@ async def _waiting(reader: Reader, place: Place, attempt: int) -> ShimError:
     job = place.job
     if not await _was_taken(reader, place, attempt):
         return attempt_not_found(job.id, attempt)
-    if job.status in ("waiting", "blocked", "running"):
-        return rerun_waits(job.id, attempt)
-    return _not_provable(place, attempt, "its web UI no longer offers the logs of a job whose rerun never started")
+    return hidden_attempt(job.id, attempt, job.status)
+
+
+def hidden_attempt(job_id: int, attempt: int | None, status: str) -> ShimError:
+    """The error for an attempt of a job whose current one, with this status, no runner has taken."""
+    if status in ("waiting", "blocked", "running"):
+        return rerun_waits(job_id, attempt)
+    return not_provable(job_id, attempt, "its web UI no longer offers the logs of a job whose rerun never started")
 
 
 def rerun_waits(job_id: int, attempt: int | None) -> NotNow:
@@ -204,9 +209,10 @@ async def _was_taken(reader: Reader, place: Place, attempt: int) -> bool:
     return taken is None or taken.get(place.job.id, attempt) >= attempt
 
 
-def _not_provable(place: Place, attempt: int, why: str) -> NotPossible:
+def not_provable(job_id: int, attempt: int | None, why: str) -> NotPossible:
+    """The error for an attempt whose log the web UI cannot be asked for."""
     return NotPossible(
-        f"attempt {attempt} of job {place.job.id} cannot be had from this server: {why}; leave the attempt out for"
+        f"attempt {attempt} of job {job_id} cannot be had from this server: {why}; leave the attempt out for"
         " the latest log",
         cause="attempt-not-provable",
     )

@@ -164,7 +164,7 @@ def step_ends(view: View, cursors: Mapping[int, int]) -> dict[int, StepEnd]:
 async def view_of(reader: Reader, job_id: int, at: Location, attempt: int | None, cursors: dict[int, int]) -> View:
     """A view with every step that was asked for; an expired log's steps are left out."""
     view = await reader.view(job_id, at, attempt, cursors)
-    if view is None:
+    if view is None or not view.steps:  # a rerun waits, and hides those before
         raise another_log(job_id)
     if cursors.keys() - view.lines.keys():
         raise PageChanged(f"the view of job {job_id} lacks the lines of a step that it lists")

@@ -3,7 +3,8 @@ of those with some statuses only, or the last ones first.
 
 Rules: an attempt n of a run is each of its jobs at its attempt n, or at its latest where that is lower. Natively where
 the server tells a job in full; else by views of the web UI, two for an attempt, and only those of the page are read.
-Where a run's jobs are native and the web UI cannot be read, the jobs are told without steps and times.
+Where a run's jobs are native and the web UI cannot be read, the jobs are told without steps and times. So are earlier
+attempts that the web UI hides; one that no runner took has none, and its status is not known.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ async def _natively(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, n
     if is_current or told.attempts is None:
         return told
     attempt = next((one for one in told.attempts if one.number == number), None)
-    return told if attempt is None else _shown(run, job, attempt)
+    return _not_taken(run, job, number) if attempt is None else _shown(run, job, attempt)
 
 
 async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, number: int | None) -> JobDetails:
@@ -121,11 +122,22 @@ async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, n
         if reader.server.dialect.view_has_attempt is None:
             await reader.web_run(at)
         view = row.view if number in (None, 1) else None
-        return _shown(run, job, await attempt_steps(reader, job.id, at, number, job.status if is_current else "", view))
+        attempt = await attempt_steps(reader, job.id, at, number, job.status if is_current else "", view)
+        told = _shown(run, job, replace(attempt, number=number))
+        return told if attempt.steps or is_current else replace(told, attempts=None)  # hidden behind a rerun
+    except NotThere:
+        if is_current:
+            raise
+        return _not_taken(run, job, number)
     except WebAccount:
         if not (rows.is_native and is_current):  # the list tells of no other attempt
             raise
         return JobDetails(run, job, Times(), None)
+
+
+def _not_taken(run: RunFacts, job: Job, number: int | None) -> JobDetails:
+    """The job at an earlier attempt that no runner took: cancelled or skipped, which nothing tells any more."""
+    return JobDetails(run, replace(job, attempt=number, status="unknown", task_id=0), Times(), ())
 
 
 def _shown(run: RunFacts, job: Job, attempt: Attempt) -> JobDetails:

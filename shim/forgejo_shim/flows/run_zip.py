@@ -21,6 +21,7 @@ from ..webui.reader import Reader
 from ..webui.values import WebJob
 from .attempts_taken import attempts_taken
 from .job_log import OpenLog, open_log
+from .no_log import why_none
 from .run_jobs import JobRow, read_rows
 
 HELD_BACK = 128 * 1024  # bytes; a row has up to 64 KiB, the error page after a broken log 10 KiB (recorded)
@@ -108,10 +109,11 @@ async def _write_zip(reader: Reader, found: list[Entry]) -> AsyncIterator[bytes]
 
 async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: Pipe, entry: Entry) -> AsyncIterator[bytes]:
     row, attempt = entry
-    opened = await _open(reader, row)
-    if isinstance(opened, str):
-        waits = row.has_task and opened == NotExecuted().message
-        archive.writestr(_info(row.job, attempt + waits, "MISSING"), f"{opened}\n")
+    try:
+        opened = await _open(reader, row)
+    except (NotExecuted, Expired, NoLog) as error:
+        waits = row.has_task and isinstance(error, NotExecuted)
+        archive.writestr(_info(row.job, attempt + waits, "MISSING"), f"{why_none(error)}\n")
         yield pipe.take()
         return
     attempt = opened.attempt or attempt
@@ -136,16 +138,9 @@ async def _write_entry(reader: Reader, archive: zipfile.ZipFile, pipe: Pipe, ent
     yield pipe.take()
 
 
-async def _open(reader: Reader, row: JobRow) -> OpenLog | str:
-    """The job's log, or why there is none in 16's words."""
-    try:
-        opened = await open_log(reader, row.job.id, None)
-    except NotExecuted as error:
-        return error.message
-    except Expired:
-        return "logs have been cleaned up"
-    except NoLog as error:
-        return f"log open failed: {error.message}"
+async def _open(reader: Reader, row: JobRow) -> OpenLog:
+    """The job's log. Raises ShimError."""
+    opened = await open_log(reader, row.job.id, None)
     if opened.attempt is None and opened.task != row.task:
         await opened.answer.close()
         raise NotNow(f"job {row.job.id} was rerun while its run's zip was written; try again", cause="rows-moving")

@@ -4,11 +4,14 @@ Rules: `<job>/<n>_<step>.txt` has the step's rows as they are in the log (steps 
 `<job>/system-<n>.txt` rows of no step. A job whose steps cannot be told is one file, `<n>_<job>.txt` (jobs from 0),
 and of one without a log a `.MISSING` says why. A client looks for a job's files by its name (gh: for `/` and `:` left
 out, at most 90 UTF-16 units), so jobs that have one name in common have none that it would find: then it asks for their
-logs one by one, and never shows another job's. A log that breaks off or moves breaks the zip off.
+logs one by one, and never shows another job's. So a folder's name is safe as a part of a path and to read, but what
+only a shell or Windows reads otherwise (`-rf`, `NUL`, `*`) stays, for a client to find it; steps' names have none of
+that. A log that breaks off or moves breaks the zip off.
 """
 
 from __future__ import annotations
 
+import unicodedata
 import zipfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -17,18 +20,21 @@ from functools import partial
 from itertools import count
 
 from ..api import error_of
-from ..errors import Expired, NoLog, NotExecuted, ServerRefusal, ShimError
+from ..errors import Expired, NoLog, NotExecuted, NotThere, ServerRefusal, ShimError, attempt_not_found
 from ..file_names import different_names, safe_name
 from ..models import Headers, Location, RunFacts
 from ..operations import JOB_LOG, Call
 from ..webui.reader import Reader
 from .divided_log import NO_STEP, DividedLog, divided_log
+from .job_log import hidden_attempt
 from .job_rows import JobRow, job_rows
-from .pinned_log import pinned_log
+from .no_log import why_none
+from .pinned_log import WebLog, pinned_log
 from .rights import Grants, run_of
 from .run_details import of_attempt
 from .run_zip import EPOCH, Archive, Pipe
 
+BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 NAME_UNITS = 90  # of UTF-16: gh's JOB_NAME_MAX_LENGTH, which is GitHub's own limit
 
 
@@ -37,6 +43,10 @@ async def step_zip(reader: Reader, call: Call, caller: Grants) -> Archive:
     run = await run_of(reader, call, caller)
     rows = await (await job_rows(reader, call, run)).all()
     shown = of_attempt(rows, call.attempt) if call.attempt is not None else [(row, row.job.attempt) for row in rows]
+    if isinstance(await pinned_log(reader, call.of(JOB_LOG, 0)), WebLog):
+        for row, attempt in shown:
+            if not row.is_taken and attempt != row.job.attempt:  # the web UI then refuses every attempt
+                raise hidden_attempt(row.job.id, attempt, row.job.status)
     return Archive(run, _write_zip(reader, call, run, shown))
 
 
@@ -48,9 +58,10 @@ async def _write_zip(
     names = different_names((folder_name(row.job.name), row.job.id) for row, _ in shown)
     for name, (row, attempt) in zip(names, shown, strict=True):
         one_file = f"{row.job.index}_{name}"
-        log = await _divided(reader, call, run, row, attempt)
-        if isinstance(log, str):
-            archive.writestr(_info(f"{one_file}.MISSING"), f"{log}\n")
+        try:
+            log = await _divided(reader, call, run, row, attempt)
+        except (NotExecuted, Expired, NoLog) as error:
+            archive.writestr(_info(f"{one_file}.MISSING"), f"{why_none(error)}\n")
             continue
         async with aclosing(_write_log(reader, archive, pipe, log, name, one_file)) as chunks:
             async for chunk in chunks:
@@ -59,32 +70,28 @@ async def _write_zip(
     yield pipe.take()
 
 
-async def _divided(reader: Reader, call: Call, run: RunFacts, row: JobRow, attempt: int | None) -> DividedLog | str:
-    """The log of a job's attempt, or why there is none, as the contract's zip says it."""
+async def _divided(reader: Reader, call: Call, run: RunFacts, row: JobRow, attempt: int | None) -> DividedLog:
+    """The log of a job's attempt. Raises NotExecuted of one that no runner took, Expired, NoLog, ShimError."""
     if not row.is_taken and attempt == row.job.attempt:
-        return NotExecuted().message
+        raise NotExecuted
     asked = replace(call.of(JOB_LOG, row.job.id), attempt=attempt)
     try:
         log = await pinned_log(reader, asked)
         return await divided_log(reader, log, Location(run.number, row.job.index or 0), attempt)
-    except (NotExecuted, Expired, NoLog, ServerRefusal) as error:
-        return _why_none(error, row.job.id)
+    except (NotThere, ServerRefusal) as error:
+        meant = _meant(error, row.job.id)
+        # Of an attempt up to the job's own, that there is none says that no runner took it.
+        untaken = attempt_not_found(row.job.id, attempt or 0).message
+        raise NotExecuted if meant.message.endswith(untaken) else meant from None
 
 
-def _why_none(error: ShimError, job_id: int) -> str:
-    """Why a job has no log. Raises the error if it says something else."""
-    meant = error
-    if isinstance(error, ServerRefusal):
-        kind = Headers(error.headers).get("Content-Type")
-        meant = error_of(error.status, kind, error.body, f"job {job_id}", JOB_LOG.path)
-    match meant:
-        case NotExecuted():
-            return NotExecuted().message
-        case Expired():
-            return "logs have been cleaned up"
-        case NoLog():
-            return f"log open failed: {NoLog().message}"
-    raise error
+def _meant(error: ShimError, job_id: int) -> ShimError:
+    """What a refusal of the server's says of a job's log, where that is one of the zip's own texts."""
+    if not isinstance(error, ServerRefusal):
+        return error
+    kind = Headers(error.headers).get("Content-Type")
+    meant = error_of(error.status, kind, error.body, f"job {job_id}", JOB_LOG.path)
+    return meant if isinstance(meant, NotExecuted | Expired | NoLog | NotThere) else error
 
 
 async def _write_log(
@@ -114,8 +121,8 @@ def _step_file(log: DividedLog, step: int) -> str:
 
 def folder_name(job: str) -> str:
     """The name that a job's files have: what a client makes of its name to find them, but for what is no part of a
-    path anywhere."""
-    kept = "".join(c for c in job if c >= " " and c not in "/:\\\x7f")
+    path anywhere, and for what turns round the text beside it."""
+    kept = "".join(c for c in job if unicodedata.category(c) != "Cc" and c not in "/:\\" and c not in BIDI)
     name = kept.encode("utf-16-le", "surrogatepass")[: 2 * NAME_UNITS].decode("utf-16-le", "replace").strip()
     return "_" if name in ("", ".", "..") else name
 
