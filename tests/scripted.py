@@ -263,6 +263,19 @@ def under_asyncio(flow: Callable[[Scripted], Coroutine[Any, Any, Any]], net: Scr
     return asyncio.run(main())
 
 
+class Allowed:
+    """A caller's yes's as flows ask for them, in a set."""
+
+    def __init__(self, repos: set[str]) -> None:
+        self.repos = repos
+
+    async def has(self, repo: str) -> bool:
+        return repo in self.repos
+
+    async def add(self, repo: str) -> None:
+        self.repos.add(repo)
+
+
 async def answered(
     net: Scripted,
     server: Server,
@@ -278,7 +291,7 @@ async def answered(
     found = recognise(all_faces(), method, f"/api/v1{path}", query)
     assert found, f"no face knows {target}"
     face, call = found
-    request = Request(Headers(headers), set() if allowed is None else allowed, writes)
+    request = Request(Headers(headers), Allowed(set() if allowed is None else allowed), writes)
     try:
         value = await dispatch(net, server, call, request)  # type: ignore[arg-type]
         if isinstance(value, Native):

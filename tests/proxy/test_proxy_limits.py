@@ -20,8 +20,10 @@ import requests
 from forgejo_shim.errors import NotThere, TooMany, job_not_found
 from forgejo_shim.models import Headers
 from forgejo_shim.proxy.headers import Peer
-from forgejo_shim.proxy.limits import Searches, Streams, asked_again, callers_of
+from forgejo_shim.proxy.limits import Streams, asked_again, callers_of
+from forgejo_shim.proxy.searches import Searches
 from forgejo_shim.store.memory import MemoryStore
+from forgejo_shim.store.places import MemoryPlaces
 from hand import wait
 from running import Answering, Running, basic, log_path, raw, slowly
 from small import LOG, Small
@@ -92,12 +94,19 @@ def test_nobody_has_more_streams_of_a_public_log_by_what_no_server_reads() -> No
 
 
 def test_a_place_is_free_again_after_an_error() -> None:
-    streams = Streams(1)
-    with suppress(KeyError), streams.slot(A):
-        raise KeyError
-    with streams.slot(A), streams.slot(B), pytest.raises(TooMany), streams.slot(A):
-        pass
-    assert streams._open == {}
+    async def main() -> None:
+        places = MemoryPlaces()
+        streams = Streams(1, places)
+        with suppress(KeyError):
+            async with streams.slot(A):
+                raise KeyError
+        async with streams.slot(A), streams.slot(B):
+            with pytest.raises(TooMany):
+                async with streams.slot(A):
+                    pass
+        assert places.held == {}
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
@@ -122,8 +131,8 @@ def test_a_head_that_is_too_much(greeting: Answering, sent: bytes, status: bytes
 # --- searches
 
 
-def searches_at(now: list[float]) -> Searches:
-    return Searches(lambda: now[0])
+def new_searches() -> Searches:
+    return Searches(MemoryStore(), MemoryPlaces(), "b")
 
 
 async def not_yet() -> bool:
@@ -137,7 +146,7 @@ async def found_by_now() -> bool:
 @pytest.mark.clause("X19")
 def test_searches_of_one_caller_and_of_all() -> None:
     async def main() -> None:
-        searches = searches_at([0.0])
+        searches = new_searches()
         async with AsyncExitStack() as held:
             for number in range(8):
                 who = frozenset({b"%d" % (number // 2), b"more of %d" % (number // 2)})
@@ -157,7 +166,7 @@ def test_searches_of_one_caller_and_of_all() -> None:
 
 
 @pytest.mark.clause("X39")
-def test_not_found_is_kept_for_a_minute() -> None:
+def test_not_found_is_kept_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     async def search(searches: Searches, ran: list[int]) -> None:
         with suppress(NotThere):
             async with searches.one(A, "o/r", 7, not_yet):
@@ -165,11 +174,12 @@ def test_not_found_is_kept_for_a_minute() -> None:
                 raise job_not_found(7)
 
     async def main() -> list[int]:
-        now, ran = [0.0], list[int]()
-        searches = searches_at(now)
-        for at in (0.0, 59.0, 60.0, 61.0):
-            now[0] = at
-            await search(searches, ran)
+        begin, ran = time.time(), list[int]()
+        searches = new_searches()
+        for at in (0.0, 59.0, 60.1, 61.0):
+            with monkeypatch.context() as later:
+                later.setattr("time.time", lambda: begin + at)  # noqa: B023
+                await search(searches, ran)
         return ran
 
     assert asyncio.run(main()) == [7, 7]
@@ -178,7 +188,7 @@ def test_not_found_is_kept_for_a_minute() -> None:
 def forgotten(proxy: Running) -> None:
     """Nothing is known of the server any more."""
     proxy.proxy.server.store = MemoryStore()
-    proxy.proxy.searches = Searches()
+    proxy.proxy.state.searches = new_searches()
 
 
 @pytest.mark.clause("X19")
@@ -259,7 +269,7 @@ def test_a_job_is_found_whatever_other_searches_read_before() -> None:
                 forgotten(proxy)
                 old = {run_number: (max(1, ids[run_number - 1] - 5),)}  # lower than now: rows only move up
                 if old[run_number][0] != ids[wanted]:
-                    proxy.proxy.searches._read["o/r"] = (time.monotonic(), old)
+                    proxy.proxy.state.searches._read["o/r"] = (time.monotonic(), old)
                 assert proxy.get(paths[wanted], small.token).content == rows[wanted], (wanted, run_number)
 
 

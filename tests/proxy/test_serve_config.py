@@ -39,6 +39,7 @@ streams_per_caller = 8
 idle_timeout = 9.0
 drain = 10.0
 workers = 2
+state_key_file = "state.key"
 no_access_log = true
 state = "facts.sqlite3"
 """
@@ -79,7 +80,7 @@ def test_the_table_has_a_key_for_each_option(web: Place, file: Path) -> None:
     assert list(VALUES) == [option.name for option in SERVE.params if has_key(option)]
     found = shown(web)
     for key, value in VALUES.items():
-        beside = str(file.parent / value) if key in ("tls_cert", "tls_key", "state") else value
+        beside = str(file.parent / value) if key in ("tls_cert", "tls_key", "state", "state_key_file") else value
         assert found[key] == {"value": beside, "from": "file"}, key
 
 

@@ -50,7 +50,7 @@ def read(name: str) -> str:
 
 @pytest.mark.clause("X51")
 @pytest.mark.skipif(not NGINX, reason="not run: there is no nginx here (nginx-light)")
-@pytest.mark.skipif(os.geteuid() != 0, reason="not run: nginx -t opens port 443 and /var/log/nginx, for which it is root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: nginx -t opens port 443 and its log, so it is root")
 def test_nginx_takes_its_file_as_it_is(tmp_path: Path) -> None:
     certificate(tmp_path, "forge.example")
     config = tmp_path / "nginx.conf"

@@ -38,6 +38,7 @@ LAYERS = (
         "store.protocol",
         "webui.values",
         "webui.grammar",
+        "webui.cookies",
         "webui.html",
         "webui.view",
         "webui.totp",

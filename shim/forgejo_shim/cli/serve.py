@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from .. import __version__
 from ..environment import NetworkSettings, proxy_variable
 from ..errors import ShimError
 from ..models import WebCredentials
-from ..store.memory import MemoryStore
 from ..store.protocol import Store
+from ..store.redis_address import PASSWORD
 from ..store.sqlite import SQLiteStore
 from ..webui.session import WebSession
 from .config import WEB
@@ -31,12 +32,14 @@ from .output import note
 from .serve_options import serve_options
 from .serve_table import PREFIX
 from .settings import CommonOptions
+from .state import store_of
 
 if TYPE_CHECKING:
     from ..proxy.certificate import Certificate
     from ..proxy.options import Options
     from ..proxy.serve import Address
 
+OpenStore = Callable[..., Store]  # store_of, but for the file that is taken where none is named
 SECRET_LIMIT = 64 * 1024  # bytes of a file with a credential
 
 
@@ -66,12 +69,14 @@ def serve(ctx: click.Context, /, **given: Any) -> None:
     _need_packages()
     settings = ctx.ensure_object(CommonOptions)
     settings.server = given["upstream"] or settings.server
-    server, credentials = settings.server_and_credentials(with_secret_files(os.environ))
+    environment = with_secret_files(os.environ)
+    server, credentials = settings.server_and_credentials(environment)
     if given["print_config"]:
         from .serve_shown import show_config
 
         return show_config(ctx, server, credentials)
-    (_check if given["check"] else _serve)(settings, server, credentials.web, given)
+    open_store = partial(store_of, settings, given["state_key_file"], environment)
+    (_check if given["check"] else _serve)(settings, server, credentials.web, open_store, given)
 
 
 def _need_packages() -> None:
@@ -83,17 +88,21 @@ def _need_packages() -> None:
         raise ShimError("the proxy needs further packages: pip install 'forgejo-shim[proxy]'") from None
 
 
-def _check(settings: CommonOptions, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> None:
+def _check(
+    settings: CommonOptions, server: str, web: WebCredentials | None, open_store: OpenStore, given: Mapping[str, Any]
+) -> None:
     """Try what serving needs. Raises ShimError for the first thing that does not work."""
     from ..proxy.check import tried
     from .serve_shown import show_tried
 
     options = _options(settings, server, web, given)
-    trials = tried(options, lambda: _certificate(given), lambda: _store(settings))
+    trials = tried(options, lambda: _certificate(given), open_store)
     asyncio.run(show_tried(trials, as_json=settings.json))
 
 
-def _serve(settings: CommonOptions, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> None:
+def _serve(
+    settings: CommonOptions, server: str, web: WebCredentials | None, open_store: OpenStore, given: Mapping[str, Any]
+) -> None:
     from ..proxy import serve as proxy
     from ..proxy.access import AccessLog
 
@@ -108,14 +117,14 @@ def _serve(settings: CommonOptions, server: str, web: WebCredentials | None, giv
 
     options = _options(settings, server, web, given)
     if workers > 1:
-        return _serve_by_workers(settings, options, [at, *([own] if own else [])], given, ready)
-    options = replace(options, store=_store(settings))
+        return _serve_by_workers(open_store, options, [at, *([own] if own else [])], given, ready)
+    options = replace(options, store=open_store())
     log = None if given["no_access_log"] else AccessLog(_to_stdout)
     asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=ready))
 
 
 def _serve_by_workers(
-    settings: CommonOptions,
+    open_store: OpenStore,
     options: Options,
     addresses: list[Address],
     given: Mapping[str, Any],
@@ -129,12 +138,12 @@ def _serve_by_workers(
     if sys.platform != "linux":
         raise click.UsageError("--workers needs Linux, which shares connections out among processes")
     options = replace(options, name=os.urandom(12).hex())
-    if isinstance(store := _store(settings), SQLiteStore):  # an error of it is said once, before there are workers
+    if isinstance(store := open_store(), SQLiteStore):  # an error of it is said once, before there are workers
         store.close()
     with TemporaryDirectory(prefix="forgejo-shim-") as folder:
 
         def work(worker: Worker, at: Address, own: Address | None = None) -> None:
-            store = _store(settings, Path(folder) / "state.sqlite3")
+            store = open_store(otherwise=Path(folder) / "state.sqlite3")
             mine = replace(options, say=worker.say, shared=worker.folder, store=store)
             log = None if given["no_access_log"] else AccessLog(in_turn(worker.folder, _to_stdout))
             more: dict[str, Any] = {"drain": given["drain"], "log": log, "ready": worker.ready, "obey": worker.obey}
@@ -147,12 +156,6 @@ def _certificate(given: Mapping[str, Any]) -> Certificate | None:
     from ..proxy.certificate import Certificate
 
     return Certificate(given["tls_cert"], given["tls_key"]) if given["tls_cert"] else None
-
-
-def _store(settings: CommonOptions, otherwise: Path | None = None) -> Store:
-    """Where facts are kept: in the file of --state, or in the file `otherwise`, or in memory. Raises ShimError."""
-    path = otherwise if settings.no_state else settings.state or otherwise
-    return SQLiteStore(path) if path else MemoryStore()
 
 
 def _options(settings: CommonOptions, server: str, web: WebCredentials | None, given: Mapping[str, Any]) -> Options:
@@ -178,9 +181,9 @@ def _options(settings: CommonOptions, server: str, web: WebCredentials | None, g
 
 
 def with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with web credentials read from the files that it names. Raises ShimError."""
+    """The environment, with credentials read from the files that it names. Raises ShimError."""
     found = dict(environment)
-    for name in WEB.values():
+    for name in (*WEB.values(), PASSWORD):
         path = environment.get(f"{name}_FILE")
         if not path:
             continue

@@ -171,6 +171,13 @@ _OPTIONS = (
         default=1,
         help="How many processes serve. Above 1, a parent starts them, and starts again what ends. Linux only.",
     ),
+    limit(
+        "--state-key-file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="File with the key that seals a shared state: 32 bytes in base64, from openssl rand -base64 32. Of"
+        " several, one a line, the first seals. Its text can be in FORGEJO_SHIM_STATE_KEY instead.",
+    ),
     limit("--no-access-log", is_flag=True, help="Write no access log (JSON lines on stdout)."),
     start("--check", is_flag=True, help="Try server, account, certificate and state, say what works, and end."),
     start("--print-config", is_flag=True, help="Print each option, its value and where that is from, and end."),

@@ -22,6 +22,7 @@ from ..environment import NetworkSettings, network_settings
 from ..errors import ShimError
 from ..models import WebCredentials
 from ..store.protocol import Store
+from ..store.redis_address import RedisAddress, is_address, parse_redis_address
 from ..store.session_file import SessionFile
 from ..store.sqlite import SQLiteStore
 from . import os_keyring
@@ -40,7 +41,7 @@ class CommonOptions:
     json: bool = False
     config: Path | None = None
     makes_config: bool = False  # whether the file that --config names need not be there yet
-    state: Path | None = None
+    state: Path | RedisAddress | None = None
     no_state: bool = False
     keep_session: bool = False
     no_input: bool = False
@@ -97,6 +98,8 @@ class CommonOptions:
         ShimError for a file that was named."""
         if self.no_state:
             return None
+        if isinstance(self.state, RedisAddress):
+            raise click.UsageError("only serve can keep its state at an address; name a file with --state")
         try:
             return SQLiteStore(self.state or state_path())
         except ShimError as error:
@@ -119,6 +122,10 @@ class CommonOptions:
     def network(self, server: str) -> NetworkSettings:
         """The certificates and the proxy for a server. Raises ShimError."""
         return network_settings(server, self._config().ca_file)
+
+    def ca_file(self) -> str | None:
+        """The CA file that the config file names. Raises ShimError."""
+        return self._config().ca_file
 
     def matchers(self) -> tuple[Path, ...]:
         """The files of problem matchers that the config file names. Raises ShimError."""
@@ -193,6 +200,19 @@ class FileType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class StateType(FileType):
+    """The path of a file, or the address of a Redis."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path or the address."""
+        if not isinstance(value, str) or not is_address(value):
+            return super().convert(value, param, ctx)
+        try:
+            return parse_redis_address(value)
+        except ShimError as error:
+            self.fail(error.message, param, ctx)
+
+
 _FILE = FileType(path_type=Path, dir_okay=False)
 _OPTIONS: dict[str, dict[str, Any]] = {
     "server": {
@@ -201,7 +221,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "json": {"is_flag": True, "help": "Print JSON, for errors too. A log is printed as it is."},
     "config": {"type": _FILE, "help": "Another config file: TOML, readable by its owner only."},
-    "state": {"type": _FILE, "help": "File that caches facts about the server, so that later commands ask less."},
+    "state": {
+        "type": StateType(path_type=Path, dir_okay=False),
+        "metavar": "FILE|URL",
+        "help": "File that caches facts about the server, so that later commands ask less. For serve, too: the address"
+        " of a Redis or Valkey that replicas share, redis://, rediss:// or unix://.",
+    },
     "no_state": {"is_flag": True, "help": "Cache nothing between commands."},
     "keep_session": {
         "is_flag": True,

@@ -97,6 +97,10 @@ Value = (
 )  # fmt: skip
 
 
+async def uncounted() -> None:
+    """What is made from the web UI is not limited, or was counted already."""
+
+
 async def _nothing() -> bytes:
     return b""
 
@@ -104,21 +108,21 @@ async def _nothing() -> bytes:
 @dataclass
 class Request:
     """Who calls, with what, and how far it may go: `headers` are the caller's, `writes` whether operations that write
-    are offered at all; `from_web` is called before anything is made from the web UI, and may raise. `body` reads what
-    the caller sent."""
+    are offered at all; `from_web` is awaited before anything is made from the web UI, and may raise. `body` reads
+    what the caller sent."""
 
     headers: Headers
     caller: Grants
     writes: bool = False
-    from_web: Callable[[], object] = lambda: None
+    from_web: Callable[[], Awaitable[object]] = uncounted
     body: Callable[[], Awaitable[bytes]] = _nothing
 
 
 async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
     """The answer to a call as a value. Raises ShimError."""
     if call.then:
-        request.from_web()
-        counted = replace(request, from_web=lambda: None)
+        await request.from_web()
+        counted = replace(request, from_web=uncounted)
         return await told_after(call, lambda one: dispatch(net, server, one, counted))
     asked = call
     of_face = call.root and not call.as_value and (call.run is not None or call.operation is RUN_LIST)
@@ -135,7 +139,7 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
         return await runners(net, call)
     if call.operation in OF_OWNERS:
         check_no_signature(request.headers)
-        request.from_web()
+        await request.from_web()
         return await of_owner(net, server, call, request.caller)
     if call.as_value and call.method != "GET" and not request.writes:  # natively, too: what another API lets be done
         raise await _writes_off(net, call, request)
@@ -144,7 +148,7 @@ async def dispatch(net: Transport, server: Server, call: Call, request: Request)
     if call.operation is RUN_OF_TOKEN:  # below no repository, so there is no right to ask for
         raise _native_only(call)
     if call is asked:
-        request.from_web()
+        await request.from_web()
     reader = Reader(net, server, await _repository(net, call, request), call.query)
     if call.operation in OF_LATEST:
         return await _latest(reader, call, request)
@@ -226,7 +230,7 @@ async def _by_ids(net: Transport, server: Server, call: Call, request: Request) 
     """The call by ids, or its value; one that is refused anyhow, whatever the job, is left as it is."""
     if not call.is_by_method or call.repo is None:
         return call
-    request.from_web()
+    await request.from_web()
     check_no_signature(request.headers)
     reader = Reader(net, server, call.repo, call.query)
     found = await by_number(reader, call, request.caller)

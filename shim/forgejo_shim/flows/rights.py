@@ -1,8 +1,9 @@
 """Who the caller is, and what the API lets it do: the question that comes before anything is read from the web UI.
 
 Rules: the API is asked as the caller; anything but its yes is the caller's answer, as the API gave it. A yes is kept
-for `keep` seconds (0: not at all) under an HMAC, with a random key of this process, of everything in the request that
-says who asks; a no is never kept, and neither is the right to write. Nothing here can be turned back into a credential.
+for `keep` seconds (0: not at all) under an HMAC of everything in the request that says who asks, with a random key of
+this process, or with one that replicas share (`Verdicts`); a no is never kept, and neither is the right to write.
+Nothing here can be turned back into a credential.
 """
 
 from __future__ import annotations
@@ -39,26 +40,49 @@ def digest(text: str) -> bytes:
     return hmac.digest(_KEY, text.encode("utf-8", "surrogateescape"), hashlib.sha256)
 
 
-class Rights:
-    """The kept yes's of all callers; `now` tells seconds that never go back."""
+class Verdicts(Protocol):
+    """The yes's that the API gave to callers of other processes; `who` is as opaque to them as here."""
 
-    def __init__(self, keep: float, now: Callable[[], float]) -> None:
+    async def has(self, who: bytes, repo: str, keep: float) -> bool:
+        """Whether there was a yes within the last `keep` seconds."""
+        ...
+
+    async def add(self, who: bytes, repo: str, keep: float) -> None:
+        """Tell the others of a yes that the API gave just now; it is gone after `keep` seconds."""
+        ...
+
+
+class Rights:
+    """The kept yes's of all callers; `now` tells seconds that never go back. `name` makes opaque names, the same as
+    where `verdicts` come from."""
+
+    def __init__(
+        self,
+        keep: float,
+        now: Callable[[], float],
+        name: Callable[[str], bytes] = digest,
+        verdicts: Verdicts | None = None,
+    ) -> None:
         self.keep = keep
         self.now = now
+        self.name = name
+        self.verdicts = verdicts
         self.used = 0
         self.until: dict[tuple[bytes, str], float] = {}  # of a caller and a repository
 
     def of(self, headers: Headers, query: str) -> Caller:
         """The yes's of the caller whose request has these headers and this query."""
-        return Caller(self, digest(repr((sorted(identity_headers(headers)), with_identity("", query)))))
+        return Caller(self, self.name(repr((sorted(identity_headers(headers)), with_identity("", query)))))
 
 
 class Grants(Protocol):
     """The repositories whose question was a yes for one caller."""
 
-    def __contains__(self, repo: str, /) -> bool: ...
+    async def has(self, repo: str, /) -> bool:
+        """Whether there was one that is still believed."""
+        ...
 
-    def add(self, repo: str, /) -> None:
+    async def add(self, repo: str, /) -> None:
         """Note a new yes."""
         ...
 
@@ -70,12 +94,16 @@ class Caller:
         self._rights = rights
         self._who = who
 
-    def __contains__(self, repo: str) -> bool:
-        fresh = self._rights.until.get((self._who, repo), 0.0) > self._rights.now()
-        self._rights.used += fresh
+    async def has(self, repo: str) -> bool:
+        """As in `Grants`; another process's yes is looked up each time, so that it never lasts longer here."""
+        rights = self._rights
+        fresh = rights.until.get((self._who, repo), 0.0) > rights.now()
+        if not fresh and rights.verdicts and rights.keep > 0:
+            fresh = await rights.verdicts.has(self._who, repo, rights.keep)
+        rights.used += fresh
         return fresh
 
-    def add(self, repo: str) -> None:
+    async def add(self, repo: str) -> None:
         """Note a yes that the API gave just now."""
         rights = self._rights
         if rights.keep <= 0:
@@ -83,6 +111,8 @@ class Caller:
         if len(rights.until) >= LIMIT:
             rights.until.clear()  # at once, since several threads may be here; a yes is only asked for again
         rights.until[self._who, repo] = rights.now() + rights.keep
+        if rights.verdicts:
+            await rights.verdicts.add(self._who, repo, rights.keep)
 
 
 class Lately:
@@ -93,15 +123,16 @@ class Lately:
         self._now = now
         self._since: dict[str, float] = {}
 
-    def __contains__(self, repo: str) -> bool:
+    async def has(self, repo: str) -> bool:
+        """As in `Grants`."""
         since = self._since.get(repo)
         is_fresh = since is not None and 0 <= self._now() - since < KEEP  # a clock that goes back proves nothing
-        return is_fresh and repo in self._caller
+        return is_fresh and await self._caller.has(repo)
 
-    def add(self, repo: str) -> None:
+    async def add(self, repo: str) -> None:
         """Note a yes that the API gave just now."""
         self._since[repo] = self._now()
-        self._caller.add(repo)
+        await self._caller.add(repo)
 
 
 class Uncached:
@@ -110,14 +141,15 @@ class Uncached:
     def __init__(self, caller: Grants) -> None:
         self.add = caller.add
 
-    def __contains__(self, repo: str) -> bool:
+    async def has(self, repo: str) -> bool:
+        """Never."""
         return False
 
 
 async def check_may_read(net: Transport, call: Call, caller: Grants) -> None:
     """Ask the API, as the caller, whether it may read Actions here. Raises ServerRefusal with its own no, ShimError."""
     repo = call.repo
-    if repo and repo.key in caller:
+    if repo and await caller.has(repo.key):
         return
     answer = await net.api(with_identity(call.read_check, call.query))
     if answer.status != 200:
@@ -131,7 +163,7 @@ async def check_may_read(net: Transport, call: Call, caller: Grants) -> None:
         raise PageChanged("the API answered the question of the caller's rights with something that is no JSON")
     parse_tasks(await read_all(answer, JSON_LIMIT, "the API's answer to the question of the caller's rights"))
     if repo:
-        caller.add(repo.key)
+        await caller.add(repo.key)
 
 
 async def run_of(reader: Reader, call: Call, caller: Grants) -> RunFacts:

@@ -85,7 +85,7 @@ class Tools:
             given = self._given(params.name, params.arguments or {})
             limiter, shares = self._waiting if params.name == "follow_log" else self._threads
             work = partial(self._answer, params.name, given, context)
-            with shares.slot(self._callers_of(context)):
+            async with shares.slot(self._callers_of(context)):
                 facts, text = await anyio.to_thread.run_sync(work, limiter=self._free(limiter))
         except ShimError as error:
             error.message = self._message_of(context, error)

@@ -18,11 +18,11 @@ import os
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from time import monotonic, perf_counter, time
+from time import perf_counter, time
 from typing import cast
 
 from aiohttp import web
@@ -34,26 +34,24 @@ from ..faces.forgejo import JSON
 from ..faces.forgejo_proxy import ROOT
 from ..flows.dispatch import Native, Request, dispatch
 from ..flows.log_parts import LogPart
-from ..flows.rights import Caller, Rights, Uncached, check_may_read
+from ..flows.rights import Caller, Uncached, check_may_read
 from ..models import Headers
 from ..operations import Call
 from ..router import routed
 from ..server import Server
-from ..store.memory import MemoryStore
 from ..transport import BrokenBody
 from .access import AccessLog
 from .aiohttp_inside import CallerResponse
-from .beside import BesideLoop
 from .exchange import Exchange, peer_of
 from .faces_at import FacesAt
 from .headers import CONDITIONS, Pairs, Peer, end_to_end, to_upstream
 from .health import Health
-from .limits import Searches, Streams, asked_again, callers_of
+from .limits import asked_again, callers_of
 from .metrics import METRICS, Metrics
 from .options import Options
 from .own import NOT_FOUND, OwnPages, is_own, say
 from .relay import MARK, ask, body_of, break_off, pass_on, reply, request_headers, wants_websocket, websocket
-from .session_of_workers import session_of
+from .state import State
 from .swagger import SWAGGER, Swagger
 from .tickets import Tickets, has_ticket, let_go, moved
 from .upstream import NAME, THE_SERVER, Upstream, UpstreamAnswer
@@ -70,18 +68,16 @@ class Proxy:
     def __init__(self, options: Options, log: AccessLog | None = None) -> None:
         self.options, self.log = options, log
         self.upstream = Upstream(options)
-        self.session = session_of(options, self._signed_in)
-        kept = options.store if isinstance(options.store, MemoryStore) else BesideLoop(options.store)
-        self.server = Server(options.upstream, self.session, kept)
+        self.state = State(options, self._signed_in)
+        self.session, self.rights = self.state.session, self.state.rights
+        self.server = Server(options.upstream, self.session, self.state.store)
         self.faces = FacesAt(options.faces, options.gitea_host, time)
-        self.rights = Rights(options.keep, monotonic)
-        self.streams = Streams(options.streams)
-        self.searches = Searches()
         self.swagger = Swagger(writes=options.writes and options.web is not None, face=FORGEJO_PROXY in options.faces)
         self.tickets = Tickets(self.server.store, options.upstream, options.identity)
         self.signing_in = asyncio.Lock()
         net, both = UpstreamTransport(self.upstream, self.signing_in, ()), (self.upstream.changes, self.session.changes)
-        self.health = Health(net, self.server, writes=options.writes, changes=both, watched=options.watched)
+        watched = (*options.watched, *self.state.watched)
+        self.health = Health(net, self.server, writes=options.writes, changes=both, watched=watched)
         self.metrics = Metrics(options.version, options.shared and options.shared / METRICS)
         self.own_pages = OwnPages(options, self.health, self.metrics)
         self.under_way = self._sign_ins = 0
@@ -94,7 +90,9 @@ class Proxy:
         counter("sign_ins", "Sign-ins of the web account that went well.", lambda: self._sign_ins)
         counter("kept_answers_used", "Questions of a caller's rights not put, by a kept yes.", lambda: self.rights.used)
         gauge("sign_in_refusals", "Sign-ins of the web account that failed in a row.", lambda: self.session.refusals)
-        gauge("streams_of_busiest_caller", "Answers from the web that one caller has under way.", self.streams.most)
+        gauge(
+            "streams_of_busiest_caller", "Answers from the web that one caller has under way.", self.state.streams.most
+        )
         gauge("streams_per_caller", "How many one caller may have under way.", lambda: self.options.streams)
         counter("log_lines_lost", "Lines of the access log not written.", lambda: self.log.lost if self.log else 0)
 
@@ -201,17 +199,17 @@ class Proxy:
         """Answer a call of an operation; the server gets the headers `to_server`."""
         to_server = Headers(to_server).without(*CONDITIONS) if call.by_address else to_server
         peer, headers = self.peer(request), Headers(to_server)
-        who, caller = callers_of(headers, call.query, peer), self.rights.of(headers, call.query)
+        who, caller = callers_of(headers, call.query, peer, self.state.name), self.rights.of(headers, call.query)
         net = UpstreamTransport(
             self.upstream,
             self.signing_in,
             headers,
-            partial(self.searches.one, who),
+            partial(self.state.searches.one, who),
             peer.base_url,
             partial(ask, request, self.upstream, to_server, method="GET" if call.by_address else ""),
         )
-        with ExitStack() as until_sent:
-            count = partial(until_sent.enter_context, self.streams.slot(who))
+        async with AsyncExitStack() as until_sent:
+            count = partial(until_sent.enter_async_context, self.state.streams.slot(who))
             asks = Request(headers, caller, self.options.writes, count, partial(body_of, request, self.options.idle))
             value = await dispatch(net, self.server, call, asks)
             if call.by_address:
@@ -220,7 +218,7 @@ class Proxy:
                 return await self._say(request, asked, moved(peer.base_url + address))
             more = asked.face.headers(asked.name)
             if isinstance(value, Native):
-                until_sent.close()
+                await until_sent.aclose()
                 return await self._native(request, cast(NativeUpstream, value.answer), more if call.as_value else [])
             made = asked.face.render(value, call, peer.base_url)
             if isinstance(made.body, bytes):
@@ -290,6 +288,7 @@ class Proxy:
             async with asyncio.timeout(patience):
                 while self.under_way:
                     await asyncio.sleep(0.01)
+        await self.state.close()
         await self.upstream.close()
         self.metrics.take()
         if self.log:

@@ -19,11 +19,13 @@ from ..server import Server
 from ..store.facts import SERVER
 from ..store.memory import MemoryStore
 from ..store.protocol import Store
+from ..store.shared import SharedStore
 from ..transport import BrokenBody
 from ..webui.session import WebSession
 from .certificate import Certificate
 from .health import PATIENCE, Health
 from .options import Options
+from .state import why
 from .upstream import THE_SERVER, Upstream
 from .upstream_transport import UpstreamTransport
 
@@ -129,4 +131,8 @@ async def _state(store: Store, base: str) -> str:
     await store.put(base, SERVER, {f"check {mark}": mark}, ttl=PATIENCE)
     if await store.get(base, SERVER, [f"check {mark}"]) != [mark]:
         raise ShimError("the state cannot be written and read; see who may write it, and whether it has room")
+    if isinstance(store, SharedStore):
+        await store.close()
+        if store.trouble:
+            raise ShimError(f"the shared state cannot be used: {why(store.trouble)}")
     return "can be written and read"

@@ -1,8 +1,9 @@
 """Whether the proxy can do its work: the server behind answers, and the web session is good or not needed.
 
 Rules: one check at a time and at most one in `EVERY` seconds, whatever the load; each ends within `PATIENCE` seconds.
-Who shows figures waits `SOON` seconds for one, then takes the finding before. Reasons are causes (spec/README.md) and
-never name an account: whoever reaches the proxy may read them.
+Who shows figures waits `SOON` seconds for one, then takes the finding before. A shared state that cannot be used is
+told, and is no reason not to be asked: each replica goes on without it. Reasons are causes (spec/README.md) and never
+name an account: whoever reaches the proxy may read them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Ready:
 
     upstream: Part
     web_session: Part
+    shared_state: Part | None = None
 
     @property
     def ok(self) -> bool:
@@ -47,7 +49,8 @@ class Ready:
 
     def as_bytes(self) -> bytes:
         """As JSON, what is not known left out."""
-        parts = {name: {k: v for k, v in part.items() if v is not None} for name, part in asdict(self).items()}
+        told = {name: part for name, part in asdict(self).items() if part}
+        parts = {name: {k: v for k, v in part.items() if v is not None} for name, part in told.items()}
         return json.dumps({"ready": self.ok, **parts}).encode() + b"\n"
 
 
@@ -104,7 +107,8 @@ class Health:
 
     async def _check(self) -> Ready:
         upstream = await _part(self._upstream)
-        return Ready(upstream, await _part(self._web_session) if upstream.ok else UNKNOWN)
+        web_session = await _part(self._web_session) if upstream.ok else UNKNOWN
+        return Ready(upstream, web_session, next((one.state().part for one in self._watched), None))
 
     async def _upstream(self) -> Part:
         self.version = await self.reach()

@@ -1,4 +1,4 @@
-"""What one caller may take: open streams, searches, and for how long a stream goes on without asking again.
+"""What one caller may take: open streams, and for how long a stream goes on without asking again.
 
 Rules: who has too much gets a 429 with Retry-After, nobody waits. A caller is who its credential says (any spelling of
 the same token is the same), else its address. Which of several credentials counts is the server's to know, so each
@@ -12,24 +12,18 @@ import asyncio
 import base64
 import binascii
 import re
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from typing import TypeVar
-from weakref import WeakValueDictionary
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 
-from ..errors import NotThere, ShimError, TooMany, job_not_found
+from ..errors import ShimError, TooMany
 from ..flows.rights import digest
 from ..models import Headers
 from ..router import first_values
+from ..store.places import MemoryPlaces, new_holder
+from ..store.protocol import Places
 from ..transport import BrokenBody
 from .headers import Peer
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-EVERYBODY = b""  # among the names of callers
 
 _NO_PASSWORD = ("", "x-oauth-basic")  # then the name is the token (services/auth/basic.go, 11.0.15 to 16)
 # What every server looks at, and refuses if it is wrong; others take it for no credential (seen on 11.0.15 and 15.0.2,
@@ -38,8 +32,9 @@ _SURE = re.compile(r"(?:token|(?i:bearer)|(?i:basic)) (\S+)")
 RETRY, TRIES = 1.0, 60  # seconds after which a question that was not answered is put again, and how often
 
 
-def callers_of(headers: Headers, query: str, peer: Peer) -> frozenset[bytes]:
-    """Opaque names of who sent a request with these headers and this query; each of them has to have room."""
+def callers_of(headers: Headers, query: str, peer: Peer, name: Callable[[str], bytes] = digest) -> frozenset[bytes]:
+    """Opaque names of who sent a request with these headers and this query, made by `name`; each of them has to have
+    room."""
     authorization = headers.get("Authorization")
     asked = first_values(query)
     secrets = {_secret(authorization), asked.get("token"), asked.get("access_token")} - {"", None}
@@ -49,7 +44,7 @@ def callers_of(headers: Headers, query: str, peer: Peer) -> frozenset[bytes]:
         if peer.listed:  # it speaks for others, and says for whom
             address = f"address {headers.get('X-Forwarded-For')} {headers.get('X-WebAuth-User')}"
         names.add(address)
-    return frozenset(map(digest, names))
+    return frozenset(map(name, names))
 
 
 def _secret(authorization: str) -> str:
@@ -67,84 +62,36 @@ def _secret(authorization: str) -> str:
 class Streams:
     """Answers of the shim under way, at most `each` a caller."""
 
-    def __init__(self, each: int) -> None:
+    def __init__(self, each: int, places: Places | None = None) -> None:
         self._each = each
+        self._places = places or MemoryPlaces()
         self._open: Counter[bytes] = Counter()
 
     def most(self) -> int:
-        """How many the caller has who has most."""
+        """How many the caller has who has most, in this process."""
         return max(self._open.values(), default=0)
 
-    @contextmanager
-    def slot(self, callers: frozenset[bytes]) -> Iterator[None]:
+    @asynccontextmanager
+    async def slot(self, callers: frozenset[bytes]) -> AsyncIterator[None]:
         """Counted while it lasts. Raises TooMany."""
-        if any(self._open[caller] >= self._each for caller in callers):
+        places, holder = {f"streams {name_of(one)}": self._each for one in callers}, new_holder()
+        if await self._places.take(places, holder):
             raise TooMany(
                 f"{self._each} answers are under way for this caller already; wait for one of them to end",
                 cause="too-many-streams",
             )
-        with _counted(self._open, callers):
+        self._open.update(callers)
+        try:
             yield
+        finally:
+            self._open.subtract(callers)
+            self._open += Counter()  # without those that have none
+            await self._places.leave(places, holder)
 
 
-@contextmanager
-def _counted(counter: Counter[bytes], callers: frozenset[bytes]) -> Iterator[None]:
-    """One more of the caller's while it lasts; a caller without any is forgotten."""
-    counter.update(callers)
-    try:
-        yield
-    finally:
-        counter.subtract(callers)
-        for caller in callers:
-            if not counter[caller]:
-                del counter[caller]
-
-
-class Searches:
-    """Searches in progress: once per job id, at most `EACH` a caller and `ALL` together; who waits for another
-    one's search has its result. What a search read of a repository serves the next one for `KEPT` seconds, and so does
-    a complete "not found". (A flow searches only after its own caller's check.)"""
-
-    EACH, ALL, KEPT = 2, 8, 60.0
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._running: Counter[bytes] = Counter()
-        self._alone: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
-        self._missing: dict[tuple[str, int], tuple[float, None]] = {}
-        self._read: dict[str, tuple[float, dict[int, tuple[int, ...]]]] = {}
-
-    @asynccontextmanager
-    async def one(
-        self, callers: frozenset[bytes], repo: str, job_id: int, is_found: Callable[[], Awaitable[object]]
-    ) -> AsyncIterator[dict[int, tuple[int, ...]]]:
-        """Held during a search; gives what was read of the repository. Raises TooMany, NotThere."""
-        what = repo, job_id
-        async with self._alone.setdefault(what, asyncio.Lock()):
-            if await is_found():
-                yield {}
-                return
-            if what in self._fresh(self._missing):
-                raise job_not_found(job_id)
-            with self._place(callers):
-                try:
-                    yield self._fresh(self._read).setdefault(repo, (self._now(), {}))[1]
-                except NotThere:
-                    self._missing[what] = self._now(), None
-                    raise
-
-    @contextmanager
-    def _place(self, callers: frozenset[bytes]) -> Iterator[None]:
-        if self._running[EVERYBODY] >= self.ALL or any(self._running[caller] >= self.EACH for caller in callers):
-            raise TooMany("too many searches are under way just now; ask again", cause="too-many-searches")
-        with _counted(self._running, callers | {EVERYBODY}):
-            yield
-
-    def _fresh(self, kept: dict[K, tuple[float, V]]) -> dict[K, tuple[float, V]]:
-        """Without what was kept too long ago; the oldest stand first."""
-        while kept and self._now() - next(iter(kept.values()))[0] >= self.KEPT:
-            del kept[next(iter(kept))]
-        return kept
+def name_of(caller: bytes) -> str:
+    """The opaque name of a caller as text."""
+    return caller.hex()
 
 
 @asynccontextmanager

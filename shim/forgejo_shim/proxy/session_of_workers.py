@@ -19,21 +19,9 @@ from ..errors import NotNow, PageChanged, ShimError, WebAccount
 from ..files import SAFE_FLAGS
 from ..models import WebCredentials
 from ..transport import Transport
-from .changes import Changes
-from .options import Options
 from .session import SharedSession
 
 KINDS: dict[str, type[ShimError]] = {kind.__name__: kind for kind in (WebAccount, NotNow, PageChanged)}
-
-
-def session_of(options: Options, on_change: Callable[[dict[str, str]], None]) -> SharedSession:
-    """The web session of a proxy, which tells the operator how it is; that of a worker is shared with the others."""
-    if options.shared:
-        session: SharedSession = SessionOfWorkers(options.web, on_change, options.shared / "session.json")
-    else:
-        session = SharedSession(options.web, on_change=on_change, backs_off=True)
-    session.changes = Changes(f"{session.account} is signed in again", options.say)
-    return session
 
 
 class SessionOfWorkers(SharedSession):

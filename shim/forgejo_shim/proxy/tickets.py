@@ -2,7 +2,8 @@
 
 Rules: who has the address is that caller for what it names, and the server is asked again in that caller's name: a
 token that was revoked meanwhile gets nothing. Whatever credential comes beside a ticket is ignored. There is a key for
-each hour; proxies that share a store share its keys. A ticket is in a query, which is never logged.
+each hour; proxies that share a store share its keys, and agree on the next hour's before it begins, so that a store
+that is gone for a while is not missed. A ticket is in a query, which is never logged.
 """
 
 from __future__ import annotations
@@ -71,17 +72,19 @@ class Tickets:
 
     async def _key(self, now: float) -> str:
         hour = int(now // PERIOD)
-        if hour not in self._keys:
-            kept = await self._store.agree(self._base, SERVER, _kept(hour), new_key(), PERIOD + 5 * SECONDS)
-            self._keys = {hour: kept} | {other: key for other, key in self._keys.items() if abs(other - hour) == 1}
+        for one in (hour, hour + 1):
+            if one == hour or one not in self._keys:  # the hour's is asked for each time: the store may have lost it
+                seconds = 2 * PERIOD + 5 * SECONDS
+                self._keys[one] = await self._store.agree(self._base, SERVER, _kept(one), new_key(), seconds)
+        self._keys = {one: key for one, key in self._keys.items() if abs(one - hour) <= 1}
         return self._keys[hour]
 
     async def _known_keys(self, now: float) -> list[str]:
         """The keys of the tickets that are still good; another proxy's clock may be before this one's."""
         hours = sorted({int(moment // PERIOD) for moment in (now, now - SECONDS, now + SECONDS)})
         kept = await self._store.get(self._base, SERVER, [_kept(hour) for hour in hours])
-        found = [self._keys.get(hour) or key for hour, key in zip(hours, kept, strict=True)]
-        return [key for key in found if key]
+        own = [self._keys[hour] for hour in hours if hour in self._keys]
+        return [*own, *(key for key in kept if isinstance(key, str) and key not in own)]
 
 
 def has_ticket(query: str) -> bool:

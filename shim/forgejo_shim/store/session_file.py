@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 
 from ..files import check_private, locked, replace_private
+from ..webui.cookies import is_cookie
 
 
 class SessionFile:
@@ -22,7 +22,7 @@ class SessionFile:
             return {}
         with locked(self.path):
             cookies = self._read().get(f"{account} {base}", {})
-        return {name: value for name, value in cookies.items() if re.fullmatch(r"[\x20-\x7e]+", f"{name}{value}")}
+        return {name: value for name, value in cookies.items() if is_cookie(name, value)}
 
     def save(self, base: str, account: str, cookies: dict[str, str]) -> None:
         """Keep `cookies` in place of what was kept for `account` at `base`."""

@@ -14,20 +14,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from copy import copy
-from http.cookies import CookieError, SimpleCookie
 from math import ceil, inf
+from typing import Self
 from urllib.parse import urlencode
 
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
-from ..models import Headers, WebCookie, WebCredentials, WebLogin
+from ..models import WebCookie, WebCredentials, WebLogin
 from ..transport import Answer, Pairs, Transport, read_head, retry_after
+from .cookies import CSRF_COOKIE, cookies_in, set_cookies
 from .grammar import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
 from .html import SignIn, classify_sign_in, is_settings, is_suspended
 from .totp import PERIOD, totp
 
-CSRF_COOKIE = "_csrf"  # modules/setting/security.go, 11.0.15 and 13.0.5; not configurable there
 LANGUAGE_COOKIE = "lang"  # set by each sign-in, whatever the way, and by no page (routers/web/auth/auth.go, 11 to 16)
 SECURITY_KEY = "/user/webauthn"
 USER_AGENT = "forgejo-shim"
@@ -60,7 +59,7 @@ class WebSession:
                     "the web cookie holds a character that no header can carry; check how it was copied",
                     cause="web-account-unsendable",
                 )
-            self.cookies.update(_cookies_in(credentials.cookie))
+            self.cookies.update(cookies_in(credentials.cookie))
             self.generation = 1
         # A browser's, or of before an upgrade: it would say what this server is not.
         self.cookies.pop(CSRF_COOKIE, None)
@@ -85,7 +84,7 @@ class WebSession:
         if method in ("POST", "DELETE") and (token := jar.get(CSRF_COOKIE)):
             sent.append(("X-Csrf-Token", token))
         answer = await net.web(method, path, sent, body)
-        for name, value in _set_cookies(answer.headers).items():
+        for name, value in set_cookies(answer.headers).items():
             if value:
                 jar[name] = value
             else:
@@ -99,19 +98,31 @@ class WebSession:
                 if self.backs_off:
                     self._refusal.retry_after = ceil(self._until - net.now())
                 raise self._refusal.with_traceback(None)
-            if self.generation != seen:
-                return
-            new = copy(self)  # with cookies of its own, so that others go on with the old ones meanwhile
-            new.cookies = dict(self.cookies)
-            try:
-                await new._sign_in(net)
-            except (WebAccount, NotNow, PageChanged) as error:
-                self._back_off(error, net.now())
-                raise
-            self._refusal, self.refusals, self.cookies = None, 0, new.cookies
-            self.generation += 1
-            if self._on_change:
-                self._on_change(self.cookies)
+            if self.generation == seen:
+                await self._renew(net)
+
+    async def _renew(self, net: Transport) -> None:
+        """Sign in now, with `signing_in` held."""
+        new = self._with(self.cookies)
+        try:
+            await new._sign_in(net)
+        except (WebAccount, NotNow, PageChanged) as error:
+            self._back_off(error, net.now())
+            raise
+        self._become(new.cookies)
+        if self._on_change:
+            self._on_change(self.cookies)
+
+    def _with(self, cookies: dict[str, str]) -> Self:
+        """The same with cookies of its own, so that others go on with the old ones meanwhile."""
+        new = copy(self)
+        new.cookies = dict(cookies)
+        return new
+
+    def _become(self, cookies: dict[str, str]) -> None:
+        """Go on with the cookies of a new session."""
+        self._refusal, self.refusals, self.cookies = None, 0, cookies
+        self.generation += 1
 
     def _back_off(self, error: ShimError, now: float) -> None:
         """Note a sign-in that failed, and when it is tried again."""
@@ -177,7 +188,7 @@ class WebSession:
 
     async def _be_in(self, net: Transport, answer: Answer) -> None:
         """Raise PageChanged unless the redirect is that of a sign-in, or the session is known to the server."""
-        if LANGUAGE_COOKIE not in _set_cookies(answer.headers) and not await self.is_signed_in(net):
+        if LANGUAGE_COOKIE not in set_cookies(answer.headers) and not await self.is_signed_in(net):
             raise not_understood(answer, f"{net.server_name} answered the sign-in")
 
     async def _refused(self, net: Transport, answer: Answer, body: bytes) -> ShimError:
@@ -276,21 +287,3 @@ def not_understood(answer: Answer, what: str) -> ShimError:
         f"{what} with {answer.status} ({kind}), which was not understood; try again, and if it stays so look for what"
         " is in front of the server, or report its version"
     )
-
-
-def _set_cookies(headers: Headers) -> dict[str, str]:
-    """The cookies that an answer sets; "" for one that it removes."""
-    found: dict[str, str] = {}
-    for _, line in headers.only("Set-Cookie"):
-        jar: SimpleCookie = SimpleCookie()
-        with suppress(CookieError):
-            jar.load(line)
-        for name, morsel in jar.items():
-            age = morsel["max-age"].strip()
-            found[name] = "" if age.startswith("-") or age == "0" else morsel.coded_value
-    return found
-
-
-def _cookies_in(header: str) -> dict[str, str]:
-    pairs = (part.strip().partition("=") for part in header.split(";"))
-    return {name: value for name, equals, value in pairs if name and equals}

@@ -1,0 +1,175 @@
+"""A store that several processes share, with each one's memory behind it: how they go on when it fails.
+
+Rules: while the Redis answers, it alone counts. When it does not (it is slow, gone, full, takes no password or only
+reads), each process goes on with its own memory, in which it noted all that it gave to others, and asks no more; a beat
+tries again every `BEAT` seconds, by a write. What changed in between is first removed from the Redis, so that nothing
+older comes back. What is read is believed only if the key sealed it (seal.py). All that is kept there has an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from .memory import MemoryStore
+from .protocol import Gone
+from .seal import Seal
+
+T = TypeVar("T")
+
+BEAT = 2.0  # seconds
+LEASE = 15.0  # seconds for which the places of a process that died are still taken
+ALWAYS = 7 * 86400.0  # seconds for which a fact without an end is kept
+MISSED = 10_000  # names that are removed after a failure; of more, the first are
+
+
+class Commands(Protocol):
+    """What is asked of a Redis (redis.py); each raises Gone."""
+
+    async def get(self, names: Sequence[str]) -> list[bytes | None]:
+        """What is kept under these names."""
+        ...
+
+    async def put(self, values: Mapping[str, bytes | None], ttl: float) -> None:
+        """Keep values for `ttl` seconds; None removes one."""
+        ...
+
+    async def agree(self, name: str, value: bytes, ttl: float) -> bytes | None:
+        """What is kept under a name, `value` if there was nothing."""
+        ...
+
+    async def replace(self, name: str, seen: bytes, value: bytes, ttl: float) -> bool:
+        """Keep `value` if `seen` (b"": nothing) is still what is kept; whether it was."""
+        ...
+
+    async def take(self, places: Mapping[str, int], holder: str, ttl: float) -> str | None:
+        """As in `Places`, for `ttl` seconds."""
+        ...
+
+    async def hold(self, held: Mapping[str, Collection[str]], ttl: float) -> None:
+        """Keep places for `ttl` seconds from now on, also where they were lost."""
+        ...
+
+    async def leave(self, names: Collection[str], holder: str) -> None:
+        """As in `Places`."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class SharedStore:
+    """As in `Store`. `trouble` is the word for what is wrong with the Redis, "" if nothing is; `told` is called with it
+    when it changes. It heals while `watch` runs."""
+
+    def __init__(self, redis: Commands, seal: Seal, now: Callable[[], float] = time.time) -> None:
+        self.redis = redis
+        self.seal = seal
+        self.trouble = ""
+        self.told: Callable[[str], None] = lambda word: None
+        self.held: list[Callable[[], Mapping[str, Collection[str]]]] = []  # who tell which places this process has
+        self._now = now
+        self._memory = MemoryStore()
+        self._missed: dict[str, None] = {}  # the names of what changed while the Redis could not be told
+
+    async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
+        """As in `Store`."""
+        names = [self._name(base, subject, key) for key in keys]
+        try:
+            found = await self.ask(self.redis.get, names)
+        except Gone:
+            return await self._memory.get(base, subject, keys)
+        return [self.seal.open(name, data, self._now()) for name, data in zip(names, found, strict=True)]
+
+    async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
+        """As in `Store`."""
+        await self._memory.put(base, subject, values, ttl)
+        given = {self._name(base, subject, key): value for key, value in values.items()}
+        seconds = ALWAYS if ttl is None else ttl
+        until = self._now() + seconds
+        sealed = {name: None if value is None else self.seal.seal(name, value, until) for name, value in given.items()}
+        try:
+            await self.ask(self.redis.put, sealed, seconds)
+        except Gone:
+            self._missed |= dict.fromkeys(given)
+            for name in list(self._missed)[MISSED:]:
+                del self._missed[name]
+
+    async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
+        """As in `Store`; what was agreed on before the Redis lost it is proposed again."""
+        name = self._name(base, subject, key)
+        (before,) = await self._memory.get(base, subject, [key])
+        own = value if before is None else before
+        try:
+            kept = await self.ask(self.redis.agree, name, self.seal.seal(name, own, self._now() + ttl), ttl)
+        except Gone:
+            kept = None
+        agreed = self.seal.open(name, kept, self._now())
+        if agreed is not None:
+            own = agreed
+        await self._memory.put(base, subject, {key: own}, ttl)
+        return own
+
+    async def look(self, base: str, key: str) -> tuple[Any, bytes]:
+        """The value of a key that all of them change, and a mark of it for `replace`; (None, b"") if there is none."""
+        name = self._name(base, "", key)
+        try:
+            (data,) = await self.ask(self.redis.get, [name])
+        except Gone:
+            data = None
+        return self.seal.open(name, data, self._now()), data or b""
+
+    async def replace(self, base: str, key: str, mark: bytes, value: Any, ttl: float) -> bool:
+        """Keep a value for `ttl` seconds unless another one came in its place since `mark` was seen; whether it is."""
+        name = self._name(base, "", key)
+        try:
+            return await self.ask(self.redis.replace, name, mark, self.seal.seal(name, value, self._now() + ttl), ttl)
+        except Gone:
+            return False
+
+    async def ask(self, command: Callable[..., Awaitable[T]], *words: Any) -> T:
+        """The answer to a command of `redis`. Raises Gone: if it has none, at once if there was none lately."""
+        if self.trouble:
+            raise Gone(self.trouble)
+        try:
+            return await command(*words)
+        except Gone as gone:
+            self._tell(gone.word)
+            raise
+
+    async def watch(self) -> None:
+        """Look whether the Redis can be used, hold on to this process's places there, for ever."""
+        while True:
+            await self.beat()
+            await asyncio.sleep(BEAT)
+
+    async def beat(self) -> None:
+        """Do so once."""
+        try:
+            await self.redis.put({self.seal.name("beat"): b"1"}, BEAT)
+            while self._missed:
+                missed = list(self._missed)
+                await self.redis.put(dict.fromkeys(missed), BEAT)
+                for name in missed:
+                    self._missed.pop(name, None)
+            for held in self.held:
+                await self.redis.hold(held(), LEASE)
+        except Gone as gone:
+            self._tell(gone.word)
+        else:
+            self._tell("")
+
+    def _tell(self, word: str) -> None:
+        if word != self.trouble:
+            self.trouble = word
+            self.told(word)
+
+    def _name(self, base: str, subject: str, key: str) -> str:
+        return self.seal.name("kept", base, subject, key)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.redis.close()

@@ -1,0 +1,58 @@
+"""Places that several processes share (protocol.py): counted here, and among all of them while the Redis answers.
+
+Rules: whoever has no place here has none at all. A holder's place ends by itself `LEASE` seconds after its process last
+held on to it, so one that died leaves nothing behind. Where the Redis does not answer, this process's own count stands;
+when it answers again, it is told of all the places that are held here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from .places import MemoryPlaces
+from .protocol import Gone
+from .shared import LEASE, SharedStore
+
+
+class SharedPlaces:
+    """As in `Places`, at the server `base`."""
+
+    def __init__(self, store: SharedStore, base: str) -> None:
+        self._store = store
+        self._base = base
+        self._here = MemoryPlaces()
+        store.held.append(self._held)
+
+    async def take(self, places: Mapping[str, int], holder: str) -> str | None:
+        """As in `Places`."""
+        full = await self._here.take(places, holder)
+        if full:
+            return full
+        names = {self._name(name): name for name in places}
+        try:
+            among = {name: places[plain] for name, plain in names.items()}
+            full = await self._store.ask(self._store.redis.take, among, holder, LEASE)
+        except Gone:
+            return None
+        except BaseException:  # whoever asked has gone
+            await self._here.leave(places, holder)
+            raise
+        if full:
+            await self._here.leave(places, holder)
+            return names[full]
+        return None
+
+    async def leave(self, names: Iterable[str], holder: str) -> None:
+        """As in `Places`."""
+        names = list(names)
+        await self._here.leave(names, holder)
+        try:
+            await self._store.ask(self._store.redis.leave, [self._name(name) for name in names], holder)
+        except Gone:
+            pass  # it ends by itself
+
+    def _held(self) -> Mapping[str, Collection[str]]:
+        return {self._name(name): holders for name, holders in self._here.held.items()}
+
+    def _name(self, name: str) -> str:
+        return self._store.seal.name("place", self._base, name)
