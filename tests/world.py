@@ -159,6 +159,26 @@ STORIES = (
     Story("of-org", "org", ONE, (("play", "build"),)),
     Story("switched-off", "off", ONE, (("play", "build"), ("switch_off",))),
     Story("long", "priv", ONE, (("play", "build", "success", 2000),)),
+    Story(
+        "named",
+        "priv",
+        workflow(
+            other=job(name="té/st 漢字"),
+            skip=job(name="skipped"),
+            twin_a=job(name="twin"),
+            twin_b=job(name="twin-1"),
+            twin_c=job(name="twin"),
+            cell=job(strategy={"matrix": {"os": ["a"], "py": [3]}}),
+        ),
+        (
+            ("play", "other"),
+            ("play", "skip", "skipped", 0),
+            ("play", "twin_a"),
+            ("play", "twin_b", "failure"),
+            ("play", "twin_c"),
+            ("play", "cell"),
+        ),
+    ),
     Story("last", "priv", ONE, (("play", "build"),)),
 )
 
