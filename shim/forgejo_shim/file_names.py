@@ -25,6 +25,11 @@ def safe_name(text: str, fallback: str) -> str:
     return f"_{name}" if OF_WINDOWS.search(name) or name.startswith("-") else name
 
 
+def first_line(text: str) -> str:
+    """The first line of a text that has anything on it; "" if none has."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
 def different_names(wanted: Iterable[tuple[str, int]]) -> list[str]:
     """A name for each safe name with an id: itself where no other is the same, else with the id, and if need be with
     one number more. None that is made so is what another one wanted, even where that one does not have it either."""

@@ -199,6 +199,20 @@ def test_each_step_is_a_file(face: str) -> None:
         assert names == ["Set up job", "Compile", "Skipped", "Test / all: é", "Complete job"]
 
 
+@clause("V23")
+@pytest.mark.parametrize("face", BY_ID)
+def test_a_step_that_is_a_script_is_named_by_its_first_line(face: str) -> None:
+    with Small(face) as small, Running(small.url, small.web, faces=frozenset({"github", "gitea"})) as proxy:
+        steps = {"build": [("echo one\necho two\n", 4), ("\r\n  \n  make all \u2028 more\n", 3)]}
+        run = waiting(small, steps)
+        parts = play(small, run.jobs[0], steps["build"])
+        shown = [("echo one", 1), ("make all", 1)]
+        assert zipped(proxy, small, run) == expected("build", shown, parts)
+        for root, own in (("/api/v3", slice(1, -1)), ("/compat/gitea/api/v1", slice(None))):
+            (job,) = proxy.get(f"{root}/repos/o/r/actions/runs/{run.id}/jobs", small.token).json()["jobs"]
+            assert [step["name"] for step in job["steps"][own]] == ["echo one", "make all"]
+
+
 @clause("X46")
 def test_below_12_there_are_no_run_ids() -> None:
     with Small("11") as small, Running(small.url, small.web, faces=ON) as proxy:

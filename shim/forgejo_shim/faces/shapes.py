@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ..file_names import first_line
 from ..flows.dispatch_workflow import Started
 from ..models import FINAL, Artifact, JobDetails, RunFacts, Step, Workflow
 from ..operations import Call
@@ -103,7 +104,7 @@ def _steps(details: JobDetails) -> tuple[Step, ...] | None:
 
 def _step(step: Step) -> Json:
     return {
-        "name": step.name.strip(),  # of a script it is that with its line feed
+        "name": first_line(step.name),  # of a script without a name, Forgejo's is all of the script
         **status_of(step.status),
         "number": step.number + 1,
         "started_at": time_of(step.times.started),

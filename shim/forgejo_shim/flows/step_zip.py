@@ -1,6 +1,7 @@
 """The logs of a run, or of its attempt n, as a zip of a file for each step, as GitHub's clients read them.
 
-Rules: `<job>/<n>_<step>.txt` has the step's rows as they are in the log (steps from 1; one without a row has no file),
+Rules: `<job>/<n>_<step>.txt` has the step's rows as they are in the log (steps from 1, each by the first line of its
+name; one without a row has no file),
 `<job>/system-<n>.txt` rows of no step. A job whose steps cannot be told is one file, `<n>_<job>.txt` (jobs from 0),
 and of one without a log a `.MISSING` says why. A client looks for a job's files by its name (gh: for `/` and `:` left
 out, at most 90 UTF-16 units), so jobs that have one name in common have none that it would find: then it asks for their
@@ -21,7 +22,7 @@ from itertools import count
 
 from ..api import error_of
 from ..errors import Expired, NoLog, NotExecuted, NotThere, ServerRefusal, ShimError, attempt_not_found
-from ..file_names import different_names, safe_name
+from ..file_names import different_names, first_line, safe_name
 from ..models import Headers, Location, RunFacts
 from ..operations import JOB_LOG, Call
 from ..webui.reader import Reader
@@ -116,7 +117,7 @@ async def _write_log(
 
 
 def _step_file(log: DividedLog, step: int) -> str:
-    return f"{step + 1}_{safe_name(log.steps[step].name, 'step')}.txt"
+    return f"{step + 1}_{safe_name(first_line(log.steps[step].name), 'step')}.txt"
 
 
 def folder_name(job: str) -> str:
