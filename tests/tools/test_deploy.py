@@ -50,7 +50,9 @@ def read(name: str) -> str:
 
 @pytest.mark.clause("X51")
 @pytest.mark.skipif(not NGINX, reason="not run: there is no nginx here (nginx-light)")
-@pytest.mark.skipif(os.geteuid() != 0, reason="not run: nginx -t opens port 443 and its log, so it is root")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="not run: nginx -t opens port 443 and /var/log/nginx, for which it is root"
+)
 def test_nginx_takes_its_file_as_it_is(tmp_path: Path) -> None:
     certificate(tmp_path, "forge.example")
     config = tmp_path / "nginx.conf"
@@ -147,10 +149,14 @@ def test_the_service_starts(place: Place, tmp_path: Path) -> None:
     (tmp_path / "web_password").write_text(place.small.web.password)
     (tmp_path / "state").mkdir(mode=0o700)
     port = free_port()
-    line = unit["Service"]["ExecStart"].replace("http://127.0.0.1:3000", place.small.url).replace("%i", str(port))
-    program, *words = shlex.split(line.replace("/var/lib/forgejo-shim", str(tmp_path / "state")))
-    settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", read(UNIT.name), re.MULTILINE))
-    settings = {name: value.replace("%d", str(tmp_path)).replace("log-reader", "o") for name, value in settings.items()}
+    program, *words = shlex.split(unit["Service"]["ExecStart"].replace("%i", str(port)))
+    settings = {
+        "FORGEJO_SHIM_UPSTREAM": place.small.url,
+        "FORGEJO_SHIM_WEB_USER": "o",
+        "FORGEJO_SHIM_WEB_PASSWORD_FILE": str(tmp_path / "web_password"),
+        "FORGEJO_SHIM_STATE": str(tmp_path / "state/facts.sqlite3"),
+    }
+    settings = of_unit() | settings
     (job_id,) = place.small.model.jobs
     url = f"http://127.0.0.1:{port}/api/v1/repos/o/r/actions/jobs/{job_id}/logs"
     assert (program, words[0]) == ("/opt/forgejo-shim/bin/forgejo-shim", "serve")
@@ -158,6 +164,11 @@ def test_the_service_starts(place: Place, tmp_path: Path) -> None:
         log = requests.get(url, headers={"Authorization": f"token {place.small.token}"}, timeout=20)
     assert (log.status_code, log.headers["X-Forgejo-Shim"]) == (200, "web")
     assert (tmp_path / "state/facts.sqlite3").exists()
+
+
+def of_unit() -> dict[str, str]:
+    """The variables that the unit sets."""
+    return dict(re.findall(r"^Environment=(\w+)=(.*)$", read(UNIT.name), re.MULTILINE))
 
 
 # --- compose and Kubernetes
@@ -218,7 +229,9 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(("name", "words"), list(commands()), ids=[name for name, _ in commands()])
-def test_serve_takes_what_a_file_gives_it(name: str, words: list[str]) -> None:
+def test_serve_takes_what_a_file_gives_it(monkeypatch: pytest.MonkeyPatch, name: str, words: list[str]) -> None:
+    for variable, value in of_unit().items() if name == UNIT.name else ():
+        monkeypatch.setenv(variable, value)
     assert words[0] == "serve"
     given = serve.make_context("serve", [word.replace("%i", "8080") for word in words[1:]]).params
     assert name == "compose.small.yml" or (given["upstream"] and given["trust"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shlex
@@ -18,7 +17,6 @@ from pathlib import Path
 import click
 import forgejo_shim
 import pytest
-import requests
 from certificates import certificate
 from command import PROGRAM, Place
 from examples import PAGES, ROOT, examples, program
@@ -27,9 +25,6 @@ from forgejo_shim.cli.config import read_config
 from forgejo_shim.cli.serve_table import checked
 from hand import wait
 from mypy import api
-from nginx import PROGRAM as NGINX
-from nginx import nginx
-from proxied import Proxied
 from servers import free_port
 from small import LOG, Small, row
 
@@ -274,52 +269,3 @@ def check_noted(words: list[str]) -> None:
             assert all(word in said for word in rest if word.startswith("--"))
         case _:
             raise AssertionError(f"nothing is known of {words}")
-
-
-# What stands around the proxy.
-
-
-@pytest.mark.clause("S34", "X31")
-def test_the_service_starts(place: Place, tmp_path: Path) -> None:
-    ((_, example),) = examples("ini")
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read_string(example)
-    (tmp_path / "web_password").write_text(place.small.web.password)
-    (tmp_path / "state").mkdir(mode=0o700)
-    port = free_port()
-    line = unit["Service"]["ExecStart"].replace("http://127.0.0.1:3000", place.small.url)
-    line = line.replace("/var/lib/forgejo-shim", str(tmp_path / "state")) + f" --listen 127.0.0.1:{port}"
-    settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", example, re.MULTILINE))
-    settings = {name: value.replace("%d", str(tmp_path)).replace("log-reader", "o") for name, value in settings.items()}
-    (job_id,) = place.small.model.jobs
-    url = f"http://127.0.0.1:{port}/api/v1/repos/o/r/actions/jobs/{job_id}/logs"
-    with served(line, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **settings}, port, tmp_path):
-        log = requests.get(url, headers={"Authorization": f"token {place.small.token}"}, timeout=20)
-    assert (log.status_code, log.headers["X-Forgejo-Shim"]) == (200, "web")
-    assert (tmp_path / "state/facts.sqlite3").exists()
-
-
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("not run: no systemd-analyze on the PATH")
-    ((_, example),) = examples("ini")
-    path = tmp_path / "forgejo-shim.service"
-    path.write_text(re.sub("ExecStart=[^ ]+", "ExecStart=/bin/sh", example))
-    said = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
-    assert "forgejo-shim.service" not in said.stderr, said.stderr
-
-
-@pytest.mark.clause("X30")
-@pytest.mark.skipif(not NGINX, reason="not run: no nginx")
-def test_nginx_takes_its_lines(place: Place, tmp_path: Path) -> None:
-    ((_, example),) = examples("nginx")
-    more = "\n".join(line for line in example.splitlines() if not line.startswith("proxy_pass"))
-    (job_id,) = place.small.model.jobs
-    path = f"/api/v1/repos/o/r/actions/jobs/{job_id}/logs"
-    with (
-        Proxied(place.small.url, place.small.web, "--trust", "127.0.0.1") as proxy,
-        nginx(tmp_path, proxy.base_url, more) as front,
-    ):
-        log = requests.get(front + path, headers={"Authorization": f"token {place.small.token}"}, timeout=20)
-    assert (log.status_code, log.headers["X-Forgejo-Shim"]) == (200, "web")
