@@ -7,10 +7,10 @@ Rules
 -----
 * Nothing is compared with a figure of another day or machine: a plain web download and a read through the adapter take
   turns, and the median of their ratios is the figure. Memory is that of a child process, before and at its peak.
-* adapter.py has the library's figures, counts.py its requests, fronted.py and calls.py those of the proxy, artifacts.py
-  those of both about artifacts, faces.py those of GitHub's face, patched.py those of a Forgejo with the patches,
-  reports.py those of `why`, judged.py those of the spec checks, of which the last two have seconds; measuring.py has
-  what they share.
+* adapter.py has the library's figures, counts.py its requests, fronted.py and calls.py those of the proxy, doored.py
+  that of the shipped nginx.conf, artifacts.py those of both about artifacts, faces.py those of GitHub's face,
+  patched.py those of a Forgejo with the patches, reports.py those of `why`, judged.py those of the spec checks, of
+  which the last two have seconds; measuring.py has what they share.
 * The server is another process than the client. It is the double, and a real Forgejo too where there is one
   (`servers.available`); the worlds of 10,000 runs, the log of 1 GB through the adapter, and the followers, who would
   keep a Forgejo busy and whose memory is the proxy's, are the double's alone.
@@ -41,6 +41,7 @@ import adapter  # noqa: E402
 import artifacts  # noqa: E402
 import calls  # noqa: E402
 import counts  # noqa: E402
+import doored  # noqa: E402
 import faces  # noqa: E402
 import fronted  # noqa: E402
 import judged  # noqa: E402
@@ -65,6 +66,7 @@ def figures() -> Iterator[Figure]:
         yield from artifacts.figures(ground, hand, at_least=None)
     with calls.child("one_answer.py") as fixed:
         yield from calls.figures("one answer", fixed)
+        yield from doored.figures("one answer", fixed)
     yield from counts.request_counts()
     yield from counts.artifact_counts()
     yield from faces.counted()
