@@ -67,6 +67,7 @@ def figures() -> Iterator[Figure]:
     with calls.child("one_answer.py") as fixed:
         yield from calls.figures("one answer", fixed)
         yield from doored.figures("one answer", fixed)
+        yield from calls.of_workers("one answer", fixed)
     yield from counts.request_counts()
     yield from counts.artifact_counts()
     yield from faces.counted()

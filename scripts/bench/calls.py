@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import statistics
 import subprocess
@@ -52,6 +53,36 @@ def figures(server: str, upstream: str) -> Iterator[Figure]:
             ratio = in_turns(partial(taken, beside), partial(taken, way), PAIRS)
             what = f"small calls per second, {CONNECTIONS} connections: {name} ÷ bare proxy"
             yield Figure(what, server, round(ratio, 2), at_least=least)
+
+
+def of_workers(server: str, upstream: str) -> Iterator[Figure]:
+    """What a second worker gives: in time, where who asks and the server take of the same cores, and in time of a core,
+    where they do not count."""
+    with Proxied(upstream) as one, Proxied(upstream, None, "--workers", "2") as two:
+        body = get(plain_session(), upstream + CALL).content
+        ways = [partial(turn, proxy.base_url, body) for proxy in (one, two)]
+        say(f"{server}: small calls on {CONNECTIONS} connections, two workers")
+        ratio = in_turns(*(partial(taken, way) for way in ways), PAIRS)
+        what = f"small calls per second, {CONNECTIONS} connections: two workers ÷ one"
+        yield Figure(what, server, round(ratio, 2))
+        each = [partial(core_seconds, proxy, way) for proxy, way in zip((one, two), ways, strict=True)]
+        twice = 2 * in_turns(*each, PAIRS)
+        what = f"small calls per second of a core, {CONNECTIONS} connections: two workers on two ÷ one on one"
+        yield Figure(what, server, round(twice, 2), at_least=1.7)
+
+
+def core_seconds(proxy: Proxied, way: partial[list[float]]) -> float:
+    """Seconds of a core that a turn takes of the proxy's processes."""
+    pids = [proxy.pid, *map(int, Path(f"/proc/{proxy.pid}/task/{proxy.pid}/children").read_text().split())]
+    before = sum(map(cpu_time, pids))
+    way(MANY, CONNECTIONS)
+    return sum(map(cpu_time, pids)) - before
+
+
+def cpu_time(pid: int) -> float:
+    """Seconds of a core that a process has taken, from proc(5)."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def taken(way: partial[list[float]]) -> float:
