@@ -68,6 +68,22 @@ def test_facts_survive_a_restart(web: Place, tmp_path: Path) -> None:
     assert costs[1] < costs[0]
 
 
+@pytest.mark.clause("O11")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("is_there", [True, False], ids=["uvloop", "no uvloop"])
+def test_it_serves_in_the_loop_that_is_there(web: Place, tmp_path: Path, is_there: bool, workers: int) -> None:
+    (tmp_path / "uvloop.py").write_text("raise ImportError")
+    path = log_path(web.small)
+    environment = {} if is_there else {"PYTHONPATH": str(tmp_path)}
+    with served(web, "--workers", workers, **environment) as proxy:
+        assert proxy.get(path, web.small.token).content == LOG
+        below = Path(f"/proc/{proxy.pid}/task/{proxy.pid}/children").read_text().split()
+        assert len(below) == (workers if workers > 1 else 0)
+        for pid in below or [proxy.pid]:
+            assert ("/uvloop/" in Path(f"/proc/{pid}/maps").read_text()) is is_there
+        assert proxy.end() == 0
+
+
 def test_the_account_is_read_from_files(web: Place, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(web.small.web.password + "\n")

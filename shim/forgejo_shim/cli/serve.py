@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,7 +120,7 @@ def _serve(
         return _serve_by_workers(open_store, options, [at, *([own] if own else [])], given, ready)
     options = replace(options, store=open_store())
     log = None if given["no_access_log"] else AccessLog(_to_stdout)
-    asyncio.run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=ready))
+    _run(proxy.serve(options, at, own=own, drain=given["drain"], log=log, ready=ready))
 
 
 def _serve_by_workers(
@@ -147,9 +147,19 @@ def _serve_by_workers(
             mine = replace(options, say=worker.say, shared=worker.folder, store=store)
             log = None if given["no_access_log"] else AccessLog(in_turn(worker.folder, _to_stdout))
             more: dict[str, Any] = {"drain": given["drain"], "log": log, "ready": worker.ready, "obey": worker.obey}
-            asyncio.run(proxy.serve(mine, at, own=own, **more))
+            _run(proxy.serve(mine, at, own=own, **more))
 
         Workers(given["workers"], addresses, Path(folder), work, given["drain"], ready).run()
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    """Serve in the loop of uvloop where that is installed (the extra `fast`), else in asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
 
 
 def _certificate(given: Mapping[str, Any]) -> Certificate | None:
