@@ -71,7 +71,8 @@ def test_a_second_proxy_makes_no_web_request(live: Live, job: Job, second: Proxi
     assert {path for path in seen if not path.startswith("/api/v1/")} == {"/swagger.v1.json"}
     assert len(seen) == count
     figures = plain_session().get(f"{second.base_url}/-/shim/metrics").text
-    assert "\nforgejo_shim_sign_ins_total 0.0\n" in figures
+    # On 11 not all of the contract is there behind, so that the check of who asks for figures signs in.
+    assert live.major == 11 or "\nforgejo_shim_sign_ins_total 0.0\n" in figures
     ready = plain_session().get(f"{second.base_url}/-/shim/readyz").json()
     assert ready["ready"] and live.major == 11 or ready["web_session"]["says"] == "not needed"
 
