@@ -8,7 +8,6 @@ synchronous client, as an operator would with `redis-cli`.
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import subprocess
 import tempfile
@@ -33,14 +32,14 @@ PATIENCE = 10.0  # seconds; a machine that is busy is no slow Redis
 class RedisServer:
     """A running server at `address`; `cli` are the commands of an operator. `words` are further settings."""
 
-    def __init__(self, executable: str, *words: str) -> None:
+    def __init__(self, executable: str, *words: str, password: str = "") -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="shim-redis-"))
         self.socket = self._folder / "socket"
         self.address = f"unix://{self.socket}"
         self._command = [executable, "--port", "0", "--save", "", "--appendonly", "no", "--dir", str(self._folder)]
-        self._command += ["--unixsocket", str(self.socket), *words]
+        self._command += ["--unixsocket", str(self.socket), *words, "--requirepass", password]
         atexit.register(self.stop)
-        self.cli: Any = Redis(unix_socket_path=str(self.socket))
+        self.cli: Any = Redis(unix_socket_path=str(self.socket), password=password or None)
         self.start()
 
     def start(self) -> None:
@@ -52,7 +51,7 @@ class RedisServer:
         assert self._process.poll() is None, "the Redis ended at its start"
         with suppress(RedisError):
             return bool(self.cli.ping())
-        return os.path.exists(self.socket) and "--requirepass" in self._command
+        return False
 
     def kill(self) -> None:
         """End it without a warning."""
@@ -60,6 +59,10 @@ class RedisServer:
         self._process.kill()
         self._process.wait()
         self.socket.unlink(missing_ok=True)
+
+    def signal(self, number: int) -> None:
+        """Stop it in its work, say, or let it go on."""
+        self._process.send_signal(number)
 
     def commands(self, password: str = "", patience: float = PATIENCE) -> RedisCommands:
         return RedisCommands(parse_redis_address(self.address), password, patience=patience)
@@ -94,9 +97,9 @@ class RedisServer:
         self.stop()
 
 
-def redis_server(*words: str) -> RedisServer:
+def redis_server(*words: str, password: str = "") -> RedisServer:
     """A running server; the test is not run where there is no executable."""
     found = next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if found is None:
         pytest.skip("not run: neither redis-server nor valkey-server is installed")
-    return RedisServer(found, *words)
+    return RedisServer(found, *words, password=password)
