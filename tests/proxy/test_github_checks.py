@@ -69,6 +69,29 @@ def test_annotations_are_what_is_found_in_a_failed_job(small: Small, proxy: Runn
 
 
 @clause("V17")
+@pytest.mark.parametrize(
+    "file, at",
+    [
+        ("src/a b#c?d%2e.c", "src/a%20b%23c%3Fd%252e.c"),
+        ("src/\u00e9.c", "src/%C3%A9.c"),
+        ("./src/main.c", "src/main.c"),
+        ("../../../../user/logout?x=1#y z", ""),
+        ("src/../../x", ""),
+        ("/user/logout", ""),
+        ("//elsewhere.example/x", ""),
+        ("src//main.c", ""),
+        ("src/./main.c", ""),
+    ],
+)
+def test_a_name_in_a_log_leads_to_a_file_of_the_repository_or_nowhere(file: str, at: str) -> None:
+    with Small("15") as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row(f"::error file={file},line=7::boo")}, status="failure")
+        (found,) = told(proxy, small, f"/check-runs/{run.jobs[0].id}/annotations")
+        assert (found["path"], found["start_line"], found["message"]) == (file, 7, "boo")
+        assert found["blob_href"] == (f"{proxy.base_url}/o/r/src/commit/{run.sha}/{at}" if at else "")
+
+
+@clause("V17")
 def test_annotations_of_a_job_without_a_log_are_none(small: Small, proxy: Running) -> None:
     run = small.add({"build": RED}, status="failure")
     small.model.expire(run.jobs[0].tasks[0])

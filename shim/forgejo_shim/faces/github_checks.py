@@ -1,12 +1,14 @@
 """Checks of GitHub's API: a run is a check suite, a job a check run, what is found in its log its annotations.
 
 Rules: pure. No app makes these checks. How many annotations a job has is only known where it did not fail: to know it
-is to read its log. An annotation of no file has the path that GitHub gives those, and the number of its line.
+is to read its log. An annotation of no file has the path that GitHub gives those, and the number of its line. A file's
+name is a log's, which anybody writes: it leads nowhere but to a file of its repository.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from ..flows.commits import CommitStatus
 from ..models import FAILED, JobDetails, RunFacts
@@ -84,8 +86,16 @@ def annotation(finding: Finding, of: RunFacts, page: str) -> Json:
         "title": finding.code or finding.owner,
         "message": finding.message,
         "raw_details": "\n".join(finding.lines) or None,
-        "blob_href": f"{page}/src/commit/{sha}/{finding.file}" if finding.file and sha else "",
+        "blob_href": _page_of(finding.file, f"{page}/src/commit/{sha}") if finding.file and sha else "",
     }
+
+
+def _page_of(file: str, at: str) -> str:
+    """The address of a file that a log names, below `at`; "" if it is not the plain path of one in its repository."""
+    parts = file.removeprefix("./").split("/")
+    if not {"", ".", ".."}.isdisjoint(parts):
+        return ""
+    return f"{at}/{'/'.join(quote(part, safe='', errors='surrogateescape') for part in parts)}"
 
 
 def status_json(value: CommitStatus, base_url: str, at: str) -> Json:
