@@ -265,4 +265,4 @@ def test_what_only_some_systems_have_is_asked_for_in_one_place() -> None:
     words = ("fcntl", "getuid", "geteuid", "fchmod", "fchown", "O_NOFOLLOW", "O_NONBLOCK", "import pwd", "import grp")
     package = Path(files.__file__).parent
     found = {path.name for path in package.rglob("*.py") if any(word in path.read_text() for word in words)}
-    assert found == {"files.py"}
+    assert found == {"files.py", "worker.py"}, "and --workers is for Linux alone"

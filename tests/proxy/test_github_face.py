@@ -78,7 +78,9 @@ def test_what_clients_ask_first_is_told_without_the_server(place: tuple[Small, R
     assert limits["rate"] == limits["resources"]["core"] == limits["resources"]["search"] | {"resource": "core"}
     assert limits["rate"]["limit"] == limits["rate"]["remaining"] > limits["rate"]["used"] == 0
     assert "installed_version" in proxy.get(f"{GH}/meta").json()
-    assert proxy.get(f"{GH}/").status_code == 200
+    for path in (GH, f"{GH}/"):
+        at = f"{proxy.base_url}{GH}"
+        assert proxy.get(path).json() == {"rate_limit_url": f"{at}/rate_limit", "openapi_url": f"{at}/openapi.json"}
     assert len(small.double.requests) == before
 
 

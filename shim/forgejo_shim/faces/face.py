@@ -31,7 +31,7 @@ class Reply:
 class Face(Protocol):
     """A protocol that clients speak to the shim."""
 
-    def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
+    def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | Reply | None:
         """The call that a request is, the answer where no server is needed for it, or None. `path` is below the base
         URL, as it was sent."""
         ...
@@ -49,9 +49,11 @@ class Face(Protocol):
         ...
 
 
-def recognise(faces: Iterable[Face], method: str, path: str, query: str) -> tuple[Face, Call | Reply] | None:
+def recognise(
+    faces: Iterable[Face], method: str, path: str, query: str, base_url: str = ""
+) -> tuple[Face, Call | Reply] | None:
     """The first of `faces` that knows a request, and the call or the answer that it is."""
     for face in faces:
-        if known := face.recognise(method, path, query):
+        if known := face.recognise(method, path, query, base_url):
             return face, known
     return None

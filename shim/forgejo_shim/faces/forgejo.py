@@ -60,7 +60,7 @@ class Forgejo:
 
     writes: bool = True
 
-    def recognise(self, method: str, path: str, query: str) -> Call | None:
+    def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | None:
         """The operation of the contract, or the addition, that a request asks for."""
         call = recognise(method, path, query)
         is_off = call and call.operation.is_added and call.operation.writes and not self.writes

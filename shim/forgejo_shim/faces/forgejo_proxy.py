@@ -65,7 +65,7 @@ class ForgejoProxy:
 
     everywhere: bool = False
 
-    def recognise(self, method: str, path: str, query: str) -> Call | None:
+    def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | None:
         """The route of forgejo-proxy's that a request asks for. Raises ServerRefusal for a path of none that a server
         in between that tidies paths may make one of: by then nobody would read its number as a run's number."""
         path = routed(path)

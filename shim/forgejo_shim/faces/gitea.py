@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
-from ..errors import BadRequest, ShimError
+from ..errors import ShimError
 from ..flows.dispatch import Value
 from ..operations import API, Call
 from ..router import routed
@@ -39,14 +39,14 @@ class Gitea:
         """Make the table of its routes."""
         object.__setattr__(self, "table", Table(self.root + API, ROUTES, of_list))
 
-    def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
+    def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | Reply | None:
         """The operation that a request asks for, if it means something else to Forgejo; or the document."""
         if method == "GET" and routed(path) == SWAGGER:
             return reply_json(document())
         try:
             return self.table.call_of(method.upper(), routed(path), query)
-        except BadRequest as error:
-            return self.render_error(error, "")
+        except ShimError as error:
+            return self.render_error(error, base_url)
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as Gitea gives it."""

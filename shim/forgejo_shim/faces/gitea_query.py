@@ -43,6 +43,11 @@ def of_artifacts(query: str) -> str:
     return _joined(query, _given(query, "page", "limit", "name"))
 
 
+def of_job(query: str) -> str:
+    """The query of one job."""
+    return f"brief=true&{of_list(query)}"
+
+
 def of_jobs(query: str) -> str:
     """The query of a list of jobs. Raises BadRequest."""
     asked = first_values(query)

@@ -30,7 +30,7 @@ from ..operations import (
     WORKFLOWS,
 )
 from ..scopes import JOBS, OWNERS, REGISTRATION, RUNNER, RUNNERS, RUNS, SCOPES
-from .gitea_query import of_artifacts, of_dispatch, of_jobs, of_list, of_runners, of_runs, of_workflows
+from .gitea_query import of_artifacts, of_dispatch, of_job, of_jobs, of_runners, of_runs, of_workflows
 from .route import Route
 
 ACTIONS = REPO + "/actions"
@@ -49,7 +49,7 @@ ROUTES = (
     Route("GET", ATTEMPT + "/jobs", RUN_DETAILS, of_jobs),
     Route("GET", RUN + "/jobs", RUN_DETAILS, of_jobs),
     Route("GET", RUN + "/artifacts", RUN_ARTIFACTS, of_artifacts),
-    Route("GET", ONE_JOB, JOB, lambda query: f"brief=true&{of_list(query)}"),
+    Route("GET", ONE_JOB, JOB, of_job),
     Route("GET", ONE_JOB + "/logs", JOB_LOG),
     Route("GET", ACTIONS + "/artifacts", ARTIFACTS, of_artifacts),
     Route("GET", ONE_ARTIFACT, ARTIFACT),

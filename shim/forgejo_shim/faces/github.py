@@ -15,7 +15,7 @@ from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 
-from ..errors import BadRequest, ServerRefusal, ShimError
+from ..errors import ServerRefusal, ShimError
 from ..flows.dispatch import Value
 from ..operations import Call
 from ..router import routed
@@ -33,6 +33,7 @@ LIMIT = 5000  # requests an hour, as GitHub tells them
 STATUSES = {
     "not-over": 403,
     "nothing-failed": 403,
+    "filter-not-understood": 422,
     "dispatch-refused": 422,
 }  # by an error's cause, where GitHub has another one
 HOUR = 3600
@@ -44,21 +45,32 @@ class GitHub:
 
     now: Callable[[], float] = lambda: 0.0
 
-    def recognise(self, method: str, path: str, query: str) -> Call | Reply | None:
+    def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | Reply | None:
         """The operation that a request asks for, or what is answered without a server."""
         path, method = routed(path), "GET" if method.upper() == "HEAD" else method.upper()
         if path != GRAPHQL and path != ROOT and not path.startswith(ROOT + "/"):
             return None
-        own = {ROOT: self._root, **{f"{ROOT}/{name}": said for name, said in self._said().items()}}
-        if method == "GET" and path in own:
-            return reply_json(own[path]())
+        if method == "GET" and (said := self._said(path.removeprefix(ROOT), base_url)):
+            return reply_json(said)
         try:
             return call_of(method, path, query) or reply_error(404, "Not Found")
-        except BadRequest as error:
-            return reply_error(422, error.message, cause=error.cause)
+        except ShimError as error:
+            return self.render_error(error, base_url)
 
-    def _said(self) -> dict[str, Callable[[], Json]]:
-        return {"rate_limit": self._rate_limit, "meta": self._meta, "openapi.json": document}
+    def _said(self, path: str, base_url: str) -> Json | None:
+        """What is told without the server at a path below the root."""
+        match path:
+            case "":
+                at = base_url + ROOT
+                return {"rate_limit_url": f"{at}/rate_limit", "openapi_url": f"{at}/openapi.json"}
+            case "/rate_limit":
+                core = self._limits()
+                return {"resources": {"core": core, "search": core | {"resource": "search"}}, "rate": core}
+            case "/meta":
+                return {"verifiable_password_authentication": False, "installed_version": VERSION}
+            case "/openapi.json":
+                return document()
+        return None
 
     def render(self, value: Value, call: Call, base_url: str) -> Reply:
         """The value as GitHub gives it."""
@@ -83,16 +95,6 @@ class GitHub:
     def _limits(self) -> Json:
         reset = (int(self.now()) // HOUR + 1) * HOUR
         return {"limit": LIMIT, "remaining": LIMIT, "reset": reset, "used": 0, "resource": "core"}
-
-    def _rate_limit(self) -> Json:
-        core = self._limits()
-        return {"resources": {"core": core, "search": core | {"resource": "search"}}, "rate": core}
-
-    def _meta(self) -> Json:
-        return {"verifiable_password_authentication": False, "installed_version": VERSION}
-
-    def _root(self) -> Json:
-        return {"rate_limit_url": ROOT + "/rate_limit", "openapi_url": ROOT + "/openapi.json"}
 
 
 @cache

@@ -36,7 +36,7 @@ from ..operations import (
     WORKFLOW,
     WORKFLOWS,
 )
-from .github_query import of_artifacts, of_checks, of_jobs, of_list, of_runs, of_suites
+from .github_query import of_artifacts, of_checks, of_job, of_jobs, of_list, of_runs, of_suites, of_suites_checks
 from .route import Route, Table
 
 ROOT = "/api/v3"
@@ -63,7 +63,7 @@ ROUTES = (
     Route("GET", ACTIONS + "/workflows", WORKFLOWS),
     Route("GET", WORKFLOW_PATH, WORKFLOW),
     Route("GET", WORKFLOW_PATH + "/runs", RUN_LIST, of_runs),
-    Route("GET", ACTIONS + "/jobs/{job_id}", JOB, lambda query: f"brief=true&{of_list(query)}"),
+    Route("GET", ACTIONS + "/jobs/{job_id}", JOB, of_job),
     Route("GET", RUN + "/logs", RUN_STEP_LOGS, by_address=True),
     Route("GET", ATTEMPT + "/logs", RUN_STEP_LOGS, by_address=True),
     Route("GET", ACTIONS + "/jobs/{job_id}/logs", JOB_LOG, by_address=True),
@@ -71,10 +71,10 @@ ROUTES = (
     Route("GET", ACTIONS + "/artifacts", ARTIFACTS, of_artifacts),
     Route("GET", ACTIONS + "/artifacts/{artifact_id}", ARTIFACT),
     Route("GET", ACTIONS + "/artifacts/{artifact_id}/zip", ARTIFACT_ZIP, by_address=True),
-    Route("GET", CHECK_RUN, JOB, lambda query: f"brief=true&{of_list(query)}"),
+    Route("GET", CHECK_RUN, JOB, of_job),
     Route("GET", CHECK_RUN + "/annotations", FINDINGS),
     Route("GET", CHECK_SUITE, RUN_SUMMARY),
-    Route("GET", CHECK_SUITE + "/check-runs", RUN_DETAILS, of_jobs),
+    Route("GET", CHECK_SUITE + "/check-runs", RUN_DETAILS, of_suites_checks),
     Route("GET", COMMIT + "/check-suites", COMMIT_RUNS, of_suites),
     Route("GET", COMMIT + "/check-runs", COMMIT_JOBS, of_checks),
     Route("GET", COMMIT + "/status", COMMIT_STATUS),

@@ -53,9 +53,15 @@ class CommitStatus:
 
 
 async def commit_runs(reader: Reader, call: Call, caller: Grants) -> RunPage:
-    """A page of the commit's runs, the newest first. Raises ShimError."""
+    """A page of the commit's runs, the newest first, with a job of that name if one is asked for. Raises SearchLimit,
+    ShimError."""
     await check_may_read(reader.net, call, caller)
-    return await _runs(reader, call, caller, *paging(call))
+    if not (name := first_values(call.query).get("name")):
+        return await _runs(reader, call, caller, *paging(call))
+    of_runs = [(run, await _jobs(reader, call, run)) for run in await _all_runs(reader, call, caller)]
+    fit = tuple(run for run, jobs in of_runs if any(one.job.name == name for one in jobs))
+    page, limit = paging(call)
+    return RunPage(fit[(page - 1) * limit : page * limit], len(fit))
 
 
 async def _runs(reader: Reader, call: Call, caller: Grants, page: int, limit: int) -> RunPage:
@@ -67,15 +73,21 @@ async def _runs(reader: Reader, call: Call, caller: Grants, page: int, limit: in
 async def commit_jobs(reader: Reader, call: Call, caller: Grants) -> JobPage:
     """A page of the jobs of the commit's runs, those of the newest run first. Raises SearchLimit, ShimError."""
     await check_may_read(reader.net, call, caller)
-    runs = await _runs(reader, call, caller, 1, MOST_AS_VALUE)
-    if runs.total > MOST_RUNS:
-        raise SearchLimit(f"that commit of {reader.repo} has more than {MOST_RUNS} runs; ask for the jobs of one")
+    runs = await _all_runs(reader, call, caller)
     name = first_values(call.query).get("name", "")
     statuses = {value for key, value in parameters(call.query) if key == "status"}
-    found = [one for run in runs.runs for one in await _jobs(reader, call, run)]
+    found = [one for run in runs for one in await _jobs(reader, call, run)]
     fit = [one for one in found if name in ("", one.job.name) and (not statuses or one.job.status in statuses)]
     page, limit = paging(call)
     return JobPage(tuple(fit[(page - 1) * limit : page * limit]), len(fit), page, limit)
+
+
+async def _all_runs(reader: Reader, call: Call, caller: Grants) -> tuple[RunFacts, ...]:
+    """The commit's runs, of which there are few enough to read the jobs of each."""
+    runs = await _runs(reader, call, caller, 1, MOST_AS_VALUE)
+    if runs.total > MOST_RUNS:
+        raise SearchLimit(f"that commit of {reader.repo} has more than {MOST_RUNS} runs; ask for the jobs of one")
+    return runs.runs
 
 
 async def _jobs(reader: Reader, call: Call, run: RunFacts) -> list[JobDetails]:

@@ -1,5 +1,5 @@
 """A page of the jobs of a run with the steps of their attempts: of the current ones, of all, or of the run's attempt n;
-of those with some statuses only, or the last ones first.
+of those with some statuses or one name only, or the last ones first.
 
 Rules: an attempt n of a run is each of its jobs at its attempt n, or at its latest where that is lower. Natively where
 the server tells a job in full; else by views of the web UI, two for an attempt, and only those of the page are read.
@@ -56,12 +56,14 @@ async def _page(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
     async def told(shown: list[Shown]) -> tuple[JobDetails, ...]:
         return tuple([await read(reader, rows, run, *one) for one in shown])
 
-    if call.attempt is None and first_values(call.query).get("filter") != "all" and not statuses and not is_reversed:
+    asked = first_values(call.query)
+    name, is_all = asked.get("name", ""), asked.get("filter") == "all"
+    if call.attempt is None and not (is_all or statuses or name or is_reversed):
         chosen = [await rows.row(index) for index in range(rows.count)[part]]
         return RunDetails(run, await told([(row, row.job.attempt) for row in chosen]), rows.count, page, limit)
-    shown = await _all_shown(call, rows)
+    shown = [one for one in await _all_shown(call, rows) if name in ("", one[0].job.name)]
     shown = shown[::-1] if is_reversed else shown
-    if statuses and call.attempt is not None:  # what a job's status was at that attempt, only the attempt tells
+    if statuses and (is_all or call.attempt is not None):  # what a job's status was then, only the attempt tells
         fit = [job for job in await told(shown) if job.job.status in statuses]
         return RunDetails(run, tuple(fit[part]), len(fit), page, limit)
     shown = [one for one in shown if not statuses or one[0].job.status in statuses]

@@ -4,17 +4,18 @@ Rules: no filter is left out silently: what the server cannot filter is filtered
 API's list is in order and knows every filter. From 12 to 14 it is in no promised order and knows no workflow and no
 branch, so without a filter as much of it is read as makes the page certain (newest.py), else all that its own filters
 leave. Up to 11 the web UI tells which runs there are, by workflow and status, and each run's state its title and
-status. Who triggered a run, and a time at which it was made, no list can filter by. Not more than `MAX_PAGES` pages
-are read for one answer. The API is asked as the caller.
+status. Who triggered a run, and a time at which it was made, no list can filter by. A run that is named by its id is
+read alone, and held against the other filters. Not more than `MAX_PAGES` pages are read for one answer. The API is
+asked as the caller.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..capabilities import Capability
-from ..errors import BadRequest, NotPossible, PageChanged, SearchLimit
+from ..errors import BadRequest, NotPossible, PageChanged, SearchLimit, ServerRefusal
 from ..models import STATUSES, RunFacts
 from ..newest import Page, newest
 from ..operations import Call, number
@@ -23,7 +24,7 @@ from ..times import seconds
 from ..webui.grammar import list_path
 from ..webui.reader import Reader
 from .latest import BRANCH, CAME_WITH_FILTERS, MAX_PAGES, Filters, run_of_web
-from .rights import Grants, check_may_read
+from .rights import Grants, check_may_read, run_of
 from .runs import PAGE, page_of_runs, paging, window
 
 NO_STATUS = "none"  # what a face asks for where no run of Forgejo can have what its client asks for
@@ -39,7 +40,7 @@ class RunPage:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the runs must be, "", 0 or nothing for any; of several events or statuses, one."""
+    """What the runs must be, "", 0, None or nothing for any; of several events or statuses, one."""
 
     workflow: str
     ref: str
@@ -50,13 +51,14 @@ class _Asked:
     page: int
     limit: int
     actor: str = ""
-    since: int = 0
-    until: int = 0
+    since: int | None = None
+    until: int | None = None
+    id: int | None = None
 
     @property
     def is_here(self) -> bool:
         """Whether the runs are to be filtered by what no list filters by."""
-        return bool(self.actor or self.since or self.until)
+        return bool(self.actor) or self.since is not None or self.until is not None
 
     @property
     def api(self) -> dict[str, Any]:
@@ -84,10 +86,15 @@ class _Asked:
             and (not self.is_here or self._fits(run))
         )
 
+    def is_past(self, created: float) -> bool:
+        """Whether runs that were made before such a one are too old."""
+        return self.since is not None and created < self.since
+
     def _fits(self, run: RunFacts) -> bool:
         actor = str((run.given.get("trigger_user") or {}).get("login", ""))
         created = created_of(run)
-        return self.actor.lower() in ("", actor.lower()) and self.since <= created <= (self.until or created)
+        since, until = (created if bound is None else bound for bound in (self.since, self.until))
+        return self.actor.lower() in ("", actor.lower()) and since <= created <= until
 
 
 def created_of(run: RunFacts) -> float:
@@ -105,6 +112,8 @@ async def run_list(reader: Reader, call: Call, caller: Grants) -> RunPage:
     if call.as_value and NO_STATUS in asked.statuses:
         await check_may_read(reader.net, call, caller)
         return RunPage((), 0)
+    if asked.id is not None:
+        return await _of_id(reader, call, caller, asked, asked.id)
     try:
         return await _of_api(reader, call, asked)
     except NotPossible as error:
@@ -116,7 +125,7 @@ async def run_list(reader: Reader, call: Call, caller: Grants) -> RunPage:
 
 def _asked(call: Call) -> _Asked:
     """What a request asks for; an empty value is as if left out, as in all filters of runs."""
-    given, of_face = first_values(call.query), call.as_value
+    given = first_values(call.query)
     branch, ref, run_number = (given.get(name, "") for name in ("branch", "ref", "run_number"))
     if branch and ref:
         raise BadRequest("both branch and ref are given; give one of them", cause="filter-not-understood")
@@ -129,7 +138,7 @@ def _asked(call: Call) -> _Asked:
         tuple(value for name, value in parameters(call.query) if name == wanted and value)
         for wanted in ("event", "status")
     )
-    return _Asked(
+    asked = _Asked(
         given.get("workflow_id", ""),
         BRANCH + branch if branch else ref,
         events,
@@ -137,8 +146,26 @@ def _asked(call: Call) -> _Asked:
         number(run_number),
         given.get("head_sha", ""),
         *paging(call),
-        *((given.get("actor", ""), number(given.get("since", "")), number(given.get("until", ""))) if of_face else ()),
     )
+    if not call.as_value:
+        return asked
+    since, until, run_id = (number(given[name]) if name in given else None for name in ("since", "until", "id"))
+    return replace(asked, actor=given.get("actor", ""), since=since, until=until, id=run_id)
+
+
+async def _of_id(reader: Reader, call: Call, caller: Grants, asked: _Asked, run_id: int) -> RunPage:
+    """The page of the run with that id, if there is one that fits."""
+    await check_may_read(reader.net, call, caller)
+    try:
+        run = await run_of(reader, replace(call, id=run_id), caller)
+    except ServerRefusal as refused:
+        if refused.status != 404:
+            raise
+        return RunPage((), 0)
+    event = run.given.get("event") or run.given.get("trigger_event")
+    on_branch = Filters("", asked.ref.removeprefix(BRANCH), "", "").fits(run)
+    fit = [run] if on_branch and asked.is_kept(run) and (not asked.events or event in asked.events) else []
+    return RunPage(asked.cut(fit), len(fit))
 
 
 async def _of_api(reader: Reader, call: Call, asked: _Asked) -> RunPage:
@@ -168,7 +195,7 @@ async def _filtered_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
         runs, total = await page_of_runs(reader, page, call, **asked.api_later)
         seen.update(run.number for run in runs)
         fit |= {run.number: run for run in runs if asked.is_kept(run)}
-        if not runs or len(seen) >= total or created_of(runs[-1]) < asked.since:
+        if not runs or len(seen) >= total or asked.is_past(created_of(runs[-1])):
             return RunPage(asked.cut(list(fit.values())), len(fit))
     raise _too_many(reader)
 

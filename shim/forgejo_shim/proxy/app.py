@@ -126,7 +126,8 @@ class Proxy:
         if self.upstream.name in request.headers.getall(NAME, ()):
             return self._looped(request)
         if self.options.faces or "/actions/" in asked.path:
-            if found := recognise(self.faces.at(self.peer(request).host), request.method, asked.path, asked.query):
+            peer = self.peer(request)
+            if found := recognise(self.faces.at(peer.host), request.method, asked.path, asked.query, peer.base_url):
                 asked.face, asked.known = found
                 if isinstance(asked.known, Reply):
                     return self._say(request, asked, asked.known, "")
