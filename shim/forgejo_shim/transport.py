@@ -8,8 +8,8 @@ origin only: paths are given, never URLs. `native` is the caller's own request, 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
 from .errors import PageChanged
@@ -111,6 +111,24 @@ class Transport(Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""
         ...
+
+
+async def one_ahead(net: Transport, flows: Iterator[Coroutine[Any, Any, T]]) -> AsyncGenerator[Awaitable[T], None]:
+    """Each flow, to be awaited; the one behind it goes on meanwhile (`beside`)."""
+    begun = AsyncExitStack()
+    try:
+        now: Awaitable[T] | None = None
+        for flow in flows:
+            before, begun = begun, AsyncExitStack()
+            coming = await begun.enter_async_context(net.beside(flow))
+            async with before:
+                if now:
+                    yield now
+            now = coming
+        if now:
+            yield now
+    finally:
+        await begun.aclose()
 
 
 class PeekedAnswer:

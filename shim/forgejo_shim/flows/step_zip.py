@@ -25,6 +25,7 @@ from ..errors import Expired, NoLog, NotExecuted, NotThere, ServerRefusal, ShimE
 from ..file_names import different_names, first_line, safe_name
 from ..models import Headers, Location, RunFacts
 from ..operations import JOB_LOG, Call
+from ..transport import one_ahead
 from ..webui.reader import Reader
 from .divided_log import NO_STEP, DividedLog, divided_log
 from .job_log import hidden_attempt
@@ -56,17 +57,20 @@ async def _write_zip(
 ) -> AsyncIterator[bytes]:
     pipe = Pipe()
     archive = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
-    names = different_names((folder_name(row.job.name), row.job.id) for row, _ in shown)
-    for name, (row, attempt) in zip(names, shown, strict=True):
-        one_file = f"{row.job.index}_{name}"
-        try:
-            log = await _divided(reader, call, run, row, attempt)
-        except (NotExecuted, Expired, NoLog) as error:
-            archive.writestr(_info(f"{one_file}.MISSING"), f"{why_none(error)}\n")
-            continue
-        async with aclosing(_write_log(reader, archive, pipe, log, name, one_file)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+    names = zip(different_names((folder_name(row.job.name), row.job.id) for row, _ in shown), shown, strict=True)
+    logs = (_divided(reader, call, run, row, attempt) for row, attempt in shown)
+    async with aclosing(one_ahead(reader.net, logs)) as coming:
+        async for opening in coming:
+            name, (row, _) = next(names)
+            one_file = f"{row.job.index}_{name}"
+            try:
+                log = await opening
+            except (NotExecuted, Expired, NoLog) as error:
+                archive.writestr(_info(f"{one_file}.MISSING"), f"{why_none(error)}\n")
+                continue
+            async with aclosing(_write_log(reader, archive, pipe, log, name, one_file)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
     archive.close()
     yield pipe.take()
 
