@@ -191,7 +191,7 @@ class Call:
 
     def moved(self, location: str) -> str | None:
         """This call below the repository that a redirect of the question points to, or None if it does not."""
-        found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)(?:/actions/|[?]|$)", location)
+        found = re.search(f"({API}/repos/[^/?#]+/[^/?#]+)(?:[/?]|$)", location)
         if not found:
             return None
         if self.as_value:

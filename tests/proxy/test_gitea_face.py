@@ -11,6 +11,7 @@ import pytest
 from forgejo_shim.faces.face import Reply
 from forgejo_shim.faces.gitea import Gitea, handed_on
 from forgejo_shim.operations import Call
+from forgejo_shim.router import routed
 from hypothesis import given
 from hypothesis import strategies as some
 from running import Running
@@ -43,6 +44,23 @@ def test_what_has_no_route_is_handed_on_to_forgejos_api(small: Small, proxy: Run
         assert told.path == "/api/v1" + path.partition("?")[0], path
         plain = proxy.get("/api/v1" + path, small.token)
         assert (found.status_code, found.content) == (plain.status_code, plain.content)
+
+
+@clause("Q2")
+@pytest.mark.parametrize(
+    "path", ["/compat/gitea//api/v1/version", "//compat//gitea/api//v1/version/", f"{ROOT}/version?"]
+)
+def test_a_path_is_read_as_forgejos_router_reads_it(small: Small, proxy: Running, path: str) -> None:
+    found = proxy.get(path, small.token)
+    assert (found.status_code, routed(small.double.requests[-1].path)) == (200, "/api/v1/version")
+
+
+@clause("Q11")
+def test_of_the_document_head_is_answered_too(small: Small, proxy: Running) -> None:
+    path = "/compat/gitea/swagger.v1.json"
+    head = proxy.session.head(proxy.base_url + path, timeout=10)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(proxy.get(path).content))
 
 
 @clause("Q2")

@@ -8,6 +8,7 @@ the same API but for those. Errors are Forgejo's, whose form Gitea shares; a `ca
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -41,7 +42,7 @@ class Gitea:
 
     def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | Reply | None:
         """The operation that a request asks for, if it means something else to Forgejo; or the document."""
-        if method == "GET" and routed(path) == SWAGGER:
+        if method in ("GET", "HEAD") and routed(path) == SWAGGER:
             return reply_json(document())
         try:
             return self.table.call_of(method.upper(), routed(path), query)
@@ -70,5 +71,10 @@ def document() -> Json:
 
 
 def handed_on(target: str) -> str:
-    """Where a request is sent on to that has no route: without the root in front of `/api/v1`."""
-    return target.removeprefix(ROOT) if target.startswith(f"{ROOT}{API}/") else target
+    """Where a request is sent on to that has no route: without the root in front of `/api/v1`, else as it came."""
+    return re.sub(r"\A/+compat/+gitea/*(?=/api/+v1/)", "", target)
+
+
+def handed_back(location: str) -> str:
+    """Where such a request is redirected to, in this API: a path in Forgejo's, perhaps below the server's own."""
+    return re.sub(rf"\A((?:/(?!/)[^?#]*?)??)({API}/)", rf"\1{ROOT}\2", location)

@@ -7,7 +7,8 @@
    reason to read the web UI. A part of a log and the latest run are ours on every server; they read through the native
    operations, as the caller, where there are any.
 4. Else the question of the caller's rights is put to the API as the caller; anything but a yes is the answer.
-5. The place is found and proved, and the value is made. Whatever goes wrong is raised.
+5. The place is found and proved, and the value is made. Whatever goes wrong is raised; of a repository that was renamed
+   while a yes was kept, the API is asked where it is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from ..capabilities import Capability
-from ..errors import NotPossible, NotThere, ServerRefusal
+from ..errors import NotNow, NotPossible, NotThere, ServerRefusal
 from ..models import Artifact, Done, Headers, JobDetails, Repo, RunJobs
 from ..operations import (
     ARTIFACT,
@@ -60,7 +61,7 @@ from .log_parts import LogPart, log_part
 from .native import capability, learn_from
 from .native_value import READ, native_value
 from .owners import OwnersJobs, OwnersRuns, of_owner
-from .rights import Grants, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
+from .rights import Grants, Uncached, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
 from .run_jobs import run_jobs
 from .run_list import run_list
 from .run_zip import run_zip
@@ -120,6 +121,15 @@ class Request:
 
 async def dispatch(net: Transport, server: Server, call: Call, request: Request) -> Value:
     """The answer to a call as a value. Raises ShimError."""
+    try:
+        return await _dispatched(net, server, call, request)
+    except NotNow as error:
+        if error.cause == "renamed" and call.repo:
+            await check_may_read(net, call, Uncached(request.caller))
+        raise
+
+
+async def _dispatched(net: Transport, server: Server, call: Call, request: Request) -> Value:
     if call.then:
         await request.from_web()
         counted = replace(request, from_web=uncounted)

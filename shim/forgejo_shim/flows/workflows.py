@@ -2,9 +2,9 @@
 
 Rules: asked as the caller, like its right to read Actions. Forgejo looks into the first of `FOLDERS` that there is
 (modules/actions/workflows.go, 11.0.15 to 16), on the default branch; who may not read files is told of runs' workflows
-alone. What a file calls its workflow is kept by the file's hash, so a file is read once. A workflow has no number of
-Forgejo's: workflow_ids.py makes one of its file's name. Which ones are switched off, the web UI's list of runs alone
-tells; where that cannot be read, it is not known.
+alone; what else the API answers for a folder is its own no. What a file calls its workflow is kept by the file's hash,
+so a file is read once. A workflow has no number of Forgejo's: workflow_ids.py makes one of its file's name. Which ones
+are switched off, the web UI's list of runs alone tells; where that cannot be read, it is not known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..api import error_of
 from ..errors import NotPossible, NotThere, PageChanged, SearchLimit, WebAccount
 from ..models import RunFacts, Workflow, WorkflowPage
 from ..newest import Page, newest
@@ -45,17 +44,17 @@ async def workflows(reader: Reader, call: Call, caller: Grants) -> WorkflowPage:
     """A page of them: files first, by name. Raises ShimError."""
     found = await _files(reader, call, caller)
     known = {workflow.file for workflow, _ in found}
-    runs = await _runs(reader, 1)
+    runs = await _runs(reader, call)
     found += [(Workflow(file), "") for file in sorted({run.workflow for run in runs if run.workflow} - known)]
     page, limit = paging(call)
     shown = found[(page - 1) * limit : page * limit]
-    named = [await _named(reader, *one) if n < NAMES else one[0] for n, one in enumerate(shown)]
+    named = [await _named(reader, call, *one) if n < NAMES else one[0] for n, one in enumerate(shown)]
     return WorkflowPage(await _switched(reader, named), len(found), page, limit)
 
 
 async def find_workflow(reader: Reader, call: Call, caller: Grants) -> Workflow:
     """The workflow that a call names, by its id or its file. Raises NotThere, SearchLimit, ShimError."""
-    (workflow,) = await _switched(reader, [await _named(reader, *await _found(reader, call, caller))])
+    (workflow,) = await _switched(reader, [await _named(reader, call, *await _found(reader, call, caller))])
     return workflow
 
 
@@ -77,7 +76,7 @@ async def _found(reader: Reader, call: Call, caller: Grants) -> tuple[Workflow, 
         pages += 1
         if pages > MAX_PAGES:
             raise SearchLimit(f"workflow {wanted!a} was not found in the newest runs of {reader.repo}; name its file")
-        return await page_of_runs(reader, page)
+        return await page_of_runs(reader, page, call)
 
     try:
         found = await newest(1, read, lambda run: is_called(run.workflow or "", wanted))
@@ -110,7 +109,7 @@ async def _files(reader: Reader, call: Call, caller: Grants) -> list[tuple[Workf
     """The workflow files of the default branch with their hashes, by name."""
     await check_may_read(reader.net, call, caller)
     for folder in FOLDERS:
-        told = await _contents(reader, folder)
+        told = await _contents(reader, call, folder)
         if isinstance(told, list):
             files = [one for one in told if isinstance(one, dict) and one.get("type") == "file"]
             named = [(str(one.get("name") or ""), one) for one in files]
@@ -122,7 +121,7 @@ async def _files(reader: Reader, call: Call, caller: Grants) -> list[tuple[Workf
     return []
 
 
-async def _contents(reader: Reader, path: str) -> Any:
+async def _contents(reader: Reader, call: Call, path: str) -> Any:
     """What the API tells of a file or a folder; None if it tells nothing to this caller."""
     at = f"{API}/repos/{reader.repo}/contents/{quote(path)}"
     answer = await reader.api(at)
@@ -130,20 +129,20 @@ async def _contents(reader: Reader, path: str) -> Any:
         body = await read_head(answer)
         if answer.status in (403, 404):
             return None
-        raise error_of(answer.status, answer.headers.get("Content-Type"), body, f"{path} in {reader.repo}")
+        raise call.refusal(answer.status, answer.headers, body)
     try:
         return json.loads(await read_all(answer, JSON_LIMIT, f"the API's contents of {path}"))
     except (ValueError, RecursionError):
         raise PageChanged(f"the API's contents of {path} were not understood: they are no JSON") from None
 
 
-async def _named(reader: Reader, workflow: Workflow, sha: str) -> Workflow:
+async def _named(reader: Reader, call: Call, workflow: Workflow, sha: str) -> Workflow:
     """The workflow with the name that its file gives it."""
     if not workflow.path:
         return workflow
     name = await reader.facts.workflow_name(sha) if sha else None
     if name is None:
-        name = name_in(await _contents(reader, workflow.path))
+        name = name_in(await _contents(reader, call, workflow.path))
         if sha:
             await reader.facts.put_workflow_name(sha, name)
     return replace(workflow, name=name)
@@ -174,8 +173,8 @@ async def _switched(reader: Reader, workflows: list[Workflow]) -> tuple[Workflow
     return tuple(replace(workflow, is_on=switches.get(workflow.file)) for workflow in workflows)
 
 
-async def _runs(reader: Reader, page: int) -> list[RunFacts]:
+async def _runs(reader: Reader, call: Call) -> list[RunFacts]:
     try:
-        return (await page_of_runs(reader, page))[0]
+        return (await page_of_runs(reader, 1, call))[0]
     except NotPossible:  # 11
         return []

@@ -183,8 +183,9 @@ class Proxy:
             return await say(request, self.swagger.of_face, self.options.idle, kind=JSON[1])
         if wants_websocket(request):
             return await websocket(request, self.upstream, self._headers(request))
-        passed = await ask(request, self.upstream, self._headers(request), self.faces.target(request.raw_path))
-        return await pass_on(request, passed, self.options.idle)
+        target, back = self.faces.handed(request.raw_path)
+        passed = await ask(request, self.upstream, self._headers(request), target)
+        return await pass_on(request, passed, self.options.idle, back=back)
 
     async def _with_ticket(self, request: web.BaseRequest, asked: Exchange) -> web.StreamResponse:
         """Answer a request that comes with a ticket as the one that this stands for."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from ..faces.all import FORGEJO_PROXY, GITEA, all_faces
 from ..faces.face import Face
-from ..faces.gitea import handed_on
+from ..faces.gitea import handed_back, handed_on
 
 
 class FacesAt:
@@ -24,6 +24,8 @@ class FacesAt:
         name = self._gitea_host
         return self._giteas if name and name in (host.lower(), host.lower().rpartition(":")[0]) else self._usual
 
-    def target(self, sent: str) -> str:
-        """Where a request that no face knows is sent on to; `sent` is what it asks for, with its query."""
-        return handed_on(sent) if self._hands_on else sent
+    def handed(self, sent: str) -> tuple[str, Callable[[str], str]]:
+        """Where a request that no face knows is sent on to, and what is made of the address that it is redirected to;
+        `sent` is what it asks for, with its query."""
+        target = handed_on(sent) if self._hands_on else sent
+        return target, str if target == sent else handed_back

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from types import TracebackType
 
@@ -116,10 +116,16 @@ def bodiless(status: int, headers: Pairs) -> CallerResponse:
 
 
 async def pass_on(
-    request: web.BaseRequest, answer: aiohttp.ClientResponse, idle: float, more: Iterable[tuple[str, str]] = ()
+    request: web.BaseRequest,
+    answer: aiohttp.ClientResponse,
+    idle: float,
+    more: Iterable[tuple[str, str]] = (),
+    back: Callable[[str], str] = str,
 ) -> CallerResponse:
-    """Send an open answer of the server behind, with `more` headers."""
+    """Send an open answer of the server behind, with `more` headers; `back` makes the address of a redirect that of the
+    caller's API."""
     headers = [*end_to_end(answer_headers(answer)), *more]
+    headers = [(name, back(value) if name.lower() == "location" else value) for name, value in headers]
     if answer.content.is_eof():  # a small answer: all of it has come, so one write does
         out = CallerResponse(answer.status, answer.reason, headers, waits=True)
         return await send_whole(request, out, answer.content.read_nowait(), idle)
