@@ -38,7 +38,7 @@ def test_values(server: RedisServer) -> None:
         one, other = server.commands(), server.commands()
         await one.put({"a": b"1", "b": b"2"}, 60)
         assert await other.get(["b", "none", "a"]) == [b"2", None, b"1"]
-        await other.put({"a": None, "c": b"3"}, 0.0001)
+        await other.put({"a": None, "c": b"3"}, 60)
         assert await one.get(["a", "b"]) == [None, b"2"] and 0 < server.cli.pttl("b") <= 60_000
         assert await one.agree("k", b"x", 60) == await other.agree("k", b"y", 60) == b"x"
         assert await one.replace("r", b"", b"1", 60) and not await other.replace("r", b"", b"2", 60)

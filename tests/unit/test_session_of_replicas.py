@@ -119,6 +119,15 @@ async def test_a_lost_session_is_renewed_by_one() -> None:
     assert web.sign_ins == 2
 
 
+@pytest.mark.clause("B5", "S21")
+@played
+async def test_one_that_is_of_no_use_is_renewed_though_the_server_knows_it() -> None:
+    web, _, (one, other) = replicas(2)
+    assert (await one.sign_in())["s"] == (await other.sign_in())["s"] == "1"
+    assert (await one.sign_in())["s"] == (await other.sign_in())["s"] == "2", "as by a token that is refused twice"
+    assert web.sign_ins == 2
+
+
 @pytest.mark.clause("B5")
 @played
 async def test_a_kept_session_that_the_server_forgot_is_not_taken() -> None:

@@ -172,11 +172,14 @@ async def test_what_changes_while_it_comes_back_is_removed_too() -> None:
     await one.put("b", "", {"first": 2})
     redis.fails = ""
 
-    async def meanwhile(command: str) -> None:
+    async def first(command: str) -> None:  # its look whether the Redis can be written to
+        redis.before = then
+
+    async def then(command: str) -> None:  # it removes what it knows of
         redis.before = None
         await one.put("b", "", {"second": 2})
 
-    redis.before = meanwhile
+    redis.before = first
     await one.beat()
     assert one.trouble == "" and await one.get("b", "", ["first", "second"]) == [None, None]
 
