@@ -109,7 +109,7 @@ def test_random_requests_for_the_routes_of_a_face(live: Live, face: str) -> None
     assert "broken" not in {status for _, status in counts}, counts
     for who in table.tokens:
         assert sum(count for (one, _), count in counts.items() if one == who) > 0.1 * COUNT
-    assert counts["owner", b"200"] > 0.02 * COUNT, counts
+    assert counts["owner", b"200"] > 0.01 * COUNT, counts  # fewest on 11, where runs have no ids
     print(face, dict(sorted(counts.items())))
 
 

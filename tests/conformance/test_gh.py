@@ -53,7 +53,7 @@ def told(status: str, conclusion: str) -> tuple[str, str | None]:
 @clause("V5", "V6")
 @by_id
 def test_run_list(gh: Gh) -> None:
-    runs = {run.id: run for run in gh.live.world.runs.values() if run.repo is gh.repo}
+    runs = {run.id: run for run in gh.live.world.stage.runs if run.repo is gh.repo}
     fields = "databaseId,number,status,conclusion,event,headBranch,workflowName"
     listed = gh.ask("run", "list", "--json", fields, "--limit", 100)
     assert {run["databaseId"] for run in listed} == set(runs)
@@ -196,9 +196,7 @@ def test_workflows(gh: Gh) -> None:
 def test_api_with_pages(gh: Gh) -> None:
     root = "repos/{owner}/{repo}/actions"
     numbers = gh.bytes("api", f"{root}/runs?per_page=3", "--paginate", "--jq", ".workflow_runs[].id").split()
-    assert sorted(map(int, numbers)) == sorted(
-        run.id or 0 for run in gh.live.world.runs.values() if run.repo is gh.repo
-    )
+    assert sorted(map(int, numbers)) == sorted(run.id or 0 for run in gh.live.world.stage.runs if run.repo is gh.repo)
     job = gh.live.world.runs["twice"].jobs["build"]
     assert gh.bytes("api", f"{root}/jobs/{job.id}/logs") == log_of(job)
 

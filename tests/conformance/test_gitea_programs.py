@@ -89,7 +89,7 @@ def test_gitea_mcp_reads_runs_jobs_and_workflows(live: Live, tool: Tool) -> None
     run = live.world.stage.look(live.world.runs["failing"])
     runs = tool(READ, method="list_runs", perPage=50)["workflow_runs"]
     assert {one["id"] for one in runs} == {
-        one.id for one in live.world.runs.values() if one.repo is live.world.repos["priv"]
+        one.id for one in live.world.stage.runs if one.repo is live.world.repos["priv"]
     }
     told = tool(READ, method="get_run", run_id=run.id)
     assert (told["run_number"], told_words(told)) == (run.number, words_of(run.status))
