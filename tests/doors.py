@@ -51,11 +51,13 @@ def set_to(text: str, *pairs: tuple[str, str]) -> str:
 
 
 @contextmanager
-def nginx_door(folder: Path, forgejo: str, shims: Sequence[str]) -> Iterator[str]:
-    """The address of nginx in front of a Forgejo and shims, run from nginx.conf."""
+def nginx_door(
+    folder: Path, forgejo: str, shims: Sequence[str], port: int | None = None, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """The address of nginx in front of a Forgejo and shims, run from nginx.conf; https with a certificate, `tls`."""
     assert NGINX
-    port = free_port()
-    certificate(folder, "forge.example")
+    port = port or free_port()
+    cert_file, key_file = tls or certificate(folder, "forge.example")
     first, second = re.findall(r"    server 127\.0\.0\.1:80.*\n", text := (DEPLOY / "nginx.conf").read_text())
     lines = [first.replace("127.0.0.1:8080", urlsplit(shim).netloc) for shim in shims]
     included = folder / "forgejo.conf"
@@ -64,7 +66,9 @@ def nginx_door(folder: Path, forgejo: str, shims: Sequence[str]) -> Iterator[str
             text,
             ("server 127.0.0.1:3000;", f"server {urlsplit(forgejo).netloc};"),
             (first + second, "".join(lines)),
-            ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+            ("listen 443 ssl;", f"listen 127.0.0.1:{port}{' ssl' if tls else ''};"),
+            ("forge.example.pem;", f"{cert_file};"),
+            ("forge.example.key;", f"{key_file};"),
             ("/var/log/nginx/forgejo.log", f"{folder}/access.log"),
         )
     )
@@ -72,7 +76,7 @@ def nginx_door(folder: Path, forgejo: str, shims: Sequence[str]) -> Iterator[str
     config.write_text(MAIN.format(folder=folder, included=included))
     command = [NGINX, "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")]
     with running(command, port, folder / "error.log"):
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -84,6 +84,11 @@ class Proxied(Asked):
         self.pid = self.process.pid
         atexit.register(self.stop)
         wait(lambda: self.listens() and self.said.stat().st_size, "the proxy to say where it listens", 30)
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Where it can be asked."""
+        return [self.base_url]
 
     def listens(self) -> bool:
         """Whether it takes connections; an error if it has ended."""

@@ -7,13 +7,15 @@ feature it does not claim, or an operation that the negative control must be see
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import balanced
 import requests
 import servers
+from balanced import Balanced, Front
 from certificates import certified
 from double import Double
 from forgejo_shim import WebLogin, mount
@@ -35,6 +37,7 @@ class Target:
     """`version` names the server (servers.py), `double` its face in place of a real one.
 
     `front` is what cases ask through: "adapter" (mounted in each session), "proxy" (a process of its own) or None.
+    `balanced`: its proxies are several, behind nginx. What shows only where all goes through one process is not for it.
 
     `control` marks a target that must fail exactly the cases that need an operation it lacks.
     """
@@ -45,9 +48,16 @@ class Target:
     front: str | None = "adapter"
     double: bool = False
     control: bool = False
+    balanced: bool = False
+
+    def stand(self, upstream: str, web: WebLogin, *words: object, tls: bool = False, port: int | None = None) -> Front:
+        """Its proxy, or proxies, in front of a server; whoever asks for it ends it."""
+        kind = Balanced if self.balanced else Proxied
+        return kind(upstream, web, *words, port=port, tls=certified() if tls else None)
 
 
-ADAPTER, PROXY = frozenset({"adapter", "additions"}), frozenset({"proxy", "additions"})
+ADAPTER, PROXY = frozenset({"adapter", "additions"}), frozenset({"proxy", "additions", "one-process"})
+BALANCED = PROXY - {"one-process"}
 
 
 def _faces() -> list[Target]:
@@ -65,6 +75,7 @@ def _faces() -> list[Target]:
             Target(f"{mark}16", "16", OF_16, front=None, double=double),
             Target(f"{mark}16-adapter", "16", OF_16 | ADAPTER, double=double),
             Target(f"{mark}16-proxy", "16", OF_16 | PROXY, "proxy", double=double),
+            Target(f"{mark}15-balanced", "15", ATTEMPTS | shim | BALANCED, "proxy", double=double, balanced=True),
             Target(f"{mark}15-plain", "15", (OF_16 | PATCHED) - {"native"}, front=None, double=double, control=True),
         ]
     for v in servers.PATCHED:
@@ -78,12 +89,12 @@ def _faces() -> list[Target]:
 
 TARGETS: Mapping[str, Target] = {target.name: target for target in _faces()}
 PROXIED = ("11", "15", "16")  # whose proxies `make test` asks; the dialects between differ below the proxy only
+ALONE = {name: target for name, target in TARGETS.items() if not target.balanced}
 GROUPS = {
-    "quick": [
-        n for n, target in TARGETS.items() if target.double and (target.front != "proxy" or target.version in PROXIED)
-    ],
-    "double": [name for name, target in TARGETS.items() if target.double],
-    "real": [name for name, target in TARGETS.items() if not target.double],
+    "quick": [n for n, t in ALONE.items() if t.double and (t.front != "proxy" or t.version in PROXIED)],
+    "double": [name for name, target in ALONE.items() if target.double],
+    "real": [name for name, target in ALONE.items() if not target.double],
+    "balanced": [name for name, target in TARGETS.items() if target.balanced],
 }
 
 
@@ -92,7 +103,7 @@ def chosen(text: str) -> list[str]:
     names: list[str] = []
     for word in text.split(","):
         known = GROUPS.get(word) or [name for name in TARGETS if name == word]
-        known = known or [name for name, t in TARGETS.items() if t.version == word and not t.double]
+        known = known or [name for name, t in ALONE.items() if t.version == word and not t.double]
         if not known:
             raise ValueError(f"no target or group {word!r}; there are {', '.join([*GROUPS, *TARGETS])}")
         names += known
@@ -122,6 +133,8 @@ class DoubleServer(Server):
 def start(target: Target, port: int) -> Server | str:
     """The running server of a target, or why there is none. Behind a proxy it knows the address in front, with that
     port, as its own, and offers git and LFS."""
+    if target.balanced and (reason := balanced.missing()):
+        return reason
     root_url = f"http://127.0.0.1:{port}/" if target.front == "proxy" else None
     if target.double:
         return DoubleServer(target.version, root_url)
@@ -146,10 +159,10 @@ class Live:
         self.server = server
         self.version = server.hand().version
         self.world: Seeded = seed(server.hand())
-        self.proxy = Proxied(server.base_url, self.web, port=port) if target.front == "proxy" else None
+        self.proxy = self.fresh(port=port) if target.front == "proxy" else None
         self.base_url = self.proxy.base_url if self.proxy else server.base_url
         self._sessions: dict[str | None, requests.Session] = {}
-        self._further: dict[tuple[str, ...], Proxied] = {}
+        self._further: dict[tuple[str, ...], Front] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -158,17 +171,26 @@ class Live:
         for proxied in [*self._further.values(), *([self.proxy] if self.proxy else [])]:
             proxied.stop()
 
-    def further(self, upstream: str, *words: str, tls: bool = False) -> Proxied:
-        """Another proxy in front of `upstream`, the same for the same words; it ends with the target."""
-        key = (upstream, str(tls), *words)
+    def fresh(self, *words: object, tls: bool = False, port: int | None = None) -> Front:
+        """A new front of the target's kind; whoever asks for it ends it."""
+        return self.target.stand(self.server.base_url, self.web, *words, tls=tls, port=port)
+
+    def further(self, *words: str, tls: bool = False) -> Front:
+        """Another front, the same for the same words; it ends with the target."""
+        return self._kept((str(tls), *words), lambda: self.fresh(*words, tls=tls))
+
+    def second(self) -> Front:
+        """A proxy in front of the target's front; it ends with the target."""
+        return self._kept(("second",), lambda: Proxied(self.base_url, self.web))
+
+    def _kept(self, key: tuple[str, ...], make: Callable[[], Front]) -> Front:
         if key not in self._further:
-            self._further[key] = Proxied(upstream, self.web, *words, tls=certified() if tls else None)
+            self._further[key] = make()
         return self._further[key]
 
-    def faced(self, *words: str) -> Proxied:
-        """A proxy that speaks https, writes, and has GitHub's and Gitea's faces, in front of the target's server."""
-        words = ("--face", "github", "--face", "gitea", "--allow-writes", *words)
-        return self.further(self.server.base_url, *words, tls=True)
+    def faced(self, *words: str) -> Front:
+        """A front that speaks https, writes, and has GitHub's and Gitea's faces."""
+        return self.further("--face", "github", "--face", "gitea", "--allow-writes", *words, tls=True)
 
     @property
     def major(self) -> int:
@@ -209,7 +231,7 @@ class Live:
         """A request that changes something, through a front that may write. Raises AbsentOperation."""
         base_url = self.base_url
         if self.proxy:
-            base_url = self.further(self.server.base_url, "--allow-writes").base_url
+            base_url = self.further("--allow-writes").base_url
         with self.session(token, writes=True) as session:
             return _there(session.request(method, f"{base_url}/api/v1{path}"), method)
 

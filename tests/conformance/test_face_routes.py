@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pytest
 import requests
 from forgejo_shim.faces.forgejo_proxy import ROOT as FACE
-from proxied import Proxied
 from seeded import Job, Run
 from targets import Live
 from test_rights import Caller, People, ask, people, places
@@ -208,7 +207,7 @@ def test_at_the_root_with_writes(live: Live) -> None:
     run = world.stage.start("face", world.repos["priv"], ONE, "last.yml")
     job = world.stage.play(run, "build", "failure")
     token = {"Authorization": f"token {world.tokens['owner']}"}
-    with Proxied(live.server.base_url, live.web, "--face", "forgejo-proxy", "--allow-writes") as proxied:
+    with live.fresh("--face", "forgejo-proxy", "--allow-writes") as proxied:
         root = f"{proxied.base_url}/api/v1/repos/{run.repo.full}/actions"
         paths = requests.get(f"{proxied.base_url}/swagger.v1.json", timeout=30).json()["paths"]
         shown = {path.rpartition("/actions/runs/")[2] for path in paths if "/actions/runs/{run_" in path}

@@ -17,7 +17,7 @@ from certificates import certified
 from dice import Known, Thrown, throw
 from face_questions import NOBODYS, ROOTS
 from hand import WRITE
-from proxied import Proxied, request
+from proxied import request
 from seeded import Repo, Run, Stage
 from targets import Live
 from test_proxy_anything import exchange
@@ -90,7 +90,7 @@ def test_random_requests_for_the_routes_of_a_face(live: Live, face: str) -> None
     table = Table(live, face)
     known = table.known(live)
     counts: Counter[tuple[str, bytes]] = Counter()
-    with Proxied(live.server.base_url, live.web, "--face", face, "--allow-writes", tls=certified()) as proxied:
+    with live.fresh("--face", face, "--allow-writes", tls=certified()) as proxied:
         connection = proxied.dialled()
         for _ in range(COUNT):
             thrown = throw(dice, face, known)

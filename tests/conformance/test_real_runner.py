@@ -16,12 +16,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from balanced import Front
 from certificates import certified
 from client_programs import Client
 from forgejo_shim import WebLogin
 from gh_program import Gh
 from hand import WRITE, Hand
-from proxied import Proxied
 from real_runner import VARIABLE, RealRunner
 from seeded import Repo
 from servers import NotOurs, available, free_port
@@ -47,13 +47,13 @@ class Ran:
     """The place as clients know it (`Live` has the same names), and the job that a runner has run there."""
 
     hand: Hand
-    proxy: Proxied
+    proxy: Front
     repo: Repo
     world: SimpleNamespace
     run_id: int | None
     job_id: int
 
-    def faced(self) -> Proxied:
+    def faced(self) -> Front:
         return self.proxy
 
     def client(self, name: str) -> Client:
@@ -90,12 +90,12 @@ def ran(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         pytest.skip(f"not run: {reason}")
     with server:
         web, words = WebLogin(server.admin, server.password), ("--face", "github", "--face", "gitea", "--allow-writes")
-        with Proxied(server.base_url, web, *words, port=port, tls=certified()) as proxy:
+        with live.target.stand(server.base_url, web, *words, port=port, tls=True) as proxy:
             hand = Hand(proxy.base_url, server.admin, server.password, trusted=certified()[0])
             yield _run(hand, proxy, tmp_path_factory.mktemp("runner"))
 
 
-def _run(hand: Hand, proxy: Proxied, folder: Path) -> Ran:
+def _run(hand: Hand, proxy: Front, folder: Path) -> Ran:
     repo = hand.repo(hand.admin.name, "program")
     environment = {"CLIENT": os.environ["ARTIFACT_CLIENT"]}
     job = {"runs-on": LABEL, "env": environment, "steps": [{"run": step} for step in STEPS]}

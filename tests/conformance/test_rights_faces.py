@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from balanced import Front
 from callers import CALLERS, Caller, People, ask, people_of, places
 from face_questions import EMPTY, ROOTS, ROUTES, Question, decides, is_of_repository, path_of
 from forgejo_shim.faces.route import Route
 from forgejo_shim.operations import DISPATCH
-from proxied import Proxied
 from seeded import Job
 from targets import Live
 
@@ -96,7 +96,7 @@ def test_the_verdict_on_what_is_of_no_repository(live: Live, people: People, fac
             assert may_read or private not in told.text, what
 
 
-def asked(proxy: Proxied, face: str, route: Route, path: str, caller: Caller) -> requests.Response:
+def asked(proxy: Front, face: str, route: Route, path: str, caller: Caller) -> requests.Response:
     body = EMPTY if route.operation is DISPATCH else None
     return ask(proxy.base_url, path, caller, route.method, root=ROOTS[face], json=body)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pytest
 import requests
+from balanced import Front
 from callers import Caller, People, ask, people_of, places
 from hand import WRITE
-from proxied import Proxied
 from targets import Live
 from world import ONE
 
@@ -46,9 +46,9 @@ CALLERS = (
 
 
 @pytest.fixture
-def writing(live: Live) -> Proxied:
+def writing(live: Live) -> Front:
     """A proxy that writes, in front of the target's server."""
-    return live.further(live.server.base_url, "--allow-writes")
+    return live.further("--allow-writes")
 
 
 def is_native(live: Live, path: str) -> bool:
@@ -75,7 +75,7 @@ def dispatch(live: Live, root: str, caller: Caller) -> requests.Response:
 
 @clause("X27", "W2")
 @pytest.mark.parametrize("name", CALLERS)
-def test_the_verdict_on_writes_is_that_of_a_dispatch(live: Live, writing: Proxied, name: str) -> None:
+def test_the_verdict_on_writes_is_that_of_a_dispatch(live: Live, writing: Front, name: str) -> None:
     people = people_of(live)
     running = live.world.job("running", "build")
     for place, job, full in places(live):
@@ -133,7 +133,7 @@ def test_where_writes_are_off_who_may_read_is_told_so_and_nobody_else(live: Live
 
 @clause("X27", "W1")
 @pytest.mark.parametrize("name", ["writer", "sudo-owner", "password"])
-def test_who_may_write_reruns_a_job_and_no_other(live: Live, writing: Proxied, name: str) -> None:
+def test_who_may_write_reruns_a_job_and_no_other(live: Live, writing: Front, name: str) -> None:
     stage, repo = live.world.stage, live.world.repos["priv"]
     run = stage.start(f"by {name}", repo, ONE, "last.yml")
     job = stage.play(run, "build", "failure")
@@ -155,7 +155,7 @@ def others(live: Live) -> dict[str, list[str]]:
 
 
 @clause("X27", "W1")
-def test_who_may_write_reruns_and_cancels_a_run(live: Live, writing: Proxied) -> None:
+def test_who_may_write_reruns_and_cancels_a_run(live: Live, writing: Front) -> None:
     stage, repo, caller = live.world.stage, live.world.repos["priv"], people_of(live).caller("writer")
     run = stage.start("cancelled by the proxy", repo, ONE, "last.yml")
     stage.play(run, "build", "failure")
@@ -170,7 +170,7 @@ def test_who_may_write_reruns_and_cancels_a_run(live: Live, writing: Proxied) ->
 
 
 @clause("X27", "X15", "W2")
-def test_a_right_to_write_that_was_taken_away_has_gone_at_once(live: Live, writing: Proxied) -> None:
+def test_a_right_to_write_that_was_taken_away_has_gone_at_once(live: Live, writing: Front) -> None:
     """Nothing of a yes is kept, whatever is kept of the right to read."""
     hand, job = live.world.hand, live.world.job("running", "build")
     account = hand.user(f"writing-{live.world.mark}")

@@ -10,8 +10,8 @@ import json
 
 import pytest
 import requests
+from balanced import Front
 from hand import plain_session, wait
-from proxied import Proxied
 from seeded import Job
 from targets import Live, log_path
 from wire import behind
@@ -37,9 +37,9 @@ def job(live: Live) -> Job:
 
 
 @pytest.fixture
-def second(live: Live) -> Proxied:
+def second(live: Live) -> Front:
     """A proxy in front of the target's own front."""
-    return live.further(live.base_url)
+    return live.second()
 
 
 @clause("X40", "S2", "S37")
@@ -55,7 +55,7 @@ def test_an_adapter_in_front_makes_no_web_request(live: Live, job: Job) -> None:
 
 
 @clause("X40", "S2", "S37")
-def test_a_second_proxy_makes_no_web_request(live: Live, job: Job, second: Proxied) -> None:
+def test_a_second_proxy_makes_no_web_request(live: Live, job: Job, second: Front) -> None:
     assert live.proxy
     session = plain_session()
     session.headers["Authorization"] = f"token {live.world.tokens['read']}"
@@ -77,13 +77,13 @@ def test_a_second_proxy_makes_no_web_request(live: Live, job: Job, second: Proxi
     assert ready["ready"] and live.major == 11 or ready["web_session"]["says"] == "not needed"
 
 
-def asked(proxied: Proxied, before: list[str]) -> list[str]:
+def asked(proxied: Front, before: list[str]) -> list[str]:
     """The paths of the log since then, without the question that a proxy asks when it starts."""
     return [path for path in lines(proxied)[len(before) :] if path != "/api/v1/version"]
 
 
 @clause("X40", "F1")
-def test_a_log_is_followed_through_both(live: Live, second: Proxied) -> None:
+def test_a_log_is_followed_through_both(live: Live, second: Front) -> None:
     stage = live.world.stage
     job = live.world.job("running", "build")
     path = f"/api/v1{log_path(job.run.repo, job.id)}?follow=true"
@@ -99,7 +99,7 @@ def test_a_log_is_followed_through_both(live: Live, second: Proxied) -> None:
 
 
 @clause("X40", "F6")
-def test_a_log_is_followed_from_its_last_line_on(live: Live, second: Proxied) -> None:
+def test_a_log_is_followed_from_its_last_line_on(live: Live, second: Front) -> None:
     stage = live.world.stage
     job = live.world.job("running", "build")
     path = f"/api/v1{log_path(job.run.repo, job.id)}?follow=true&tail=1"
@@ -116,7 +116,7 @@ def test_a_log_is_followed_from_its_last_line_on(live: Live, second: Proxied) ->
 
 
 @clause("X40", "X14", "X15")
-def test_the_second_one_widens_nothing(live: Live, job: Job, second: Proxied) -> None:
+def test_the_second_one_widens_nothing(live: Live, job: Job, second: Front) -> None:
     for token, status in (("outsider", 404), ("no-scope", 403), ("0" * 40, 401), (None, 404)):
         headers = {"Authorization": f"token {live.world.tokens.get(token, token)}"} if token else {}
         for path in operations(live, job):
@@ -131,7 +131,7 @@ def without_names(response: requests.Response) -> object:
     return response.content
 
 
-def lines(proxied: Proxied) -> list[str]:
+def lines(proxied: Front) -> list[str]:
     """The paths in the access log of a proxy so far, but for the question that another one puts to it at its start."""
     told = (line for line in proxied.log().splitlines() if line.startswith("{") and line.endswith("}"))
     return [path for line in told if (path := json.loads(line)["path"]) != "/api/v1/version"]

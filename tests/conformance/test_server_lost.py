@@ -34,7 +34,7 @@ from targets import Live, log_path, start
 from world import ONE, labelled
 
 clause = pytest.mark.clause
-pytestmark = pytest.mark.feature("proxy")
+pytestmark = pytest.mark.feature("proxy", "one-process")
 
 WIDE = "x" * 60_000
 ROWS = 1000  # 60 MB

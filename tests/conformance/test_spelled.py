@@ -102,7 +102,7 @@ def test_no_path_makes_a_number_an_id(live: Live) -> None:
     """Behind the face at the root, a run's number is one however its path is spelled, or nothing at all."""
     run = live.world.runs["long"]
     job, number = run.jobs["build"], run.number
-    faced = live.further(live.server.base_url, "--face", "forgejo-proxy")
+    faced = live.further("--face", "forgejo-proxy")
     there = place(live, job, faced.base_url)
     plain = f"{routes.ACTIONS}/runs/{number}/logs"
     spelled = [f"/{plain}", f"{plain}//", plain.replace("/", "//"), plain.replace(f"/{number}/", f"/0{number}/")]

@@ -10,7 +10,7 @@ def test_targets_are_chosen_by_name_group_and_version() -> None:
     assert chosen("double") == GROUPS["double"]
     assert chosen("15-plain,real")[0] == "15-plain" and set(chosen("real")) == set(GROUPS["real"])
     assert chosen("13") == ["13-adapter", "13-proxy"]
-    assert sorted(GROUPS["double"] + GROUPS["real"]) == sorted(TARGETS)
+    assert sorted(GROUPS["double"] + GROUPS["real"] + GROUPS["balanced"]) == sorted(TARGETS)
     versions = {TARGETS[name].version for name in GROUPS["double"]}
     assert set(GROUPS["quick"]) < set(GROUPS["double"]) and {TARGETS[n].version for n in GROUPS["quick"]} == versions
 
@@ -27,6 +27,8 @@ def test_each_version_has_its_control_and_its_features() -> None:
         assert [front for front in ("adapter", "proxy") if front in target.features] == [target.front] * bool(
             target.front
         )
-        if target.front == "proxy":
+        if target.balanced:
+            assert target.features == TARGETS[name.replace("balanced", "proxy")].features - {"one-process"}
+        elif target.front == "proxy":
             beside = next(other for other in TARGETS.values() if other.name in (name[:-6], f"{name[:-6]}-adapter"))
             assert target.features - PROXY == beside.features - ADAPTER

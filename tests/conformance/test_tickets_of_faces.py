@@ -12,10 +12,10 @@ from itertools import permutations
 import pytest
 import requests
 from artifact_world import artifacts_of
+from balanced import Front
 from callers import CALLERS, Caller, People, ask, people_of
 from face_questions import ROOTS, ROUTES
 from hand import READ
-from proxied import Proxied
 from targets import Live
 
 clause = pytest.mark.clause
@@ -40,7 +40,7 @@ def targets_of(live: Live) -> list[tuple[str, str]]:
     return found
 
 
-def get(live: Live, path: str, caller: Caller, proxy: Proxied | None = None, method: str = "GET") -> requests.Response:
+def get(live: Live, path: str, caller: Caller, proxy: Front | None = None, method: str = "GET") -> requests.Response:
     return ask((proxy or live.faced()).base_url, path, caller, method, root="")
 
 
@@ -51,7 +51,7 @@ def ticket(told: requests.Response) -> str:
     return address[address.index("/", 8) :]
 
 
-def addresses(live: Live, caller: Caller, proxy: Proxied | None = None) -> dict[str, str]:
+def addresses(live: Live, caller: Caller, proxy: Front | None = None) -> dict[str, str]:
     """The addresses that a caller is given, by the paths that it asked for."""
     told = {path: get(live, path, caller, proxy) for path, _ in targets_of(live)}
     return {path: ticket(answer) for path, answer in told.items() if answer.status_code == 302}
