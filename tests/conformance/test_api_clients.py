@@ -61,6 +61,10 @@ def test_runs(live: Live, name: str) -> None:
 def test_jobs_with_their_steps(live: Live, name: str, key: str) -> None:
     run = live.world.stage.look(live.world.runs[key])
     client = of_world(live, name)
+    if (name, key) == ("githubkit", "waits") and "attempts" in live.target.features:
+        with pytest.raises(Failed, match="started_at"):  # null: nothing tells when the rerun was asked for
+            client.ask("jobs", run.id)
+        return
     told = client.ask("jobs", run.id)
     assert told_jobs(told) == jobs_of(run)
     for one in told:
@@ -150,7 +154,8 @@ def test_workflows(live: Live, name: str) -> None:
     told = {flow["path"]: flow for flow in client.ask("workflows")}
     expected = {f".forgejo/workflows/{key}.yml" for key, run in live.world.runs.items() if run.repo is client.repo}
     assert expected <= set(told)
-    assert {flow.get("state") or None for flow in told.values()} == {None if name in GITEA else "active"}
+    untold = {None} if name in GITEA else set()  # where no web UI tells it (V22, Q6)
+    assert {flow.get("state") or None for flow in told.values()} <= {"active"} | untold
     assert len({flow["id"] for flow in told.values()}) == len(told)
     for flow in list(told.values())[:2]:
         assert client.ask("workflow", flow["id"])["path"] == flow["path"]

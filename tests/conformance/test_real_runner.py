@@ -21,7 +21,7 @@ from certificates import certified
 from client_programs import Client
 from forgejo_shim import WebLogin
 from gh_program import Gh
-from hand import WRITE, Hand
+from hand import WRITE, Hand, wait
 from real_runner import VARIABLE, RealRunner
 from seeded import Repo
 from servers import NotOurs, available, free_port
@@ -122,11 +122,12 @@ def has_files(packed: bytes) -> bool:
     return {name: archive.read(name) for name in archive.namelist()} == FILES
 
 
+@pytest.mark.feature("one-process")
 @clause("Q2", "X42")
 def test_it_registered_ran_and_uploaded_by_the_proxy_alone(ran: Ran) -> None:
-    seen = ran.proxy.log()
     for path in ("/api/actions/", "/twirp/", "/UploadArtifact", "/DownloadArtifact"):
-        assert path in seen, f"no request for {path}"
+        wait(lambda path=path: path in ran.proxy.log(), f"a request for {path} in the access log")
+    seen = ran.proxy.log()
     assert has_lines(ran.stored)
     assert "Traceback" not in seen and "proxy-failed" not in seen
 
