@@ -101,8 +101,8 @@ def play(server: Server) -> None:
     print(f"\n{server.how}, {CLIENTS} clients, {SECONDS} s: {dict(load.counts)}, {load.bytes >> 20} MiB,")
     print(f"the slowest right answer {load.slowest:.1f} s, {len(story.killed)} kills; sign-ins, and times that a proxy")
     print(f"could not use the Redis: {before}, and with the Redis killed {after}")
-    cut = [told for told in load.others if told.verdict == "cut" and story.explains(told)]
-    assert load.counts.keys() <= {"right", "cut"} and len(cut) == load.counts["cut"], load.others[:5]
+    unexplained = [told for told in load.others if told.verdict != "cut" or not story.explains(told)]
+    assert not unexplained, "\n".join(map(str, unexplained[:9]))
     assert load.counts["right"] > CLIENTS * SECONDS
     for signed_in, lost in (before, after):
         assert 1 <= signed_in <= 1 + lost

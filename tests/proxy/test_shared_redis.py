@@ -127,7 +127,7 @@ def test_one_that_starts_again_is_used_again(server: RedisServer) -> None:
         assert store.trouble == "unreachable"
         server.start()
         await store.beat()
-        assert store.trouble == "" and await store.get("b", "", ["a"]) == [None], "it is empty"
+        assert store.trouble == "" and await store.get("b", "", ["a"]) == [1], "it is filled again"
         await store.put("b", "", {"a": 2})
         assert await server.store().get("b", "", ["a"]) == [2]
         await store.close()

@@ -22,17 +22,17 @@ def test_what_was_sealed_is_read_until_its_end() -> None:
     assert seal.name("kept", "http://h", "o/r", "job 7") == NAME
     for value in (1, "é", [1, {"a": None}], True, {"cookies": {"s": "x"}}):
         kept = seal.seal(NAME, value, 100.0)
-        assert seal.open(NAME, kept, 99.9) == value
-        assert seal.open(NAME, kept, 100.0) is None, "past its end, whatever the store says"
-    assert seal.open(NAME, None, 0.0) is None
+        assert seal.open(NAME, kept, 99.9)[0] == value
+        assert seal.open(NAME, kept, 100.0)[0] is None, "past its end, whatever the store says"
+    assert seal.open(NAME, None, 0.0)[0] is None
 
 
 @pytest.mark.clause("B3")
 def test_what_is_no_value_of_this_name_is_none() -> None:
     seal = Seal([OLD])
     kept = seal.seal(NAME, 1, 100.0)
-    assert seal.open(NAME + "1", kept, 0.0) is None, "moved to another name"
-    assert Seal([NEW]).open(NAME, kept, 0.0) is None, "another key"
+    assert seal.open(NAME + "1", kept, 0.0)[0] is None, "moved to another name"
+    assert Seal([NEW]).open(NAME, kept, 0.0)[0] is None, "another key"
     for other in (
         b"",
         b"1",
@@ -41,10 +41,10 @@ def test_what_is_no_value_of_this_name_is_none() -> None:
         kept[:-4] + b"AAA=",
         json.dumps([NAME, 9e9, 1]).encode(),
     ):
-        assert seal.open(NAME, other, 0.0) is None
+        assert seal.open(NAME, other, 0.0)[0] is None
     box = Fernet(OLD)
     for inside in (b"", b"{}", b"1", b"[]", b"[1,2]", b"\xff", b'["%s","x",1]' % NAME.encode(), b"[" * 5000):
-        assert seal.open(NAME, box.encrypt(inside), 0.0) is None
+        assert seal.open(NAME, box.encrypt(inside), 0.0)[0] is None
 
 
 @pytest.mark.clause("B11")
@@ -52,8 +52,8 @@ def test_the_first_key_seals_and_each_opens() -> None:
     before, during, after = Seal([OLD]), Seal([OLD, NEW]), Seal([NEW, OLD])
     for one in (before, during, after):
         for other in (during, after):
-            assert other.open(NAME, one.seal(NAME, 1, 9.0), 0.0) == 1
-    assert before.open(NAME, after.seal(NAME, 1, 9.0), 0.0) is None
+            assert other.open(NAME, one.seal(NAME, 1, 9.0), 0.0)[0] == 1
+    assert before.open(NAME, after.seal(NAME, 1, 9.0), 0.0)[0] is None
     assert before.name("kept", "b", "", "k") == after.name("kept", "b", "", "k"), "facts stay where they are"
 
 

@@ -48,6 +48,11 @@ class Commands:
             if value is not None:
                 self.kept[name] = value
 
+    async def fill(self, values: Mapping[str, tuple[bytes, float]]) -> None:
+        for name, (value, ttl) in values.items():
+            await self._ask("fill", ttl)
+            self.kept.setdefault(name, value)
+
     async def agree(self, name: str, value: bytes, ttl: float) -> bytes | None:
         await self._ask("agree", ttl)
         return self.kept.setdefault(name, value)
@@ -130,6 +135,7 @@ def test_it_goes_on_with_its_own_memory_and_comes_back(word: str) -> None:
         redis, (one, other) = replicas(2)
         said: list[str] = []
         one.told = said.append
+        await one.beat()
         await one.put("b", "", {"both": 1})
         await other.put("b", "", {"theirs": 2})
         redis.fails = word
@@ -167,6 +173,7 @@ async def test_what_could_not_be_removed_does_not_come_back() -> None:
 @played
 async def test_what_changes_while_it_comes_back_is_removed_too() -> None:
     redis, (one, _) = replicas(2)
+    await one.beat()
     await one.put("b", "", {"first": 1, "second": 1})
     redis.fails = "full"
     await one.put("b", "", {"first": 2})
@@ -203,6 +210,54 @@ async def test_a_key_is_agreed_on_again_after_it_was_lost() -> None:
     assert await one.agree("b", "", "key", "new", 60.0) == key == await other.agree("b", "", "key", "theirs", 60.0)
     redis.fails = "unreachable"
     assert await one.agree("b", "", "key", "x", 60.0) == key == await other.agree("b", "", "key", "y", 60.0)
+
+
+@pytest.mark.clause("B10")
+@played
+async def test_what_it_lost_is_filled_again_from_all_memories() -> None:
+    redis, (one, other, new) = replicas(3)
+    await one.put("b", "o/r", {"put": 1, "gone": 1}, 60.0)
+    await one.put("b", "", {"kept": 2})
+    assert await one.replace("b", "session", b"", "cookies", 60.0)
+    assert (await other.look("b", "session"))[0] == "cookies"
+    assert await other.get("b", "o/r", ["put", "gone"]) == [1, 1]
+    for store in (one, other):
+        await store.beat()
+    redis.kept, redis.fails = {}, "unreachable"
+    await one.put("b", "o/r", {"gone": None, "meanwhile": 3}, 60.0)
+    assert await other.get("b", "o/r", ["put"]) == [1], "what it had from others"
+    redis.fails = ""
+    await one.beat()
+    assert await new.get("b", "o/r", ["put", "gone", "meanwhile"]) == [1, None, 3]
+    assert await new.get("b", "", ["kept"]) == [2] and (await new.look("b", "session"))[0] == "cookies"
+    filled = redis.asked.count("fill")
+    await one.beat()
+    assert redis.asked.count("fill") == filled, "once"
+    redis.kept = {}
+    await other.beat()
+    assert await new.get("b", "o/r", ["put"]) == [1] and (await new.look("b", "session"))[0] == "cookies"
+    assert all(0 < seconds <= 7 * 86400 for seconds in redis.ends)
+
+
+@pytest.mark.clause("B10")
+@played
+async def test_what_changes_while_it_is_filled_is_what_it_became() -> None:
+    redis, (one, other) = replicas(2)
+    await one.put("b", "", {"first": 1, "second": 1})
+    await one.beat()
+    redis.kept = {}
+
+    async def change(command: str) -> None:
+        if command == "fill":
+            redis.before = None
+            redis.fails = "full"
+            await one.put("b", "", {"second": 2})
+
+    redis.before = change
+    await one.beat()
+    redis.fails = ""
+    await one.beat()
+    assert await other.get("b", "", ["first", "second"]) in ([1, 2], [1, None])
 
 
 # --- places

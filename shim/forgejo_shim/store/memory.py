@@ -40,6 +40,12 @@ class MemoryStore:
             while len(self._values) > self._limit:
                 del self._values[next(iter(self._values))]
 
+    def all(self) -> list[tuple[tuple[str, str, str], float, Any]]:
+        """What is kept now: where (base, subject, key), until when (seconds since the epoch), and the value."""
+        now = time.time()
+        with self._lock:
+            return [(where, until, value) for where, (until, value) in self._values.items() if until > now]
+
     async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
         """As in `Store`."""
         (kept,) = await self.get(base, subject, [key])

@@ -107,6 +107,13 @@ class RedisCommands:
             _ = batch.delete(name) if value is None else batch.set(name, value, px=_milliseconds(ttl))
         await self._ended(batch.execute())
 
+    async def fill(self, values: Mapping[str, tuple[bytes, float]]) -> None:
+        """Keep each value for so many seconds where there is nothing."""
+        batch = self._redis.pipeline(transaction=False)
+        for name, (value, ttl) in values.items():
+            batch.set(name, value, px=_milliseconds(ttl), nx=True)
+        await self._ended(batch.execute())
+
     async def agree(self, name: str, value: bytes, ttl: float) -> bytes | None:
         """What is kept under a name, `value` if there was nothing."""
         batch = self._redis.pipeline(transaction=False)

@@ -48,15 +48,15 @@ class Seal:
         """A JSON value as it is kept under `name`, good until `until` (seconds since the epoch)."""
         return self._box.encrypt(json.dumps([name, until, value]).encode())
 
-    def open(self, name: str, data: bytes | None, now: float) -> Any:
-        """The value that is kept under `name`, None if there is none that is good."""
+    def open(self, name: str, data: bytes | None, now: float) -> tuple[Any, float]:
+        """The value that is kept under `name`, and its end; None and `now` if there is none that is good."""
         if data is None:
-            return None
+            return None, now
         try:
             sealed_for, until, value = json.loads(self._box.decrypt(data))
-            return value if sealed_for == name and now < until else None
+            return (value, float(until)) if sealed_for == name and now < until else (None, now)
         except (InvalidToken, ValueError, TypeError, RecursionError):
-            return None
+            return None, now
 
 
 def keys_in(text: str) -> list[str]:

@@ -1,9 +1,10 @@
 """A store that several processes share, with each one's memory behind it: how they go on when it fails.
 
 Rules: while the Redis answers, it alone counts. When it does not (it is slow, gone, full, takes no password or only
-reads), each process goes on with its own memory, in which it noted all that it gave to others, and asks no more; a beat
-tries again every `BEAT` seconds, by a write. What changed in between is first removed from the Redis, so that nothing
-older comes back. What is read is believed only if the key sealed it (seal.py). All that is kept there has an end.
+reads), each process goes on with its own memory, in which it noted all that it gave to others and had from them, and
+asks no more; a beat tries again every `BEAT` seconds, by a write. What changed in between is first removed from the
+Redis, so that nothing older comes back. One that lost everything is then filled from the memories. What is read is
+believed only if the key sealed it (seal.py). All that is kept there has an end.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from .memory import MemoryStore
+from .places import new_holder
 from .protocol import Gone
 from .seal import Seal
 
@@ -22,6 +24,7 @@ T = TypeVar("T")
 BEAT = 2.0  # seconds
 LEASE = 15.0  # seconds for which the places of a process that died are still taken
 ALWAYS = 7 * 86400.0  # seconds for which a fact without an end is kept
+AT_ONCE = 500  # values in one command
 MISSED = 10_000  # names that are removed after a failure; of more, the first are
 
 
@@ -34,6 +37,10 @@ class Commands(Protocol):
 
     async def put(self, values: Mapping[str, bytes | None], ttl: float) -> None:
         """Keep values for `ttl` seconds; None removes one."""
+        ...
+
+    async def fill(self, values: Mapping[str, tuple[bytes, float]]) -> None:
+        """Keep each value for so many seconds where there is nothing."""
         ...
 
     async def agree(self, name: str, value: bytes, ttl: float) -> bytes | None:
@@ -74,6 +81,7 @@ class SharedStore:
         self._now = now
         self._memory = MemoryStore()
         self._missed: dict[str, None] = {}  # the names of what changed while the Redis could not be told
+        self._life: bytes | None = None  # the mark of what the Redis has not lost yet
 
     async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
         """As in `Store`."""
@@ -82,7 +90,11 @@ class SharedStore:
             found = await self.ask(self.redis.get, names)
         except Gone:
             return await self._memory.get(base, subject, keys)
-        return [self.seal.open(name, data, self._now()) for name, data in zip(names, found, strict=True)]
+        opened = [self._open(name, data) for name, data in zip(names, found, strict=True)]
+        for key, (value, seconds) in zip(keys, opened, strict=True):
+            if value is not None:
+                await self._memory.put(base, subject, {key: value}, seconds)
+        return [value for value, _ in opened]
 
     async def put(self, base: str, subject: str, values: Mapping[str, Any], ttl: float | None = None) -> None:
         """As in `Store`."""
@@ -107,7 +119,7 @@ class SharedStore:
             kept = await self.ask(self.redis.agree, name, self.seal.seal(name, own, self._now() + ttl), ttl)
         except Gone:
             kept = None
-        agreed = self.seal.open(name, kept, self._now())
+        agreed, _ = self._open(name, kept)
         if agreed is not None:
             own = agreed
         await self._memory.put(base, subject, {key: own}, ttl)
@@ -120,15 +132,22 @@ class SharedStore:
             (data,) = await self.ask(self.redis.get, [name])
         except Gone:
             data = None
-        return self.seal.open(name, data, self._now()), data or b""
+        value, seconds = self._open(name, data)
+        if value is not None:
+            await self._memory.put(base, "", {key: value}, seconds)
+        return value, data or b""
 
     async def replace(self, base: str, key: str, mark: bytes, value: Any, ttl: float) -> bool:
         """Keep a value for `ttl` seconds unless another one came in its place since `mark` was seen; whether it is."""
         name = self._name(base, "", key)
+        sealed = self.seal.seal(name, value, self._now() + ttl)
         try:
-            return await self.ask(self.redis.replace, name, mark, self.seal.seal(name, value, self._now() + ttl), ttl)
+            is_kept = await self.ask(self.redis.replace, name, mark, sealed, ttl)
         except Gone:
             return False
+        if is_kept:
+            await self._memory.put(base, "", {key: value}, ttl)
+        return is_kept
 
     async def ask(self, command: Callable[..., Awaitable[T]], *words: Any) -> T:
         """The answer to a command of `redis`. Raises Gone: if it has none, at once if there was none lately."""
@@ -149,18 +168,43 @@ class SharedStore:
     async def beat(self) -> None:
         """Do so once."""
         try:
-            await self.redis.put({self.seal.name("beat"): b"1"}, BEAT)
-            while self._missed:
-                missed = list(self._missed)
-                await self.redis.put(dict.fromkeys(missed), BEAT)
-                for name in missed:
-                    self._missed.pop(name, None)
+            mark = new_holder().encode()
+            life = await self.redis.agree(self.seal.name("beat"), mark, ALWAYS)
+            await self._forget()
+            if life == mark or self._life not in (None, life):
+                await self._fill()
+                await self._forget()
+            self._life = life
             for held in self.held:
                 await self.redis.hold(held(), LEASE)
         except Gone as gone:
             self._tell(gone.word)
         else:
             self._tell("")
+
+    async def _forget(self) -> None:
+        """Remove from the Redis what changed while it could not be told."""
+        while self._missed:
+            missed = list(self._missed)
+            await self.redis.put(dict.fromkeys(missed), BEAT)
+            for name in missed:
+                self._missed.pop(name, None)
+
+    async def _fill(self) -> None:
+        """Keep there again what it lost and this process remembers; the others do so, too."""
+        remembered = self._memory.all()
+        for at in range(0, len(remembered), AT_ONCE):
+            now, values = self._now(), {}
+            for where, until, value in remembered[at : at + AT_ONCE]:
+                name, end = self._name(*where), min(until, now + ALWAYS)
+                values[name] = self.seal.seal(name, value, end), end - now
+            await self.redis.fill(values)
+
+    def _open(self, name: str, data: bytes | None) -> tuple[Any, float]:
+        """The value that is kept under a name, None if none is good, and for how many seconds it is."""
+        now = self._now()
+        value, until = self.seal.open(name, data, now)
+        return value, until - now
 
     def _tell(self, word: str) -> None:
         if word != self.trouble:
