@@ -55,6 +55,17 @@ def test_a_path_is_read_as_forgejos_router_reads_it(small: Small, proxy: Running
     assert (found.status_code, routed(small.double.requests[-1].path)) == (200, "/api/v1/version")
 
 
+@clause("Q3", "X49")
+def test_a_query_that_means_nothing_is_refused_before_any_right_is_asked_for(small: Small, proxy: Running) -> None:
+    before = len(small.double.requests)
+    for token in (small.token, ""):
+        found = proxy.get(f"{ROOT}/repos/o/r/actions/runs?status=bogus", token)
+        told = found.json()
+        assert (found.status_code, told["cause"]) == (400, "filter-not-understood")
+        assert told["url"] == f"{proxy.base_url}/api/swagger"
+    assert len(small.double.requests) == before
+
+
 @clause("Q11")
 def test_of_the_document_head_is_answered_too(small: Small, proxy: Running) -> None:
     path = "/compat/gitea/swagger.v1.json"

@@ -145,7 +145,7 @@ def town(request: pytest.FixtureRequest) -> Iterator[tuple[Town, Running]]:
         yield found
 
 
-@clause("Q8")
+@clause("Q8", "X49")
 def test_runners_in_giteas_shape(town: tuple[Town, Running]) -> None:
     here, proxy = town
     scopes = {"/repos/o/r": here.small.repo, "/orgs/org": here.org, "/user": here.boss, "/admin": None}
@@ -174,8 +174,11 @@ def test_runners_in_giteas_shape(town: tuple[Town, Running]) -> None:
         assert proxy.get(f"{at}?disabled=perhaps", here.boss_token).status_code == 400
         assert proxy.get(at).status_code in (401, 404)  # the API's own no
         assert proxy.get(f"{at}/999", here.boss_token).status_code == 404
-        off = proxy.session.patch(f"{proxy.base_url}{at}/{runner.id}", json={"disabled": True}, timeout=5)
-        assert (off.status_code, off.json()["cause"]) == (501, "native-only")
+        for token, statuses in ((here.boss_token, (501,)), ("0" * 40, (401,)), ("", (401, 404))):
+            headers = {"Authorization": f"token {token}"} if token else {}
+            off = proxy.session.patch(f"{proxy.base_url}{at}/{runner.id}", json={}, headers=headers, timeout=5)
+            assert off.status_code in statuses, (path, token)
+            assert off.json().get("cause", "") == ("native-only" if off.status_code == 501 else "")
 
 
 @clause("Q8")

@@ -45,8 +45,6 @@ class Registration:
 
 async def runners(net: Transport, call: Call) -> Runners | Runner | Registration:
     """What a call of one of these operations gives. Raises ServerRefusal, NotPossible, PageChanged."""
-    if call.method == "PATCH":
-        raise _cannot("a runner cannot be switched off; stop it where it runs, or delete it")
     path = call.path if call.repo_segment else API + call.tail
     answer = await net.api(with_identity(path, call.query))
     if answer.status != 200:
@@ -54,6 +52,9 @@ async def runners(net: Transport, call: Call) -> Runners | Runner | Registration
         if is_absent_route(answer.status, answer.headers.get("Content-Type"), body):
             raise _cannot("the API tells of runners from Forgejo 15 on; its web UI shows them")
         raise call.refusal(answer.status, answer.headers, body)
+    if call.method == "PATCH":
+        await answer.close()
+        raise _cannot("a runner cannot be switched off; stop it where it runs, or delete it")
     total = answer.headers.get("X-Total-Count")
     told = _json(await read_all(answer, JSON_LIMIT, "the API's answer about runners"))
     if isinstance(told, list) and all(isinstance(one, dict) for one in told):
