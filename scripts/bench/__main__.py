@@ -15,7 +15,8 @@ Rules
   (`servers.available`); the worlds of 10,000 runs, the log of 1 GB through the adapter, and the followers, who would
   keep a Forgejo busy and whose memory is the proxy's, are the double's alone.
 * Every read is checked: bytes that are not the job's end the bench with an error. A missed budget is shown, not failed.
-* `--save` writes tests/data/bench.json, from which `scripts/tables` makes the table in README.md.
+* `--save` writes tests/data/bench.json, from which `scripts/tables` makes the table in README.md; beside each figure
+  stands what the file had of it before.
 """
 
 from __future__ import annotations
@@ -103,11 +104,16 @@ def machine() -> str:
 
 
 def report(found: list[Figure], where: str) -> dict[str, Any]:
-    """The figures as they are saved."""
+    """The figures as they are saved, with what was saved before."""
+    saved = json.loads(SAVED.read_text())
+    before = {(row["what"], row["server"]): row["measured"] for row in saved["figures"]}
     rows = [
-        asdict(figure) | {"measured": figure.measured, "budget": figure.budget, "met": figure.met} for figure in found
+        asdict(figure)
+        | {"measured": figure.measured, "before": before.get((figure.what, figure.server), "")}
+        | {"budget": figure.budget, "met": figure.met}
+        for figure in found
     ]
-    return {"machine": where, "figures": rows}
+    return {"machine": where, "machine_before": saved["machine"], "figures": rows}
 
 
 def show(found: list[Figure], where: str) -> None:
