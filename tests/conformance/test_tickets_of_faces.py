@@ -21,6 +21,7 @@ from targets import Live
 clause = pytest.mark.clause
 pytestmark = pytest.mark.feature("proxy")
 NOBODY = Caller()
+UNKNOWN = ("no-run-ids", "attempt-not-provable", "attempt-unknown", "run-attempt-not-known")
 
 
 def targets_of(live: Live) -> list[tuple[str, str]]:
@@ -71,7 +72,7 @@ def test_an_address_is_for_who_may_have_it(live: Live, name: str) -> None:
         if direct.status_code != 200:
             assert told.status_code == direct.status_code and "Location" not in told.headers, what
         elif told.status_code == 501:
-            assert told.json()["cause"] in ("no-run-ids", "attempt-not-provable", "attempt-unknown"), what
+            assert told.json()["cause"] in UNKNOWN, what
         else:
             whole = get(live, ticket(get(live, path, owners)), NOBODY)
             for other in (NOBODY, people.caller("outsider"), people.caller("wrong")):
