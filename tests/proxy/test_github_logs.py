@@ -296,6 +296,19 @@ def test_an_attempt_has_its_own_zip(face: str) -> None:
             assert proxy.get(f"{RUNS}/{run.id}/attempts/{number}/logs", small.token).status_code == 404
 
 
+@clause("X47", "S15")
+def test_earlier_attempts_that_a_server_does_not_give_are_refused_before_the_first_byte() -> None:
+    """13.0.0 to 13.0.3 number attempts, and give the latest one's log alone."""
+    with Small("13.0.3") as small, Running(small.url, small.web, faces=ON) as proxy:
+        run = small.add({"build": row("first"), "test": row("other")})
+        small.model.rerun(run.jobs[1])
+        small.model.play(run.jobs[1], row("second"))
+        found = proxy.get(f"{RUNS}/{run.id}/attempts/1/logs", small.token)
+        assert (found.status_code, found.json()["cause"]) == (501, "attempt-not-provable"), found.text
+        latest = b"".join(zipped(proxy, small, run).values())
+        assert b"first" in latest and b"second" in latest and b"other" not in latest
+
+
 @clause("X47")
 @pytest.mark.parametrize("face", BY_ID)
 def test_jobs_without_a_log(face: str) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import unicodedata
 import zipfile
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -49,7 +49,16 @@ async def step_zip(reader: Reader, call: Call, caller: Grants) -> Archive:
         for row, attempt in shown:
             if not row.is_taken and attempt != row.job.attempt:  # the web UI then refuses every attempt
                 raise hidden_attempt(row.job.id, attempt, row.job.status)
+        await _check_earlier(reader, [(row.job.id, attempt) for row, attempt in shown if attempt != row.job.attempt])
     return Archive(run, _write_zip(reader, call, run, shown))
+
+
+async def _check_earlier(reader: Reader, earlier: list[tuple[int, int | None]]) -> None:
+    """Raise NotPossible, before the first byte, if the web UI gives no earlier attempt's log (13.0.0 to 13.0.3)."""
+    if earlier and not reader.server.dialect.download_has_attempt:
+        with suppress(NotExecuted, Expired, NoLog, NotThere):
+            answer = await WebLog(reader, *earlier[0]).open("")
+            await answer.close()
 
 
 async def _write_zip(
