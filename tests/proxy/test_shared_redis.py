@@ -135,6 +135,17 @@ def test_one_that_starts_again_is_used_again(server: RedisServer) -> None:
     asyncio.run(main())
 
 
+def test_none_of_its_connections_is_left_open(server: RedisServer) -> None:
+    async def main() -> None:
+        commands = server.commands()
+        await asyncio.gather(*(commands.get(["a"]) for _ in range(9)))
+        before = len(server.cli.client_list())
+        await commands.close()
+        assert len(server.cli.client_list()) == 1 < before, "but for the operator's own"
+
+    asyncio.run(main())
+
+
 @pytest.mark.clause("B11")
 def test_two_forms_side_by_side(server: RedisServer) -> None:
     async def main() -> None:
@@ -150,7 +161,11 @@ def test_two_forms_side_by_side(server: RedisServer) -> None:
 
 
 @pytest.mark.clause("B9")
-@pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"*1\r\n", b":1\r\n", b"", b"$9999999999\r\n"])
+@pytest.mark.parametrize(
+    "says",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"*1\r\n", b":1\r\n", b"", b"$9999999999\r\n", b"*1\r\n" * 2000],
+    ids=["http", "list", "number", "nothing", "long", "deep"],
+)
 def test_what_is_no_redis(says: bytes) -> None:
     async def main() -> str:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

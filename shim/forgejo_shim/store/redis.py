@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from redis import exceptions
@@ -91,7 +92,7 @@ class RedisCommands:
             **where,
         )
         self._patience = patience
-        self._redis: Any = Redis(connection_pool=pool)  # its types depend on how it was made
+        self._redis: Any = Redis.from_pool(pool)  # its types depend on how it was made
 
     async def get(self, names: Sequence[str]) -> list[bytes | None]:
         """What is kept under these names."""
@@ -154,14 +155,15 @@ class RedisCommands:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        with suppress(Gone):
+            await self._ended(self._redis.aclose())
 
     async def _ended(self, command: Awaitable[T]) -> T:
         """The answer to a command. Raises Gone."""
         try:
             async with asyncio.timeout(self._patience):
                 return await command
-        except (exceptions.RedisError, OSError, TimeoutError, ValueError) as error:
+        except Exception as error:  # a RecursionError, say, of an answer that is nested too deeply
             raise Gone(_word(error)) from None
 
 
