@@ -12,7 +12,7 @@ from forgejo_shim.flows.rights import Rights
 from forgejo_shim.models import Headers
 from forgejo_shim.store.protocol import Gone
 from forgejo_shim.store.seal import Seal
-from forgejo_shim.store.shared import LEASE, MISSED, SharedStore
+from forgejo_shim.store.shared import AT_ONCE, LEASE, MISSED, SharedStore
 from forgejo_shim.store.shared_places import SharedPlaces
 from forgejo_shim.store.verdicts import StoredVerdicts
 from redis_server import KEY
@@ -23,6 +23,7 @@ class Commands:
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
+        self.most = 0  # values that were written at once
         self.ends: list[float] = []  # the seconds that were given with what was written
         self.places: dict[str, set[str]] = {}
         self.fails = ""
@@ -43,6 +44,7 @@ class Commands:
 
     async def put(self, values: Mapping[str, bytes | None], ttl: float) -> None:
         await self._ask("put", ttl)
+        self.most = max(self.most, len(values))
         for name, value in values.items():
             self.kept.pop(name, None)
             if value is not None:
@@ -199,6 +201,29 @@ async def test_a_long_failure_takes_no_more_memory() -> None:
     for number in range(MISSED + 5):
         await one.put("b", "", {f"{number}": 1})
     assert len(one._missed) == MISSED
+    redis.fails = ""
+    await one.beat()
+    assert not one.trouble and not one._missed and redis.most <= AT_ONCE, "no command is too long to end in time"
+
+
+@pytest.mark.clause("B10")
+@played
+async def test_what_changes_at_the_last_moment_is_not_what_it_was() -> None:
+    redis, (one, other) = replicas(2)
+    one.held.append(lambda: {"place": {"holder"}})
+    await one.put("b", "", {"list": [1]})
+    redis.fails = "full"
+    await one.put("b", "", {"another": 1})
+    redis.fails = ""
+
+    async def change(command: str) -> None:  # while all else is told already
+        if command == "hold":
+            redis.before = None
+            await one.put("b", "", {"list": None})
+
+    redis.before = change
+    await one.beat()
+    assert not one.trouble and await one.get("b", "", ["list"]) == await other.get("b", "", ["list"]) == [None]
 
 
 @pytest.mark.clause("B10", "X45")
@@ -300,7 +325,9 @@ async def test_who_goes_away_while_it_asks_has_no_place() -> None:
     places = SharedPlaces(store, "b")
 
     async def for_ever(command: str) -> None:
-        await asyncio.sleep(60)
+        if command == "take":
+            redis.places = {store.seal.name("place", "b", "s"): {"1"}}  # it was given
+            await asyncio.sleep(60)
 
     redis.before = for_ever
     asking = asyncio.create_task(places.take({"s": 1}, "1"))
@@ -310,6 +337,23 @@ async def test_who_goes_away_while_it_asks_has_no_place() -> None:
         await asking
     redis.before = None
     assert await places.take({"s": 1}, "2") is None
+
+
+@pytest.mark.clause("B8")
+@played
+async def test_a_place_that_is_only_asked_for_is_not_held() -> None:
+    redis, stores = replicas(2)
+    one, other = (SharedPlaces(store, "b") for store in stores)
+    assert await one.take({"lock": 1}, "1") is None
+
+    async def meanwhile(command: str) -> None:
+        redis.before = None
+        await stores[1].beat()
+
+    redis.before = meanwhile
+    assert await other.take({"lock": 1}, "2") == "lock"
+    await one.leave(["lock"], "1")
+    assert await one.take({"lock": 1}, "3") is None, "at once, not when the other one's would end"
 
 
 # --- yes's

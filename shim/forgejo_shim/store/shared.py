@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from .memory import MemoryStore
@@ -24,7 +25,7 @@ T = TypeVar("T")
 BEAT = 2.0  # seconds
 LEASE = 15.0  # seconds for which the places of a process that died are still taken
 ALWAYS = 7 * 86400.0  # seconds for which a fact without an end is kept
-AT_ONCE = 500  # values in one command
+AT_ONCE = 500  # names or values in one command, which has to end in time
 MISSED = 10_000  # names that are removed after a failure; of more, the first are
 
 
@@ -107,8 +108,8 @@ class SharedStore:
             await self.ask(self.redis.put, sealed, seconds)
         except Gone:
             self._missed |= dict.fromkeys(given)
-            for name in list(self._missed)[MISSED:]:
-                del self._missed[name]
+            while len(self._missed) > MISSED:
+                self._missed.popitem()
 
     async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
         """As in `Store`; what was agreed on before the Redis lost it is proposed again."""
@@ -173,10 +174,10 @@ class SharedStore:
             await self._forget()
             if life == mark or self._life not in (None, life):
                 await self._fill()
-                await self._forget()
             self._life = life
             for held in self.held:
                 await self.redis.hold(held(), LEASE)
+            await self._forget()  # until nothing is missing when it is used again
         except Gone as gone:
             self._tell(gone.word)
         else:
@@ -185,7 +186,7 @@ class SharedStore:
     async def _forget(self) -> None:
         """Remove from the Redis what changed while it could not be told."""
         while self._missed:
-            missed = list(self._missed)
+            missed = list(islice(self._missed, AT_ONCE))
             await self.redis.put(dict.fromkeys(missed), BEAT)
             for name in missed:
                 self._missed.pop(name, None)

@@ -2,7 +2,8 @@
 
 Rules: whoever has no place here has none at all. A holder's place ends by itself `LEASE` seconds after its process last
 held on to it, so one that died leaves nothing behind. Where the Redis does not answer, this process's own count stands;
-when it answers again, it is told of all the places that are held here.
+when it answers again, it is told of all the places that are held here. Of one that is still asked for it is never told:
+nobody would leave it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class SharedPlaces:
         self._store = store
         self._base = base
         self._here = MemoryPlaces()
+        self._asking: set[str] = set()  # holders whose places are not theirs yet
         store.held.append(self._held)
 
     async def take(self, places: Mapping[str, int], holder: str) -> str | None:
@@ -29,14 +31,17 @@ class SharedPlaces:
         if full:
             return full
         names = {self._name(name): name for name in places}
+        self._asking.add(holder)
         try:
             among = {name: places[plain] for name, plain in names.items()}
             full = await self._store.ask(self._store.redis.take, among, holder, LEASE)
         except Gone:
             return None
-        except BaseException:  # whoever asked has gone
-            await self._here.leave(places, holder)
+        except BaseException:  # whoever asked has gone, and may have been given it
+            await self.leave(places, holder)
             raise
+        finally:
+            self._asking.discard(holder)
         if full:
             await self._here.leave(places, holder)
             return names[full]
@@ -52,7 +57,7 @@ class SharedPlaces:
             pass  # it ends by itself
 
     def _held(self) -> Mapping[str, Collection[str]]:
-        return {self._name(name): holders for name, holders in self._here.held.items()}
+        return {self._name(name): holders - self._asking for name, holders in self._here.held.items()}
 
     def _name(self, name: str) -> str:
         return self._store.seal.name("place", self._base, name)
