@@ -231,6 +231,23 @@ async def test_without_the_store_each_signs_in_for_itself() -> None:
     assert (await one.sign_in())["s"] == (await other.sign_in())["s"] == "3", "and together again when it is back"
 
 
+@pytest.mark.clause("B5", "B10")
+@played
+async def test_a_store_that_lost_it_has_the_newest_session_whoever_fills_it_first() -> None:
+    web, redis, (one, other) = replicas(2)
+    await one.sign_in()
+    for replica in (one, other):
+        await replica.store.beat()
+    web.good.clear()
+    other.net.at += 1.0
+    assert (await other.sign_in())["s"] == "2", "which the first has not heard of"
+    for order in ((one, other), (other, one)):
+        redis.kept.clear()
+        for replica in order:
+            await replica.store.beat()
+        assert (await Replica(web, redis).sign_in())["s"] == "2" and web.sign_ins == 2
+
+
 @pytest.mark.clause("B5", "B9")
 @played
 async def test_a_store_that_goes_during_a_sign_in() -> None:

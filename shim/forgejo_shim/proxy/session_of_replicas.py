@@ -3,8 +3,9 @@
 Rules: who needs a session takes the one that the others have, if the server says that it is good; else it signs in, one
 proxy at a time, and the others wait and take what it made. A refusal is theirs, too, until it is tried again. What is
 written replaces only what was seen before the sign-in: a proxy whose turn ran out meanwhile cannot overwrite a newer
-session, it takes that. It is all for the same credentials: after a refusal, others are tried at once. Where the store
-cannot be used, each proxy has a session of its own.
+session, it takes that. Each says when its sign-in began (`at`), so that a store that lost it is given the newest again.
+It is all for the same credentials: after a refusal, others are tried at once. Where the store cannot be used, each
+proxy has a session of its own.
 """
 
 from __future__ import annotations
@@ -87,17 +88,18 @@ class SessionOfReplicas(SharedSession):
 
     async def _sign_in_for_all(self, net: Transport, mark: bytes) -> None:
         """Sign in, and tell the others how it ended, unless another session came in place of what had this mark."""
+        began = net.now()
         try:
             await super()._renew(net)
         except KINDS as error:
             told = {"kind": type(error).__name__, "message": error.message, "cause": error.cause}
-            when = {"refusals": self.refusals, "until": self._until}
+            when = {"refusals": self.refusals, "until": self._until, "at": began}
             seconds = max(0.0, self._until - net.now()) + REMEMBERED
             if await self._tell(mark, told | when, seconds) or await self._take_over(net) is not None:
                 raise
             return
         self._own = new_holder()
-        if not await self._tell(mark, {"id": self._own, "cookies": self.cookies}, KEPT):
+        if not await self._tell(mark, {"id": self._own, "cookies": self.cookies, "at": began}, KEPT):
             await self._take_over(net)
 
     async def _tell(self, mark: bytes, value: dict[str, Any], seconds: float) -> bool:

@@ -3,8 +3,9 @@
 Rules: while the Redis answers, it alone counts. When it does not (it is slow, gone, full, takes no password or only
 reads), each process goes on with its own memory, in which it noted all that it gave to others and had from them, and
 asks no more; a beat tries again every `BEAT` seconds, by a write. What changed in between is first removed from the
-Redis, so that nothing older comes back. One that lost everything is then filled from the memories. What is read is
-believed only if the key sealed it (seal.py). All that is kept there has an end.
+Redis, so that nothing older comes back. One that lost everything is then filled from the memories; of two values that
+say when they were made (`at`), the later one stays. What is read is believed only if the key sealed it (seal.py). All
+that is kept there has an end.
 """
 
 from __future__ import annotations
@@ -195,11 +196,19 @@ class SharedStore:
         """Keep there again what it lost and this process remembers; the others do so, too."""
         remembered = self._memory.all()
         for at in range(0, len(remembered), AT_ONCE):
-            now, values = self._now(), {}
-            for where, until, value in remembered[at : at + AT_ONCE]:
-                name, end = self._name(*where), min(until, now + ALWAYS)
-                values[name] = self.seal.seal(name, value, end), end - now
-            await self.redis.fill(values)
+            await self.redis.fill(dict(self._lasting(*one) for one in remembered[at : at + AT_ONCE]))
+        for where, until, value in remembered:
+            if made := _made(value):
+                name, (sealed, seconds) = self._lasting(where, until, value)
+                (there,) = await self.redis.get([name])
+                if there and 0 < _made(self._open(name, there)[0]) < made:
+                    await self.redis.replace(name, there, sealed, seconds)
+
+    def _lasting(self, where: tuple[str, str, str], until: float, value: Any) -> tuple[str, tuple[bytes, float]]:
+        """The name of what is remembered, and with it the sealed value and for how many seconds it is kept."""
+        now, name = self._now(), self._name(*where)
+        end = min(until, now + ALWAYS)
+        return name, (self.seal.seal(name, value, end), end - now)
 
     def _open(self, name: str, data: bytes | None) -> tuple[Any, float]:
         """The value that is kept under a name, None if none is good, and for how many seconds it is."""
@@ -218,3 +227,9 @@ class SharedStore:
     async def close(self) -> None:
         """Close the connections."""
         await self.redis.close()
+
+
+def _made(value: Any) -> float:
+    """When a value says that it was made, in seconds since the epoch; 0 if it does not say so."""
+    at = value.get("at") if isinstance(value, dict) else None
+    return at if isinstance(at, float) else 0.0
