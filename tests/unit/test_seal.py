@@ -94,6 +94,7 @@ def test_keys_in_a_text() -> None:
         ("redis://h:7000/3", {"host": "h", "port": 7000, "db": 3}),
         ("redis://[::1]:7000/", {"host": "::1", "port": 7000}),
         ("redis://me@h", {"host": "h", "user": "me"}),
+        ("Redis://h", {"host": "h"}),
         ("rediss://h.example:6380", {"host": "h.example", "port": 6380, "tls": True}),
         ("unix:///run/redis/redis.sock", {"path": "/run/redis/redis.sock"}),
         ("unix://me@/run/a%20b.sock?db=2", {"path": "/run/a b.sock", "db": 2, "user": "me"}),
@@ -109,10 +110,11 @@ def test_addresses(text: str, read: dict[str, Any]) -> None:
     [
         "redis://", "redis:///1", "redis://h:0", "redis://h:x", "redis://h:99999", "redis://h/x", "redis://h/1/2",
         "redis://h?ssl_cert_reqs=none", "redis://h#x", "redis://[::1", "unix://", "unix:///", "unix://run/x",
-        "unix:///run/x?db=a", "unix:///run/x?db=1&password=S3cret", "rediss://h/99999", "http://h",
+        "unix:///run/x?db=a", "unix:///run/x?db=1&password=S3cret", "rediss://h/99999", "http://h", "valkey://h",
     ],
 )  # fmt: skip
 def test_what_is_no_address(text: str) -> None:
+    assert is_address(text), "nor the path of a file"
     with pytest.raises(WrongArguments, match="redis://HOST:PORT") as caught:
         parse_redis_address(text)
     assert "S3cret" not in caught.value.message
@@ -120,9 +122,14 @@ def test_what_is_no_address(text: str) -> None:
 
 @pytest.mark.clause("B2")
 @pytest.mark.parametrize(
-    "text", ["redis://:S3cret@h", "rediss://me:S3cret@h:1/2", "unix://me:S3cret@/x", "redis://a@b:S3cret@h"]
-)
+    "text",
+    [
+        "redis://:S3cret@h", "rediss://me:S3cret@h:1/2", "unix://me:S3cret@/x", "redis://a@b:S3cret@h",
+        "REDIS://:S3cret@h", "valkey://:S3cret@h",
+    ],
+)  # fmt: skip
 def test_a_password_in_an_address_is_refused_and_not_repeated(text: str) -> None:
+    assert is_address(text)
     with pytest.raises(WrongArguments, match="FORGEJO_SHIM_STATE_PASSWORD") as caught:
         parse_redis_address(text)
     assert "S3cret" not in caught.value.message

@@ -35,8 +35,8 @@ class RedisAddress:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is meant as an address, not as the path of a file."""
-    return text.partition(":")[0] in SCHEMES and "://" in text
+    """Whether a text is meant as an address, be it a valid one or not, and not as the path of a file."""
+    return bool(re.match("[A-Za-z][A-Za-z0-9+.-]*://", text))
 
 
 def parse_redis_address(text: str) -> RedisAddress:
