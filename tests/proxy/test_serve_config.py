@@ -180,6 +180,21 @@ def test_what_is_printed_configures_the_same(web: Place, file: Path) -> None:
     assert '# web_user = "o"  # variable\n# web_password is set  # variable\n' in again.stdout
 
 
+@pytest.mark.clause("O4", "B1")
+def test_the_address_of_a_state_is_printed_whole(web: Place) -> None:
+    for address in ("redis://me@h:1/2", "unix:///run/redis.sock?db=1"):
+        assert shown(web, "--state", address)["state"] == {"value": address, "from": "flag"}
+
+
+@pytest.mark.clause("O1")
+def test_what_is_for_one_start_is_no_variable(web: Place) -> None:
+    flags = [option.name for option in SERVE.params if not has_variable(option)]
+    assert flags == ["check", "print_config", "json"]
+    for name in flags:
+        code, said = web.failure("serve", "--admin-listen", "300.0.0.1:1", **{f"FORGEJO_SHIM_{name.upper()}": "1"})
+        assert code == 1 and said.startswith("forgejo-shim: cannot listen on"), name
+
+
 @pytest.mark.clause("O4")
 def test_no_secret_is_printed(web: Place, tmp_path: Path) -> None:
     secret = "the-S3cret"

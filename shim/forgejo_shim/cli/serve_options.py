@@ -1,7 +1,8 @@
 """The options of `serve`: one table, of which flags, variables, keys, the help and the operators' page are made.
 
 Rules: an option's name gives the other two: --admin-listen is FORGEJO_SHIM_ADMIN_LISTEN, and in `[serve]` of the config
-file `admin_listen`. The flag counts first, then the variable (serve_table.py). Credentials are no options.
+file `admin_listen`. The flag counts first, then the variable (serve_table.py). Credentials are no options. What is for
+one start has neither variable nor key.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ NO_IDENTITY = HOP_BY_HOP | ALWAYS | {"authorization", "cookie"}
 address, rights, limit, start = map(
     option_of, ("Addresses", "Callers and their rights", "Limits and log", "Before it serves")
 )
+FLAG_ONLY: dict[str, Any] = {"is_flag": True, "allow_from_autoenv": False}
 
 
 class HostPort(NamedTuple):
@@ -179,10 +181,11 @@ _OPTIONS = (
         " several, one a line, the first seals. Its text can be in FORGEJO_SHIM_STATE_KEY instead.",
     ),
     limit("--no-access-log", is_flag=True, help="Write no access log (JSON lines on stdout)."),
-    start("--check", is_flag=True, help="Try server, account, certificate and state, say what works, and end."),
-    start("--print-config", is_flag=True, help="Print each option, its value and where that is from, and end."),
+    start("--check", **FLAG_ONLY, help="Try server, account, certificate and state, say what works, and end."),
+    start("--print-config", **FLAG_ONLY, help="Print each option, its value and where that is from, and end."),
     shared("config", is_eager=True, callback=read_table),
-    shared("state", "json"),
+    shared("state"),
+    shared("json", **FLAG_ONLY),
 )
 
 

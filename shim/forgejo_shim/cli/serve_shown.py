@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from ..models import WebLogin
 from ..proxy.check import Tried
+from ..store.redis_address import RedisAddress
 from .config import WEB, Credentials
 from .output import show_json, show_table
 from .serve_table import has_key, has_variable
@@ -87,6 +88,8 @@ def _plain(value: Any) -> Any:
         return value
     if type(value) in (list, tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, RedisAddress):  # which has a user in it at most
+        return str(value)
     return re.sub(r"//[^/?#]*@", "//…@", str(value))
 
 

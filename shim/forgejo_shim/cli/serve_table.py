@@ -8,7 +8,7 @@
     allow_writes = true
 
 Rules: click takes a flag, else the variable, else the table, else the default. A key that is no option is an error, and
-so is a value of another kind than the option's. What `THIS_START` lists is for one start: it has a flag only.
+so is a value of another kind than the option's. What is for one start, such as --check, has a flag only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from ..errors import ShimError
 from .settings import CommonOptions, remember
 
 PREFIX = "FORGEJO_SHIM"  # of the variables
-THIS_START = ("check", "print_config", "json", "help")
 
 
 def variable_of(option: click.Parameter) -> str:
@@ -34,7 +33,7 @@ def variable_of(option: click.Parameter) -> str:
 
 def has_variable(option: click.Parameter) -> bool:
     """Whether an option can be given otherwise than by its flag."""
-    return option.name not in THIS_START
+    return isinstance(option, click.Option) and option.allow_from_autoenv
 
 
 def has_key(option: click.Parameter) -> bool:
