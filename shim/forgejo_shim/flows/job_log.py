@@ -73,12 +73,12 @@ class Known:
 
 async def _known(reader: Reader, job_id: int, attempt: int | None) -> Known | None:
     """What is kept of this attempt's log, if that is enough to prove it by its file name."""
-    at = await reader.facts.location(job_id)
+    at, latest = await reader.facts.last_read(job_id)
     by_attempt = reader.server.dialect.download_has_attempt
     if at is None or (attempt is not None and not by_attempt):
         return None
     asks_latest = attempt is None and bool(by_attempt)
-    wanted = await reader.facts.latest(job_id) if asks_latest else attempt
+    wanted = latest if asks_latest else attempt
     if asks_latest and wanted is None:
         return None
     proved = await reader.facts.file(job_id, wanted, reader.net.now())

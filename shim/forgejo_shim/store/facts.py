@@ -31,6 +31,11 @@ class Facts:
         (value,) = await self._store.get(*self._where, [f"job {job_id}"])
         return Location(*value) if value else None
 
+    async def last_read(self, job_id: int) -> tuple[Location | None, int | None]:
+        """Where the job was last seen, and its latest attempt when it was last read: both in one question."""
+        place, latest = await self._store.get(*self._where, [f"job {job_id}", f"latest {job_id}"])
+        return Location(*place) if place else None, None if latest is None else int(latest)
+
     async def put_jobs(self, run_number: int, job_ids: Sequence[int]) -> None:
         """Note where the jobs of a run are, in the order of their indexes."""
         places = {f"job {job_id}": [run_number, index] for index, job_id in enumerate(job_ids)}
