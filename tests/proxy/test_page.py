@@ -23,10 +23,10 @@ from forgejo_shim import WebLogin
 from forgejo_shim.operations import CONTRACT, OPERATIONS, REPO
 from forgejo_shim.proxy import figures, health
 from forgejo_shim.proxy.changes import Changes
+from forgejo_shim.proxy.conditions import Condition, Part, Since
 from forgejo_shim.proxy.metrics import CAUSE, Metrics
 from forgejo_shim.proxy.own import wants_html
 from forgejo_shim.proxy.page import View, render
-from forgejo_shim.proxy.states import Part, Since, State
 from prometheus_client.core import Metric
 from proxied import Proxied
 from running import Answering, Running, log_path, slowly
@@ -358,7 +358,7 @@ def test_a_servers_version_stays_text() -> None:
 def test_a_state_and_a_cause_stay_text() -> None:
     sample = Metric("forgejo_shim_errors", "", "counter")
     sample.add_sample("forgejo_shim_errors_total", {"cause": HOSTILE}, 1)
-    states = [State(HOSTILE, Part(False, HOSTILE), 0.0)]
+    states = [Condition(HOSTILE, Part(False, HOSTILE), 0.0)]
     seen = Read(render(View(HOSTILE, HOSTILE, HOSTILE, states, figures.read([sample]), [], 0.0)).decode())
     assert [tag for tag, _ in seen.tags].count("script") == 1 and "img" not in {tag for tag, _ in seen.tags}
     assert seen.text.count("<script>alert(1)</script>") == 8
@@ -411,8 +411,8 @@ class Shared:
     def __init__(self) -> None:
         self.part = Part(True, "reachable")
 
-    def state(self) -> State:
-        return State("redis", self.part, 1_700_000_000.0)
+    def condition(self) -> Condition:
+        return Condition("redis", self.part, 1_700_000_000.0)
 
 
 @pytest.mark.clause("U2", "U8")

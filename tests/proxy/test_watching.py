@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from forgejo_shim.proxy.states import Part, State
+from forgejo_shim.proxy.conditions import Condition, Part
 from running import Running, log_path
 from small import Small
 
@@ -30,8 +30,8 @@ OF_PROMETHEUS = {"instance", "job", "le"}
 
 
 class Shared:
-    def state(self) -> State:
-        return State("redis", Part(True, "reachable"), 0.0)
+    def condition(self) -> Condition:
+        return Condition("redis", Part(True, "reachable"), 0.0)
 
 
 @pytest.fixture(scope="module")

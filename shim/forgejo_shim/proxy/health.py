@@ -22,7 +22,7 @@ from ..operations import API, CONTRACT
 from ..server import Server
 from ..transport import BrokenBody, Transport, read_head
 from .changes import Changes
-from .states import Part, Since, State, Watched
+from .conditions import Condition, Part, Since, Watched
 
 EVERY = 5.0  # seconds for which a finding holds
 PATIENCE = 10.0  # seconds a check may take
@@ -95,20 +95,20 @@ class Health:
                     since.note(found.part(name), changes.since)
             return self._found[1]
 
-    async def states(self) -> list[State]:
+    async def conditions(self) -> list[Condition]:
         """How everything is; where a check takes longer than `SOON`, as it was found before."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self.ready())
         await asyncio.wait({self._asking}, timeout=SOON)
         found = self._found[1] if self._found else Ready(UNKNOWN, UNKNOWN)
-        return [State(name, found.part(name), since.at) for name, _, since in self._parts] + [
-            one.state() for one in self._watched
+        return [Condition(name, found.part(name), since.at) for name, _, since in self._parts] + [
+            one.condition() for one in self._watched
         ]
 
     async def _check(self) -> Ready:
         upstream = await _part(self._upstream)
         web_session = await _part(self._web_session) if upstream.ok else UNKNOWN
-        return Ready(upstream, web_session, next((one.state().part for one in self._watched), None))
+        return Ready(upstream, web_session, next((one.condition().part for one in self._watched), None))
 
     async def _upstream(self) -> Part:
         self.version = await self.reach()

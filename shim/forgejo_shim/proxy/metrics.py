@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from .states import State
+from .conditions import Condition
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CAUSE = re.compile("[a-z][a-z0-9-]{1,39}")  # as ours are (spec/causes.json); a server can send another
@@ -99,13 +99,13 @@ class Metrics:
             self._errors.labels(told).inc()
             self._error_at.labels(told).set(time.time())
 
-    def show(self, states: Iterable[State]) -> None:
+    def show(self, conditions: Iterable[Condition]) -> None:
         """Show whether each thing works, as `NAME_up`."""
-        for state in states:
-            if state.name not in self._up:
-                what = UP.get(state.name, "Whether it can be used: 1 or 0.")
-                self._up[state.name] = self._gauge(f"{state.name}_up", what, NEWEST)
-            self._up[state.name].set(state.part.ok)
+        for one in conditions:
+            if one.name not in self._up:
+                what = UP.get(one.name, "Whether it can be used: 1 or 0.")
+                self._up[one.name] = self._gauge(f"{one.name}_up", what, NEWEST)
+            self._up[one.name].set(one.part.ok)
 
     def _gauge(self, name: str, what: str, of_several: OfSeveral, *labels: str) -> Gauge:
         """A gauge; `of_several` says what counts where several processes set it."""

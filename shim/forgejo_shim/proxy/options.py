@@ -11,8 +11,8 @@ from ..models import WebCredentials
 from ..store.memory import MemoryStore
 from ..store.protocol import Store
 from .changes import to_stderr
+from .conditions import Watched
 from .headers import Network
-from .states import Watched
 
 
 @dataclass(frozen=True)

@@ -78,19 +78,19 @@ class OwnPages:
                 ready = await self._health.ready()
                 return await say(request, ready.as_bytes(), self._idle, 200 if ready.ok else 503, JSON[1])
             case "metrics":
-                self._metrics.show(await self._health.states())
+                self._metrics.show(await self._health.conditions())
                 return await say(request, self._metrics.text(), self._idle, kind=CONTENT_TYPE)
         return await say(request, NOT_FOUND, self._idle, 404)
 
     async def _view(self, target: str) -> View:
         """What the page at `target` shows now."""
         options, health = self._options, self._health
-        states = await health.states()
+        conditions = await health.conditions()
         return View(
             options.version,
             options.upstream if options.own_is_apart else "",
             health.version,
-            states,
+            conditions,
             read(self._metrics.families()),
             answered(health.known, allowed=options.writes, has_account=options.web is not None),
             time.time(),

@@ -19,9 +19,9 @@ from xml.etree.ElementTree import Element, tostring
 from ..inert import name_text
 from ..operations import REPO
 from .answered import Answered
+from .conditions import Condition
 from .elements import Row, make, section, table
 from .figures import Figures
-from .states import State
 
 STYLE, SCRIPT = (files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
 LONGEST = 80  # characters of a text that is the server's
@@ -47,7 +47,7 @@ class View:
     version: str
     upstream: str
     upstream_version: str
-    states: Sequence[State]
+    conditions: Sequence[Condition]
     figures: Figures
     operations: Sequence[Answered]
     now: float
@@ -65,7 +65,7 @@ def policy() -> str:
 
 def render(view: View) -> bytes:
     """The page."""
-    good, summary = _summary(view.states)
+    good, summary = _summary(view.conditions)
     head = make(
         "head",
         make("meta", charset="utf-8"),
@@ -93,10 +93,10 @@ def render(view: View) -> bytes:
 # --- the parts of the page
 
 
-def _summary(states: Iterable[State]) -> tuple[bool, str]:
+def _summary(conditions: Iterable[Condition]) -> tuple[bool, str]:
     """Whether all works, and a sentence that says so, or what does not."""
-    wrong = [state for state in states if not state.part.ok]
-    told = [state for state in wrong if state.part.says != NOT_CHECKED] or wrong
+    wrong = [one for one in conditions if not one.part.ok]
+    told = [one for one in wrong if one.part.says != NOT_CHECKED] or wrong
     if not told:
         return True, "Everything works."
     return False, " ".join(f"{FAILS.get(one.name, f'{_title(one)} cannot be used')}: {one.part.says}." for one in told)
@@ -114,13 +114,13 @@ def _cards(view: View) -> tuple[Element, ...]:
     )
 
 
-def _title(state: State) -> str:
-    return NAMES.get(state.name, state.name.replace("_", " ").capitalize())
+def _title(one: Condition) -> str:
+    return NAMES.get(one.name, one.name.replace("_", " ").capitalize())
 
 
 def _states(view: View) -> Element:
     rows: list[Row] = []
-    for state in view.states:
+    for state in view.conditions:
         part = state.part
         says = part.says + (f", tried again in {part.retry_in}\u00a0s" if part.retry_in is not None else "")
         unknown = not part.ok and part.says == NOT_CHECKED

@@ -20,14 +20,13 @@ from ..store.shared_places import SharedPlaces
 from ..store.verdicts import StoredVerdicts
 from .beside import BesideLoop
 from .changes import Changes
+from .conditions import Condition, Part, Watched
 from .limits import Streams
 from .options import Options
 from .searches import Searches
 from .session import SharedSession
 from .session_of_replicas import SessionOfReplicas
 from .session_of_workers import SessionOfWorkers
-from .states import Part, Watched
-from .states import State as Found
 
 WHY = {
     "too-slow": "it does not answer in time",
@@ -81,9 +80,10 @@ class State:
         else:
             self._changes.works()
 
-    def state(self) -> Found:
+    def condition(self) -> Condition:
         """How the shared state is, as in `Watched`."""
-        return Found("redis", Part(not self._changes.trouble, self._changes.trouble or "shared"), self._changes.since)
+        trouble = self._changes.trouble
+        return Condition("redis", Part(not trouble, trouble or "shared"), self._changes.since)
 
     async def close(self) -> None:
         """Let the others have what this proxy held."""

@@ -23,7 +23,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class State:
+class Condition:
     """A thing's name in figures (`web_session`), how it is, and since when."""
 
     name: str
@@ -35,7 +35,7 @@ class Watched(Protocol):
     """Something else whose state is shown, beside the server behind and the web session: a state that replicas share.
     Requests go on without it."""
 
-    def state(self) -> State:
+    def condition(self) -> Condition:
         """How it is, by what is known already; its name is a word such as `redis`."""
         ...
 
