@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -227,6 +228,13 @@ def test_none_that_comes_up_is_an_error(
     with pytest.raises(ShimError, match="no worker came up: the last one ended with exit code 1; see the lines above"):
         parent.run()
     assert capfd.readouterr().err.count("it cannot be\n") >= 2 * workers.TRIES
+
+
+@pytest.mark.clause("O5")
+def test_without_a_folder_for_what_they_share(web: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
+    code, said = web.failure("serve", *TWO, "--listen", f"127.0.0.1:{free_port()}")
+    assert code == 1 and "--workers needs a folder that can be written to" in said and "TMPDIR" in said
 
 
 # --- the end

@@ -140,7 +140,7 @@ def _serve_by_workers(
     options = replace(options, name=os.urandom(12).hex())
     if isinstance(store := open_store(), SQLiteStore):  # an error of it is said once, before there are workers
         store.close()
-    with TemporaryDirectory(prefix="forgejo-shim-") as folder:
+    with _shared_folder() as folder:
 
         def work(worker: Worker, at: Address, own: Address | None = None) -> None:
             store = open_store(otherwise=Path(folder) / "state.sqlite3")
@@ -150,6 +150,15 @@ def _serve_by_workers(
             _run(proxy.serve(mine, at, own=own, **more))
 
         Workers(given["workers"], addresses, Path(folder), work, given["drain"], ready).run()
+
+
+def _shared_folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="forgejo-shim-")
+    except OSError:
+        raise ShimError(
+            "--workers needs a folder that can be written to, for what they share; give one with TMPDIR"
+        ) from None
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
