@@ -247,6 +247,15 @@ def test_what_was_not_given(web: Place) -> None:
     assert said["state"] == "kept in memory, until it ends"
 
 
+@pytest.mark.clause("O1", "O3")
+@pytest.mark.parametrize("state", ["facts.sqlite3", "redis://127.0.0.1:1"])
+def test_a_flag_that_keeps_nothing_counts_before_the_file(web: Place, state: str) -> None:
+    write(web, f'[serve]\nstate = "{state}"\nstate_key_file = "none"\n')
+    result = web.run("--no-state", "serve", "--check")
+    assert result.exit_code == 0 and "kept in memory" in result.stdout
+    assert not (web.home / ".config/forgejo-shim" / state).exists()
+
+
 @pytest.mark.clause("O3")
 def test_what_does_not_work_is_the_exit_code(web: Place, tmp_path: Path) -> None:
     gone = f"http://127.0.0.1:{free_port()}"

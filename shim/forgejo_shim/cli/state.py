@@ -27,10 +27,11 @@ def store_of(
     settings: CommonOptions, key_file: Path | None, environment: Mapping[str, str], otherwise: Path | None = None
 ) -> Store:
     """The store that the options name, else one in the file `otherwise`, else memory. Raises ShimError, UsageError."""
-    if not isinstance(settings.state, RedisAddress):
-        if key_file:
+    at = None if settings.no_state else settings.state
+    if not isinstance(at, RedisAddress):
+        if key_file and not settings.no_state:
             raise click.UsageError("--state-key-file is for a state that is shared: --state redis://HOST:PORT")
-        path = otherwise if settings.no_state else settings.state or otherwise
+        path = at or otherwise
         return SQLiteStore(path) if path else MemoryStore()
     try:
         from ..store.redis import RedisCommands
@@ -46,7 +47,6 @@ def store_of(
             f"a shared state needs a key, which all replicas have: put what openssl rand -base64 32 says into {KEY}, or"
             " into a file that --state-key-file names"
         )
-    at = settings.state
     ca = network_settings(f"https://{at.host}", settings.ca_file()).ca if at.tls else None
     return SharedStore(RedisCommands(at, environment.get(PASSWORD, ""), ca), Seal(keys))
 
