@@ -27,9 +27,12 @@ from certificates import certificate
 from command import Place
 from doors import CADDY, DEPLOY, MAIN, NGINX, caddy
 from forgejo_shim.cli.serve import serve
+from hand import wait
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from proxied import Proxied
+from redis import AuthenticationError, Redis
+from redis_server import EXECUTABLES
 from servers import free_port
 from small import Small
 from test_doors import TO_A_SHIM, TO_FORGEJO
@@ -189,6 +192,29 @@ def test_compose_files_fit_their_schema(name: str) -> None:
     document = yaml.safe_load(read(name))
     assert wrong(document, schema) == []
     assert wrong(document | {"services": {"x": {"imag": "y"}}}, schema), "a word that is wrong is found"
+
+
+def test_the_shared_state_of_compose_is_bounded_and_has_its_password(tmp_path: Path) -> None:
+    program = next(filter(None, map(shutil.which, EXECUTABLES)), None)
+    if not program:
+        pytest.skip("not run: neither redis-server nor valkey-server is installed")
+    service = yaml.safe_load(read("compose.yml"))["services"]["valkey"]
+    (script,) = service["command"]
+    (tmp_path / "password").write_text("s3cret\n")
+    script = script.replace("$$", "$").replace("/run/secrets/state_password", str(tmp_path / "password"))
+    script = script.replace("valkey-server", f"{program} --port 0 --unixsocket {tmp_path}/socket")
+    process = subprocess.Popen([*service["entrypoint"], script], stdout=subprocess.DEVNULL)
+    try:
+        wait(lambda: (tmp_path / "socket").exists(), "its socket", 20)
+        with Redis(unix_socket_path=str(tmp_path / "socket"), password="s3cret", decode_responses=True) as redis:
+            assert redis.config_get("maxmemory*")["maxmemory"] == str(100 * 1024 * 1024)
+            assert redis.config_get("maxmemory*")["maxmemory-policy"] == "allkeys-lru"
+            assert redis.config_get("save") == {"save": ""}
+        with Redis(unix_socket_path=str(tmp_path / "socket")) as nobody, pytest.raises(AuthenticationError):
+            nobody.ping()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_manifest_fits_kubernetes_schemas() -> None:
