@@ -13,7 +13,9 @@ from certificates import certificate
 from forgejo_shim.store.protocol import Gone
 from forgejo_shim.store.redis import PATIENCE, RedisCommands
 from forgejo_shim.store.redis_address import parse_redis_address
-from redis_server import RedisServer, redis_server
+from forgejo_shim.store.seal import Seal
+from forgejo_shim.store.shared import SharedStore
+from redis_server import KEY, RedisServer, redis_server
 from servers import free_port
 
 
@@ -142,6 +144,55 @@ def test_none_of_its_connections_is_left_open(server: RedisServer) -> None:
         before = len(server.cli.client_list())
         await commands.close()
         assert len(server.cli.client_list()) == 1 < before, "but for the operator's own"
+
+    asyncio.run(main())
+
+
+class Way:
+    """A way to a Redis at a port of its own. `lose` leaves the connections open, but nothing comes through any more."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self._lost = asyncio.Event()
+
+    async def __aenter__(self) -> RedisCommands:
+        self._served = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        port = self._served.sockets[0].getsockname()[1]
+        return RedisCommands(parse_redis_address(f"redis://127.0.0.1:{port}"), patience=0.5)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._served.close()
+
+    def lose(self) -> None:
+        self._lost.set()
+        self._lost = asyncio.Event()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lost = self._lost
+        there, back = await asyncio.open_unix_connection(self._server.socket)
+
+        async def pump(come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
+            while data := await come.read(65536):
+                if not lost.is_set():
+                    go.write(data)
+
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+
+@pytest.mark.clause("B9", "B10")
+def test_connections_that_are_lost_without_a_word_are_no_trouble_for_long(server: RedisServer) -> None:
+    async def main() -> None:
+        way = Way(server)
+        async with way as commands:
+            store = SharedStore(commands, Seal([KEY]))
+            await store.put("b", "", {"a": 1})
+            await asyncio.gather(*(store.get("b", "", ["a"]) for _ in range(9)))
+            way.lose()
+            assert await store.get("b", "", ["a"]) == [1] and store.trouble == "too-slow"
+            await store.beat()
+            found = await asyncio.gather(*(store.get("b", "", ["a"]) for _ in range(9)))
+            assert found == [[1]] * 9 and not store.trouble
+            await store.close()
 
     asyncio.run(main())
 

@@ -83,6 +83,9 @@ class Commands:
         for name in names:
             self.places.get(name, set()).discard(holder)
 
+    async def renew(self) -> None:
+        self.asked.append("renew")
+
     async def close(self) -> None:
         self.asked.append("close")
 
@@ -191,6 +194,26 @@ async def test_what_changes_while_it_comes_back_is_removed_too() -> None:
     redis.before = first
     await one.beat()
     assert one.trouble == "" and await one.get("b", "", ["first", "second"]) == [None, None]
+
+
+@pytest.mark.clause("B10")
+@played
+async def test_what_changed_for_somebody_who_has_gone_is_not_what_it_was() -> None:
+    redis, (one, other) = replicas(2)
+    await one.put("b", "", {"list": [1]})
+
+    async def for_ever(command: str) -> None:
+        await asyncio.sleep(60)
+
+    redis.before = for_ever
+    changing = asyncio.create_task(one.put("b", "", {"list": None}))
+    await asyncio.sleep(0)
+    changing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await changing
+    redis.before = None
+    await one.beat()
+    assert await other.get("b", "", ["list"]) == [None]
 
 
 @pytest.mark.clause("B9")

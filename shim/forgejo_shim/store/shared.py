@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -65,6 +65,10 @@ class Commands(Protocol):
         """As in `Places`."""
         ...
 
+    async def renew(self) -> None:
+        """Close the connections that nobody uses just now, since they may be dead."""
+        ...
+
     async def close(self) -> None:
         """Close the connections."""
         ...
@@ -108,9 +112,10 @@ class SharedStore:
         try:
             await self.ask(self.redis.put, sealed, seconds)
         except Gone:
-            self._missed |= dict.fromkeys(given)
-            while len(self._missed) > MISSED:
-                self._missed.popitem()
+            self._miss(given)
+        except BaseException:  # whoever asked has gone, perhaps before it was told
+            self._miss(given)
+            raise
 
     async def agree(self, base: str, subject: str, key: str, value: Any, ttl: float) -> Any:
         """As in `Store`; what was agreed on before the Redis lost it is proposed again."""
@@ -169,6 +174,8 @@ class SharedStore:
 
     async def beat(self) -> None:
         """Do so once."""
+        if self.trouble:
+            await self.redis.renew()
         try:
             mark = new_holder().encode()
             life = await self.redis.agree(self.seal.name("beat"), mark, ALWAYS)
@@ -183,6 +190,12 @@ class SharedStore:
             self._tell(gone.word)
         else:
             self._tell("")
+
+    def _miss(self, names: Iterable[str]) -> None:
+        """Note that what stands there under these names is not what it became."""
+        self._missed |= dict.fromkeys(names)
+        while len(self._missed) > MISSED:
+            self._missed.popitem()
 
     async def _forget(self) -> None:
         """Remove from the Redis what changed while it could not be told."""
