@@ -91,8 +91,13 @@ def test_two_processes_with_a_password_and_a_key_in_files(web: Place, tmp_path: 
         ):
             assert one.get(path, web.small.token).content == other.get(path, web.small.token).content == LOG
             sign_ins = [seen for seen in web.small.double.requests if seen.path == "/user/login"]
-            assert len(sign_ins) == 1
+            lost = sum(proxy.log().count("the shared state cannot be used") for proxy in (one, other))
+            assert 1 <= len(sign_ins) <= 1 + lost, "on a machine that is too busy, each may be by itself for a while"
             for proxy in (one, other):
-                assert proxy.get("/-/shim/readyz").json()["shared_state"] == {"ok": True, "says": "shared"}
+                wait(lambda one=proxy: _shared(one) == {"ok": True, "says": "shared"}, "it to be shared", 30)
                 assert proxy.end() == 0 and SECRET not in proxy.log() and KEY not in proxy.log()
             assert redis.names() and KEY.encode() not in redis.dump()
+
+
+def _shared(proxy: Proxied) -> object:
+    return proxy.get("/-/shim/readyz").json()["shared_state"]
