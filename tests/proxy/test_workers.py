@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import stat
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -212,7 +213,22 @@ def test_the_waits_grow() -> None:
     assert pause(50) == LONGEST
 
 
+@pytest.fixture(params=[0, 1100], ids=["few", "many"])
+def open_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As many more open files: each of 256 workers has several sockets."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 4096:
+        pytest.skip("not run: this system allows no 4096 open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, limits[1]))
+    with ExitStack() as stack:
+        for _ in range(request.param):
+            stack.enter_context(open(os.devnull))
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 @pytest.mark.clause("O5")
+@pytest.mark.usefixtures("open_files")
 def test_none_that_comes_up_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

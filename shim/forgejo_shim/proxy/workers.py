@@ -114,14 +114,16 @@ class Workers:
                 os.kill(place.pid, signal.SIGKILL)
         due = [self._patience, *(place.due for place in self._places if not place.pid and not self._stops)]
         wait = max(0.0, min(due) - monotonic())
-        lines = {place.line: place for place in living if place.line}
-        heard, _, _ = select.select([self._wake, *lines], [], [], min(wait, LONGEST))
-        for line in heard:
-            if line is self._wake:
+        lines = {place.line.fileno(): place for place in living if place.line}
+        heard = select.poll()  # whatever the numbers of the sockets are: hundreds may be open
+        for line in (self._wake.fileno(), *lines):
+            heard.register(line, select.POLLIN)
+        for line, _ in heard.poll(min(wait, LONGEST) * 1000):
+            if line in lines:
+                self._hear(lines[line])
+            else:
                 for number in self._wake.recv(LINE):
                     self._obey(number)
-            else:
-                self._hear(lines[line])
 
     def _obey(self, number: int) -> None:
         if number == signal.SIGHUP and self._certificate:
