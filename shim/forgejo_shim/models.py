@@ -5,7 +5,7 @@ Rules: frozen; no I/O; no import of another module of this package. Names follow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,10 @@ from typing import Any
 STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
 FAILED = ("failure", "cancelled")  # the worse first; a server's word for a time-out is either
 FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
+
+
+# Names and values of headers, or of the parameters of a query, in order.
+Pairs = Sequence[tuple[str, str]]
 
 
 class Headers(tuple[tuple[str, str], ...]):
@@ -246,18 +250,6 @@ class JobDetails:
 
 
 @dataclass(frozen=True)
-class RunDetails:
-    """Jobs of a run in full: each at one attempt, or several times. `total` counts those of all pages (1-based, of at
-    most `limit`). The attempt that is meant is `job.attempt`, and `job.status` is its status."""
-
-    run: RunFacts
-    jobs: tuple[JobDetails, ...]
-    total: int
-    page: int
-    limit: int
-
-
-@dataclass(frozen=True)
 class Workflow:
     """A workflow by the name of its `file`, and the `name` that the file gives it. `path` is its place in the
     repository and `page` its address on the web; all three are "" where they are not known. `is_on` is False if it is
@@ -268,16 +260,6 @@ class Workflow:
     path: str = ""
     page: str = ""
     is_on: bool | None = None
-
-
-@dataclass(frozen=True)
-class WorkflowPage:
-    """A page (1-based) of a list of workflows, of at most `limit`; `total` counts those of all pages."""
-
-    workflows: tuple[Workflow, ...]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True)

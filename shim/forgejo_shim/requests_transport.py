@@ -23,9 +23,9 @@ from requests.structures import CaseInsensitiveDict
 from .answer_body import to_urllib3
 from .faces.face import Reply
 from .identity import identity_headers
-from .models import Headers
+from .models import Headers, Pairs
 from .network import broken_body, check_head, for_caller, reason
-from .transport import ERROR_LIMIT, Answer, BrokenBody, Native, Pairs, PeekedAnswer, run
+from .transport import ERROR_LIMIT, Answer, BrokenBody, Native, PeekedAnswer, run
 
 T = TypeVar("T")
 

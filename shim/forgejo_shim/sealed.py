@@ -15,11 +15,9 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from .models import Headers
+from .models import Headers, Pairs
 
 SECONDS = 60  # for which a ticket is good
-
-Pairs = list[tuple[str, str]]
 
 
 class BadTicket(Exception):

@@ -8,15 +8,14 @@ origin only: paths are given, never URLs. `native` is the caller's own request, 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
 from .errors import PageChanged
-from .models import Headers
+from .models import Headers, Pairs
 
 T = TypeVar("T")
-Pairs = Iterable[tuple[str, str]]
 
 ERROR_LIMIT = 64 * 1024  # bytes of an answer's text that are looked at
 JSON_LIMIT = 32 * 1024 * 1024  # bytes of a JSON answer; a page of runs can be several MB (`event_payload`)

@@ -197,11 +197,11 @@ def asked(query: str) -> Call:
 @given(some.integers(0, 200), some.integers(-2, 70), some.integers(-2, 30))
 def test_the_pages_hold_all_once(total: int, limit: int, page: int) -> None:
     found = [artifacts.Artifact(number, f"n{number}", 0, False, 1) for number in range(total)]
-    one = artifacts.page_of(found, asked(f"limit={limit}&page={page}"))
-    assert len(one.artifacts) <= one.limit <= 50 and one.total == total and one.page >= 1
+    one = artifacts.page_named(found, asked(f"limit={limit}&page={page}"))
+    assert len(one.entries) <= one.limit <= 50 and one.total == total and one.page >= 1
     pages = -(-total // one.limit)
     all_pages = [
-        artifacts.page_of(found, asked(f"limit={limit}&page={number + 1}")).artifacts for number in range(pages)
+        artifacts.page_named(found, asked(f"limit={limit}&page={number + 1}")).entries for number in range(pages)
     ]
     assert [artifact for shown in all_pages for artifact in shown] == found
 

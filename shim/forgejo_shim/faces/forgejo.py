@@ -7,7 +7,6 @@ Beyond the contract, an error's `cause` says why.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -15,11 +14,10 @@ from urllib.parse import urlencode
 
 from ..errors import ServerRefusal, ShimError
 from ..flows.artifact_zip import OpenArtifact
-from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Relayed, Value
 from ..flows.job_log import OpenLog
+from ..flows.listed import ArtifactPage, RunPage
 from ..flows.log_parts import TEXT, LogPart
-from ..flows.run_list import RunPage
 from ..flows.run_zip import Archive
 from ..flows.why import Why
 from ..models import (
@@ -28,6 +26,7 @@ from ..models import (
     Done,
     Job,
     JobDetails,
+    Pairs,
     RunFacts,
     RunJobs,
     Step,
@@ -72,7 +71,7 @@ class Forgejo:
             case RunFacts():
                 return reply_json(_run(value))
             case RunPage():
-                return reply_json({"workflow_runs": [_run(run) for run in value.runs], "total_count": value.total})
+                return reply_json({"workflow_runs": [_run(run) for run in value.entries], "total_count": value.total})
             case RunJobs():
                 return reply_json([job_json(job, value.run) for job in value.jobs])
             case JobDetails():
@@ -80,7 +79,7 @@ class Forgejo:
             case Artifact():
                 return reply_json(_artifact(value, call, base_url))
             case ArtifactPage():
-                shown = [_artifact(artifact, call, base_url) for artifact in value.artifacts]
+                shown = [_artifact(artifact, call, base_url) for artifact in value.entries]
                 return reply_json(shown, _of_page(value, call, base_url))
             case OpenLog():
                 return Reply(value.answer.status, value.answer.headers.only(*OF_DOWNLOAD), value.answer, value.task)
@@ -117,7 +116,7 @@ class Forgejo:
         return [("X-Request-Id", name)]
 
 
-def reply_json(value: object, headers: Iterable[tuple[str, str]] = ()) -> Reply:
+def reply_json(value: object, headers: Pairs = ()) -> Reply:
     """A 200 of JSON."""
     return Reply(200, [JSON, *headers], encode(value))
 

@@ -12,14 +12,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from ..flows.artifacts import ArtifactPage
 from ..flows.dispatch import Value
 from ..flows.dispatch_workflow import Started
-from ..flows.owners import OwnersJobs, OwnersRuns
-from ..flows.run_list import RunPage
+from ..flows.listed import ArtifactPage, JobPage, ListPage, RunPage, WorkflowPage
 from ..flows.runners import Registration, Runner, Runners
-from ..flows.runs import paging
-from ..models import FINAL, Artifact, Done, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
+from ..models import FINAL, Artifact, Done, JobDetails, RunFacts, Workflow
 from ..operations import RERUN_FAILED, RERUN_JOB, RERUN_RUN, Call
 from ..router import first_values
 from ..times import in_utc
@@ -57,44 +54,32 @@ def _render(value: Value, call: Call, base_url: str) -> Reply:
         case RunFacts():
             return reply_json(_run(value, call, root))
         case RunPage():
-            runs = [_run(run, call, root) for run in value.runs]
-            return _page("workflow_runs", runs, value.total, *paging(call), call, root)
-        case RunDetails():
-            jobs = [_job(job, at) for job in value.jobs]
-            return _page("jobs", jobs, value.total, value.page, value.limit, call, root)
+            return _page("workflow_runs", [_run(run, call, root) for run in value.entries], value, call, root)
+        case JobPage():
+            return _page("jobs", [_job(job, _at(call, job.run, root)) for job in value.entries], value, call, root)
         case JobDetails():
             return reply_json(_job(value, at))
         case Workflow():
             return reply_json(_workflow(value, at))
         case WorkflowPage():
-            shown = [_workflow(workflow, at) for workflow in value.workflows]
-            return _page("workflows", shown, value.total, value.page, value.limit, call, root)
+            return _page("workflows", [_workflow(workflow, at) for workflow in value.entries], value, call, root)
         case Artifact():
             return reply_json(artifact_json(value, at))
         case ArtifactPage():
-            artifacts = [artifact_json(artifact, at) for artifact in value.artifacts]
-            return _page("artifacts", artifacts, value.total, value.page, value.limit, call, root)
-        case OwnersRuns():
-            runs = [_run(run, call, root) for run in value.runs]
-            return _page("workflow_runs", runs, value.total, value.page, value.limit, call, root, value.is_cut)
-        case OwnersJobs():
-            jobs = [_job(job, _at(call, job.run, root)) for job in value.jobs]
-            return _page("jobs", jobs, value.total, value.page, value.limit, call, root, value.is_cut)
+            return _page("artifacts", [artifact_json(artifact, at) for artifact in value.entries], value, call, root)
         case Runners() | Runner() | Registration():
             return _runners(value, call)
         case _:
             return Forgejo().render(value, call, base_url)
 
 
-def _page(
-    name: str, entries: list[Json], total: int, page: int, limit: int, call: Call, root: str, is_cut: bool = False
-) -> Reply:
+def _page(name: str, entries: list[Json], of: ListPage[Any], call: Call, root: str) -> Reply:
     """A page of a list; one that is cut says so as GitHub's searches do, since Gitea's lists have no word for it."""
     path = call.sent.partition("?")[0]
     address = f"{root}/repos/{call.repo}{path}" if call.repo else root + path
-    headers = [("X-Total-Count", str(total)), *link(call, address, page, limit, total)]
+    headers = [("X-Total-Count", str(of.total)), *link(call, address, of)]
     exposed = ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))
-    told = {"total_count": total, name: entries, **({"incomplete_results": True} if is_cut else {})}
+    told = {"total_count": of.total, name: entries, **({"incomplete_results": True} if of.is_cut else {})}
     return reply_json(told, [*headers, exposed])
 
 

@@ -6,29 +6,26 @@ Rules: pure; github_json.py and github_checks.py have the shapes. Some routes gi
 from __future__ import annotations
 
 from ..flows.artifact_zip import OpenArtifact
-from ..flows.artifacts import ArtifactPage
-from ..flows.commits import CommitStatus, JobPage
+from ..flows.by_operation import AnyPage
 from ..flows.dispatch import Value
 from ..flows.dispatch_workflow import Started
-from ..flows.findings import FindingPage
 from ..flows.given import Given
 from ..flows.job_log import OpenLog
-from ..flows.run_list import RunPage
+from ..flows.listed import ArtifactPage, FindingPage, JobPage, RunPage, StatusPage, WorkflowPage
 from ..flows.run_zip import Archive
-from ..flows.runs import paging
-from ..models import Artifact, Done, JobDetails, RunDetails, RunFacts, Workflow, WorkflowPage
+from ..models import Artifact, Done, JobDetails, RunFacts, Workflow
 from ..operations import CANCEL_RUN, COMMIT_RUNS, RERUN_FAILED, RERUN_JOB, RERUN_RUN, USER, Call
 from .face import Reply
 from .forgejo import Forgejo, Json
 from .github_checks import annotation, check_run, check_suite, status_json
 from .github_json import artifact, job, repository, run, timing, user, workflow
 from .github_reply import JSON, reply_json
-from .github_routes import APPROVALS, CHECK_RUN, CHECK_SUITE, PENDING, ROOT, TIMING
+from .github_routes import APPROVALS, CHECK_RUN, CHECK_SUITE, COMMIT, PENDING, ROOT, TIMING
 from .shapes import link, started_json
 
 # What is said of something that was done; 204, without a body, of all else.
 DONE = {RERUN_RUN: 201, RERUN_FAILED: 201, RERUN_JOB: 201, CANCEL_RUN: 202}
-CHECKS = (ROOT + CHECK_RUN, f"{ROOT}{CHECK_SUITE}/check-runs")
+CHECKS = (ROOT + CHECK_RUN, *(f"{ROOT}{of}/check-runs" for of in (CHECK_SUITE, COMMIT)))
 
 
 def render(value: Value, call: Call, base_url: str) -> Reply:
@@ -42,7 +39,7 @@ def render(value: Value, call: Call, base_url: str) -> Reply:
         case Archive():
             name = f'attachment; filename="logs_{value.run.id}.zip"'
             return Reply(200, [("Content-Type", "application/zip"), ("Content-Disposition", name)], value.chunks)
-        case RunPage() | RunDetails() | JobPage() | WorkflowPage() | ArtifactPage() | FindingPage() | CommitStatus():
+        case RunPage() | JobPage() | WorkflowPage() | ArtifactPage() | FindingPage() | StatusPage():
             return _list(value, call, base_url)
     return reply_json(_one(value, call, base_url))
 
@@ -64,7 +61,7 @@ def _one(value: Value, call: Call, base_url: str) -> Json | list[Json]:
         case JobDetails():
             return check_run(value, at) if call.route in CHECKS else job(value, at)
         case Workflow():
-            return workflow(value, at)
+            return workflow(value, at, f"{base_url}/{call.repo}")
         case Artifact():
             return artifact(value, at)
         case Started():
@@ -73,41 +70,27 @@ def _one(value: Value, call: Call, base_url: str) -> Json | list[Json]:
             raise TypeError(f"no route of GitHub's gives a {type(value).__name__}")
 
 
-def _list(
-    value: RunPage | RunDetails | JobPage | WorkflowPage | ArtifactPage | FindingPage | CommitStatus,
-    call: Call,
-    base_url: str,
-) -> Reply:
+def _list(value: AnyPage, call: Call, base_url: str) -> Reply:
     at = f"{base_url}{ROOT}/repos/{call.repo}"
-    name, total, entries = _entries(value, call, base_url, at)
-    page, limit = paging(call) if isinstance(value, RunPage) else (value.page, value.limit)
-    links = link(call, at + call.sent.partition("?")[0], page, limit, total)
-    if isinstance(value, CommitStatus):
-        return reply_json(status_json(value, base_url, at), links)
-    return reply_json({"total_count": total, name: entries} if name else entries, links)
+    return reply_json(_listed(value, call, base_url, at), link(call, at + call.sent.partition("?")[0], value))
 
 
-def _entries(
-    value: RunPage | RunDetails | JobPage | WorkflowPage | ArtifactPage | FindingPage | CommitStatus,
-    call: Call,
-    base_url: str,
-    at: str,
-) -> tuple[str, int, list[Json]]:
-    """What a list is called, how many entries it has on all pages, and those of this one."""
+def _listed(value: AnyPage, call: Call, base_url: str, at: str) -> Json | list[Json]:
+    page, total = f"{base_url}/{call.repo}", {"total_count": value.total}
     match value:
         case RunPage() if call.operation is COMMIT_RUNS:
-            return "check_suites", value.total, [check_suite(one, call, base_url) for one in value.runs]
+            return total | {"check_suites": [check_suite(one, call, base_url) for one in value.entries]}
         case RunPage():
-            return "workflow_runs", value.total, [run(one, call, base_url) for one in value.runs]
-        case RunDetails() if call.route not in CHECKS:
-            return "jobs", value.total, [job(one, at) for one in value.jobs]
-        case RunDetails() | JobPage():
-            return "check_runs", value.total, [check_run(one, at) for one in value.jobs]
+            return total | {"workflow_runs": [run(one, call, base_url) for one in value.entries]}
+        case JobPage() if call.route in CHECKS:
+            return total | {"check_runs": [check_run(one, at) for one in value.entries]}
+        case JobPage():
+            return total | {"jobs": [job(one, at) for one in value.entries]}
         case WorkflowPage():
-            return "workflows", value.total, [workflow(one, at) for one in value.workflows]
+            return total | {"workflows": [workflow(one, at, page) for one in value.entries]}
         case ArtifactPage():
-            return "artifacts", value.total, [artifact(one, at) for one in value.artifacts]
+            return total | {"artifacts": [artifact(one, at) for one in value.entries]}
         case FindingPage():
-            return "", value.total, [annotation(one, value.run, f"{base_url}/{call.repo}") for one in value.findings]
-        case CommitStatus():
-            return "", len(value.states), []
+            return [annotation(one, value.run, page) for one in value.entries]
+        case StatusPage():
+            return status_json(value, base_url, at)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ..flows.commits import CommitStatus
+from ..flows.listed import StatusPage
 from ..models import FAILED, JobDetails, RunFacts
 from ..operations import Call
 from ..times import in_utc
@@ -98,14 +98,14 @@ def _page_of(file: str, at: str) -> str:
     return f"{at}/{'/'.join(quote(part, safe='', errors='surrogateescape') for part in parts)}"
 
 
-def status_json(value: CommitStatus, base_url: str, at: str) -> Json:
+def status_json(value: StatusPage, base_url: str, at: str) -> Json:
     """The statuses of a commit, and what they mean together."""
     root = f"{base_url}{ROOT}"
     return {
         "state": combined(value.states),
-        "statuses": [_status(one, value.sha, at) for one in value.statuses],
+        "statuses": [_status(one, value.sha, at) for one in value.entries],
         "sha": value.sha,
-        "total_count": len(value.states),
+        "total_count": value.total,
         "repository": brief(value.repository, root),
         "commit_url": f"{at}/commits/{value.sha}",
         "url": f"{at}/commits/{value.sha}/status",

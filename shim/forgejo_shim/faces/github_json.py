@@ -92,11 +92,11 @@ def artifact(of: Artifact, at: str) -> Json:
     return artifact_json(of, at) | {"node_id": node_id("Artifact", of.id)}
 
 
-def workflow(of: Workflow, at: str) -> Json:
-    """A workflow. When its file came and changed would be a request each; its state has to be told, and one of which
-    nothing is known is not known to be off."""
+def workflow(of: Workflow, at: str, page: str) -> Json:
+    """A workflow; `page` is the repository's address on the web. When its file came and changed would be a request
+    each; its state has to be told, and one of which nothing is known is not known to be off."""
     number, file = workflow_id(of.file), quote(of.file, safe="", errors="surrogateescape")
-    site = of.page.partition("/src/branch/")[0] or at.replace(f"{ROOT}/repos", "", 1)
+    site = of.page.partition("/src/branch/")[0] or page
     return {
         "id": number,
         "node_id": node_id("Workflow", number),

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
+from ..models import Pairs
 from ..transport import encode
 from .face import Reply
 
 JSON = ("Content-Type", "application/json; charset=utf-8")
 DOCUMENTATION = "https://docs.github.com/rest"
 
-Headers = Iterable[tuple[str, str]]
 
-
-def reply_json(value: object, headers: Headers = ()) -> Reply:
+def reply_json(value: object, headers: Pairs = ()) -> Reply:
     """A 200 of JSON, with a tag of its bytes."""
     body = encode(value)
     return Reply(200, [JSON, ("ETag", f'W/"{hashlib.sha256(body).hexdigest()}"'), *headers], body)
 
 
-def reply_error(status: int, message: str, headers: Headers = (), cause: str = "") -> Reply:
+def reply_error(status: int, message: str, headers: Pairs = (), cause: str = "") -> Reply:
     """An error as GitHub writes one."""
     told = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
     if cause:

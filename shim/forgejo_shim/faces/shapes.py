@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ..file_names import first_line
 from ..flows.dispatch_workflow import Started
+from ..flows.listed import ListPage
 from ..models import FINAL, Artifact, JobDetails, RunFacts, Step, Workflow
 from ..operations import Call
 from ..router import parameters
@@ -195,12 +196,12 @@ def inner(told: Json, *names: str) -> Json:
     return inner if isinstance(inner, dict) else {}
 
 
-def link(call: Call, address: str, page: int, limit: int, total: int) -> list[tuple[str, str]]:
-    """The header with the addresses of the other pages (1-based) of a list; none if there are none."""
-    last = max(1, -(-total // limit))
-    pages = {"prev": min(page - 1, last)} if page > 1 else {}
-    pages |= {"next": page + 1, "last": last} if page < last else {}
-    pages |= {"first": 1} if page > 1 else {}
+def link(call: Call, address: str, of: ListPage[Any]) -> list[tuple[str, str]]:
+    """The header with the addresses of the other pages of a list; none if there are none."""
+    last = max(1, -(-of.total // of.limit))
+    pages = {"prev": min(of.page - 1, last)} if of.page > 1 else {}
+    pages |= {"next": of.page + 1, "last": last} if of.page < last else {}
+    pages |= {"first": 1} if of.page > 1 else {}
     asked = [pair for pair in parameters(urlsplit(call.sent).query) if pair[0] != "page"]
     asked_at = {name: urlencode([*asked, ("page", number)], errors="surrogateescape") for name, number in pages.items()}
     links = [f'<{address}?{query}>; rel="{name}"' for name, query in asked_at.items()]

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import NotNow, NotThere, PageChanged
-from ..models import Location
+from ..models import Location, Pairs
 from ..operations import Call
-from ..transport import Answer, Pairs
+from ..transport import Answer
 from ..webui.asking import PageAnswer
 from ..webui.grammar import Page, is_artifact_of, zip_disposition
 from ..webui.reader import Reader

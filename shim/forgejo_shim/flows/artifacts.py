@@ -25,21 +25,12 @@ from ..paths import run_path
 from ..router import parameters
 from ..webui.reader import Reader
 from ..webui.values import WebArtifact
+from .listed import ArtifactPage, page_of
 from .rights import Grants, check_may_read, run_of
-from .runs import page_of_runs, paging, read_api
+from .runs import page_of_runs, read_api
 
 MAX_RUNS = 1000  # whose lists are read for one answer
 LISTS = 0  # what a search is for that reads them, in place of a job's id
-
-
-@dataclass(frozen=True)
-class ArtifactPage:
-    """A page (1-based) of a list of artifacts, of at most `limit`; `total` counts those of all pages."""
-
-    artifacts: tuple[Artifact, ...]
-    total: int
-    page: int
-    limit: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ async def artifacts_of_run(reader: Reader, call: Call, caller: Grants) -> Artifa
     rows = await _listed(reader, run)
     if rows is None:
         raise NotThere(f"run with id {call.id}: resource does not exist")
-    return page_of(artifacts_in(reader.repo, run, rows), call)
+    return page_named(artifacts_in(reader.repo, run, rows), call)
 
 
 async def artifacts_of_number(reader: Reader, number: int) -> list[Artifact]:
@@ -81,7 +72,7 @@ async def artifacts_of_repository(reader: Reader, call: Call, caller: Grants) ->
             rows = kept.get(run.number)
             listed = await _listed(reader, run) if rows is None else [WebArtifact(*row) for row in rows]
             found += artifacts_in(reader.repo, run, listed or ())
-    return page_of(found, call)
+    return page_named(found, call)
 
 
 async def find_artifact(reader: Reader, call: Call, caller: Grants) -> Place:
@@ -112,12 +103,11 @@ def check_has_address(artifact: Artifact) -> None:
         )
 
 
-def page_of(found: Sequence[Artifact], call: Call) -> ArtifactPage:
-    """The page that a call asks for."""
+def page_named(found: Sequence[Artifact], call: Call) -> ArtifactPage:
+    """The page that a call asks for, perhaps of artifacts of one name."""
     if name := dict(reversed(parameters(call.query))).get("name"):
         found = [artifact for artifact in found if artifact.name == name]
-    page, limit = paging(call)
-    return ArtifactPage(tuple(found[(page - 1) * limit : page * limit]), len(found), page, limit)
+    return ArtifactPage(*page_of(found, call))
 
 
 def artifacts_in(repo: Repo, run: RunFacts, rows: Iterable[WebArtifact]) -> list[Artifact]:

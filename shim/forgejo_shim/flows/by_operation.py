@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ..models import Done, RunDetails, RunFacts, Workflow, WorkflowPage
+from ..models import Done, RunFacts, Workflow
 from ..operations import (
     ARTIFACTS,
     COMMIT_JOBS,
@@ -28,24 +28,22 @@ from ..operations import (
     Operation,
 )
 from ..webui.reader import Reader
-from .artifacts import ArtifactPage, artifacts_of_repository, artifacts_of_run
-from .commits import CommitStatus, JobPage, commit_jobs, commit_runs, commit_status
-from .findings import FindingPage, findings
+from .artifacts import artifacts_of_repository, artifacts_of_run
+from .commits import commit_jobs, commit_runs, commit_status
+from .findings import findings
+from .listed import ArtifactPage, FindingPage, JobPage, RunPage, StatusPage, WorkflowPage
 from .rerun_failed import rerun_failed
 from .rights import Grants, run_of
 from .run_attempt import one_run
 from .run_details import run_details
-from .run_list import RunPage
 from .run_zip import Archive
 from .step_zip import step_zip
 from .switch_workflow import switch_workflow
 from .workflows import find_workflow, workflows
 from .writes import delete_artifact
 
-FlowValue = (
-    RunFacts | RunPage | RunDetails | Archive | ArtifactPage | Workflow | WorkflowPage | JobPage | CommitStatus
-    | FindingPage
-)  # fmt: skip
+AnyPage = RunPage | JobPage | WorkflowPage | ArtifactPage | FindingPage | StatusPage
+FlowValue = RunFacts | Archive | Workflow | AnyPage
 
 READS: dict[Operation, Callable[[Reader, Call, Grants], Awaitable[FlowValue]]] = {
     RUN_SUMMARY: run_of,

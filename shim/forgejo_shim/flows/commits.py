@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,35 +21,13 @@ from ..router import first_values, parameters
 from ..webui.reader import Reader
 from .by_number import jobs_of
 from .given import given_at
+from .listed import JobPage, RunPage, StatusPage, page_of
 from .rights import Grants, check_may_read
-from .run_list import RunPage, run_list
+from .run_list import run_list
 from .runs import MOST_AS_VALUE, paging, read_api
 
 MOST_RUNS = 30
 MOST_STATUSES, SIZE = 500, 50  # of a commit, and of a page of the API
-
-
-@dataclass(frozen=True)
-class JobPage:
-    """A page (1-based, of at most `limit`) of jobs of several runs; `total` counts those of all pages."""
-
-    jobs: tuple[JobDetails, ...]
-    total: int
-    page: int
-    limit: int
-
-
-@dataclass(frozen=True)
-class CommitStatus:
-    """The newest status of each context that a commit has, as the API tells them, a page of them; `states` are those of
-    all. `repository` is the API's own object, too."""
-
-    sha: str
-    states: tuple[str, ...]
-    statuses: tuple[Mapping[str, Any], ...]
-    repository: Mapping[str, Any]
-    page: int
-    limit: int
 
 
 async def commit_runs(reader: Reader, call: Call, caller: Grants) -> RunPage:
@@ -59,9 +37,8 @@ async def commit_runs(reader: Reader, call: Call, caller: Grants) -> RunPage:
     if not (name := first_values(call.query).get("name")):
         return await _runs(reader, call, caller, *paging(call))
     of_runs = [(run, await _jobs(reader, call, run)) for run in await _all_runs(reader, call, caller)]
-    fit = tuple(run for run, jobs in of_runs if any(one.job.name == name for one in jobs))
-    page, limit = paging(call)
-    return RunPage(fit[(page - 1) * limit : page * limit], len(fit))
+    fit = [run for run, jobs in of_runs if any(one.job.name == name for one in jobs)]
+    return RunPage(*page_of(fit, call))
 
 
 async def _runs(reader: Reader, call: Call, caller: Grants, page: int, limit: int) -> RunPage:
@@ -78,8 +55,7 @@ async def commit_jobs(reader: Reader, call: Call, caller: Grants) -> JobPage:
     statuses = {value for key, value in parameters(call.query) if key == "status"}
     found = [one for run in runs for one in await _jobs(reader, call, run)]
     fit = [one for one in found if name in ("", one.job.name) and (not statuses or one.job.status in statuses)]
-    page, limit = paging(call)
-    return JobPage(tuple(fit[(page - 1) * limit : page * limit]), len(fit), page, limit)
+    return JobPage(*page_of(fit, call))
 
 
 async def _all_runs(reader: Reader, call: Call, caller: Grants) -> tuple[RunFacts, ...]:
@@ -87,7 +63,7 @@ async def _all_runs(reader: Reader, call: Call, caller: Grants) -> tuple[RunFact
     runs = await _runs(reader, call, caller, 1, MOST_AS_VALUE)
     if runs.total > MOST_RUNS:
         raise SearchLimit(f"that commit of {reader.repo} has more than {MOST_RUNS} runs; ask for the jobs of one")
-    return runs.runs
+    return runs.entries
 
 
 async def _jobs(reader: Reader, call: Call, run: RunFacts) -> list[JobDetails]:
@@ -95,7 +71,7 @@ async def _jobs(reader: Reader, call: Call, run: RunFacts) -> list[JobDetails]:
     return [JobDetails(run, job, Times(), None) for job in found.jobs]
 
 
-async def commit_status(reader: Reader, call: Call, caller: Grants) -> CommitStatus:
+async def commit_status(reader: Reader, call: Call, caller: Grants) -> StatusPage:
     """The statuses. Raises SearchLimit, ShimError."""
     await check_may_read(reader.net, call, caller)
     sha = await _sha(reader, call)
@@ -112,9 +88,8 @@ async def commit_status(reader: Reader, call: Call, caller: Grants) -> CommitSta
         raise SearchLimit(f"that commit of {reader.repo} has {MOST_STATUSES} statuses or more; that is too many")
     if not repository:
         repository = (await given_at(reader.net, call, f"{API}/repos/{reader.repo}")).told
-    page, limit = paging(call)
     states = tuple(str(one.get("status") or one.get("state") or "") for one in statuses)
-    return CommitStatus(sha, states, tuple(statuses[(page - 1) * limit : page * limit]), repository, page, limit)
+    return StatusPage(*page_of(statuses, call), sha, states, repository)
 
 
 async def _sha(reader: Reader, call: Call) -> str:

@@ -60,7 +60,7 @@ from .latest import latest_of_api, latest_run
 from .log_parts import LogPart, log_part
 from .native import capability, learn_from
 from .native_value import READ, native_value
-from .owners import OwnersJobs, OwnersRuns, of_owner
+from .owners import of_owner
 from .rights import Grants, Uncached, check_may_read, check_may_write, check_no_signature, refused_unless_absent, run_of
 from .run_jobs import run_jobs
 from .run_list import run_list
@@ -94,7 +94,7 @@ class Relayed:
 
 Value = (
     FlowValue | Native | Relayed | RunJobs | JobDetails | OpenLog | LogPart | Artifact | OpenArtifact | Why | Given
-    | OwnersRuns | OwnersJobs | Runners | Runner | Registration | Done | Started
+    | Runners | Runner | Registration | Done | Started
 )  # fmt: skip
 
 

@@ -5,8 +5,6 @@ Rules: read as the caller, after the API said yes to it. At most `SHARE` bytes o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..api import parse_run
 from ..api_job import parse_full
 from ..capabilities import Capability
@@ -20,21 +18,11 @@ from ..why.values import Finding
 from .by_number import jobs_of
 from .find_job import find_job
 from .job_report import JobReading
+from .listed import FindingPage, page_of
 from .native import capability
 from .rights import Grants, check_may_read
-from .runs import paging, read_api, run_numbered
+from .runs import read_api, run_numbered
 from .why import SHARE
-
-
-@dataclass(frozen=True)
-class FindingPage:
-    """A page (1-based, of at most `limit`) of what was found in a job of a run; `total` counts all of it."""
-
-    run: RunFacts
-    findings: tuple[Finding, ...]
-    total: int
-    page: int
-    limit: int
 
 
 async def findings(reader: Reader, call: Call, caller: Grants) -> FindingPage:
@@ -44,8 +32,7 @@ async def findings(reader: Reader, call: Call, caller: Grants) -> FindingPage:
     told: tuple[Finding, ...] = ()
     if status in FAILED:
         told = (await JobReading(reader, call, await _job(reader, call, run), SHARE).report(built_in(), 0)).told
-    page, limit = paging(call)
-    return FindingPage(run, told[(page - 1) * limit : page * limit], len(told), page, limit)
+    return FindingPage(*page_of(told, call), run)
 
 
 async def _run(reader: Reader, call: Call) -> tuple[RunFacts, str]:

@@ -22,8 +22,8 @@ from ..errors import (
     ShimError,
     attempt_not_found,
 )
-from ..models import Location
-from ..transport import Answer, Pairs
+from ..models import Location, Pairs
+from ..transport import Answer
 from ..webui.asking import PageAnswer
 from ..webui.grammar import Page, file_name, is_log_of
 from ..webui.reader import Reader

@@ -34,7 +34,7 @@ from ..paths import run_jobs_path, run_path
 from ..router import first_values
 from ..server import Server
 from ..transport import JSON_LIMIT, Transport, read_all, read_head
-from .artifacts import ArtifactPage
+from .listed import ArtifactPage
 from .rights import check_may_write
 from .runs import paging, window
 from .writes import once

@@ -25,9 +25,10 @@ from ..server import Server
 from ..transport import JSON_LIMIT, Transport, read_all, read_head
 from ..webui.reader import Reader
 from .by_number import jobs_of
+from .listed import JobPage, RunPage, page_of
 from .rights import Grants, check_may_read
 from .run_details import chosen_by
-from .run_list import RunPage, created_of, run_list
+from .run_list import created_of, run_list
 from .runs import paging
 
 MOST_REPOSITORIES = 50  # the API's largest page
@@ -39,29 +40,6 @@ _SEARCH = f"/repos/search?sort=updated&order=desc&page=1&limit={MOST_REPOSITORIE
 
 
 @dataclass(frozen=True)
-class OwnersRuns:
-    """A page (1-based, of at most `limit`) of runs of several repositories; `total` counts those that are listed on all
-    pages. `is_cut`: there are more."""
-
-    runs: tuple[RunFacts, ...]
-    total: int
-    page: int
-    limit: int
-    is_cut: bool
-
-
-@dataclass(frozen=True)
-class OwnersJobs:
-    """The same of jobs."""
-
-    jobs: tuple[JobDetails, ...]
-    total: int
-    page: int
-    limit: int
-    is_cut: bool
-
-
-@dataclass(frozen=True)
 class _Found:
     """A run in its repository."""
 
@@ -70,19 +48,18 @@ class _Found:
     run: RunFacts
 
 
-async def of_owner(net: Transport, server: Server, call: Call, caller: Grants) -> OwnersRuns | OwnersJobs:
+async def of_owner(net: Transport, server: Server, call: Call, caller: Grants) -> RunPage | JobPage:
     """The page that a call of one of these operations asks for. Raises ShimError."""
     if call.repo_segment and call.repo is None:  # no repository can have such a name
         await check_may_read(net, call, caller)
         raise NotThere("The target couldn't be found.")
-    page, limit = paging(call)
-    part = slice((page - 1) * limit, page * limit)
     if call.operation in RUNS.values():
+        page, limit = paging(call)
         kept = [pair for pair in parameters(call.query) if pair[0] not in ("page", "limit")]
         found, total, is_whole = await _runs(net, server, call, caller, min(MOST_RUNS, page * limit), kept)
         listed = min(total, MOST_RUNS)
-        shown = tuple([one.run for one in found[:MOST_RUNS][part]])
-        return OwnersRuns(shown, listed, page, limit, not is_whole or total > listed)
+        shown, *_ = page_of([one.run for one in found[:MOST_RUNS]], call)
+        return RunPage(shown, listed, page, limit, is_cut=not is_whole or total > listed)
     found, total, is_whole = await _runs(net, server, call, caller, MOST_RUNS_OF_JOBS, identity_of(call.query))
     statuses, is_reversed = chosen_by(call)
     jobs: list[JobDetails] = []
@@ -96,7 +73,7 @@ async def of_owner(net: Transport, server: Server, call: Call, caller: Grants) -
             is_cut = True
     fit = [job for job in jobs if not statuses or job.job.status in statuses]
     fit.sort(key=lambda job: job.job.id, reverse=is_reversed)
-    return OwnersJobs(tuple(fit[part]), len(fit), page, limit, is_cut)
+    return JobPage(*page_of(fit, call), is_cut=is_cut)
 
 
 async def _runs(
@@ -128,13 +105,13 @@ async def _runs(
             tail="/actions/runs",
         )
         try:
-            listed: RunPage = await run_list(reader, asked, caller)
+            listed = await run_list(reader, asked, caller)
         except ServerRefusal as refused:
             if call.repo or refused.status not in (403, 404):
                 raise
             continue
         total += listed.total
-        found += [_Found(reader, asked, run) for run in listed.runs]
+        found += [_Found(reader, asked, run) for run in listed.entries]
     found.sort(key=lambda one: (created_of(one.run), one.run.id or 0), reverse=True)
     return found, total, is_whole
 

@@ -41,8 +41,8 @@ async def one_run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
     pages: list[JobDetails] = []
     for page in range(1, 1000):
         found = await details_of(reader, replace(call, query=f"page={page}&limit={MOST_AS_VALUE}"), run)
-        pages += found.jobs
-        if len(pages) >= found.total or not found.jobs:
+        pages += found.entries
+        if len(pages) >= found.total or not found.entries:
             break
     return _earlier(run, call.attempt, pages)
 

@@ -9,32 +9,34 @@ attempts that the web UI hides; one that no runner took has none, and its status
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..api_job import parse_full
 from ..capabilities import Capability
 from ..errors import NotNow, NotPossible, NotThere, WebAccount
-from ..models import Attempt, Job, JobDetails, Location, RunDetails, RunFacts, Times
+from ..models import Attempt, Job, JobDetails, Location, RunFacts, Times
 from ..operations import JOB, Call
 from ..paths import job_path
 from ..router import first_values, parameters
 from ..webui.reader import Reader
 from .attempt_steps import attempt_steps
 from .job_rows import JobRow, JobRows, highest_attempt, job_rows
+from .listed import JobPage, page_of
 from .native import capability
 from .rights import Grants, run_of
 from .run_jobs import TRIES
-from .runs import paging, read_api
+from .runs import read_api
 
 Shown = tuple[JobRow, int | None]  # a job and the attempt of it that is shown
 
 
-async def run_details(reader: Reader, call: Call, caller: Grants) -> RunDetails:
+async def run_details(reader: Reader, call: Call, caller: Grants) -> JobPage:
     """The page. Raises ShimError."""
     return await details_of(reader, call, await run_of(reader, call, caller))
 
 
-async def details_of(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
+async def details_of(reader: Reader, call: Call, run: RunFacts) -> JobPage:
     """The page of a run that the caller may read. Raises ShimError."""
     for last in (*[False] * (TRIES - 1), True):
         try:
@@ -45,29 +47,29 @@ async def details_of(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
     raise AssertionError
 
 
-async def _page(reader: Reader, call: Call, run: RunFacts) -> RunDetails:
+async def _page(reader: Reader, call: Call, run: RunFacts) -> JobPage:
     rows = await job_rows(reader, call, run)
-    page, limit = paging(call)
-    part = slice((page - 1) * limit, page * limit)
     statuses, is_reversed = chosen_by(call)
     is_full = await capability(reader.net, reader.server, call.of(JOB, 0)) is Capability.PRESENT
     read = _natively if is_full and rows.is_native else _by_views
 
-    async def told(shown: list[Shown]) -> tuple[JobDetails, ...]:
+    async def told(shown: Sequence[Shown]) -> tuple[JobDetails, ...]:
         return tuple([await read(reader, rows, run, *one) for one in shown])
 
     asked = first_values(call.query)
     name, is_all = asked.get("name", ""), asked.get("filter") == "all"
     if call.attempt is None and not (is_all or statuses or name or is_reversed):
-        chosen = [await rows.row(index) for index in range(rows.count)[part]]
-        return RunDetails(run, await told([(row, row.job.attempt) for row in chosen]), rows.count, page, limit)
+        indices, total, page, limit = page_of(range(rows.count), call)
+        chosen = [await rows.row(index) for index in indices]
+        return JobPage(await told([(row, row.job.attempt) for row in chosen]), total, page, limit)
     shown = [one for one in await _all_shown(call, rows) if name in ("", one[0].job.name)]
     shown = shown[::-1] if is_reversed else shown
     if statuses and (is_all or call.attempt is not None):  # what a job's status was then, only the attempt tells
         fit = [job for job in await told(shown) if job.job.status in statuses]
-        return RunDetails(run, tuple(fit[part]), len(fit), page, limit)
-    shown = [one for one in shown if not statuses or one[0].job.status in statuses]
-    return RunDetails(run, await told(shown[part]), len(shown), page, limit)
+        return JobPage(*page_of(fit, call))
+    fitting = [one for one in shown if not statuses or one[0].job.status in statuses]
+    on_page, total, page, limit = page_of(fitting, call)
+    return JobPage(await told(on_page), total, page, limit)
 
 
 def chosen_by(call: Call) -> tuple[tuple[str, ...], bool]:

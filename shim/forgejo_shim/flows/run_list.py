@@ -11,6 +11,7 @@ asked as the caller.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,18 +25,11 @@ from ..times import seconds
 from ..webui.grammar import list_path
 from ..webui.reader import Reader
 from .latest import BRANCH, CAME_WITH_FILTERS, MAX_PAGES, Filters, run_of_web
+from .listed import RunPage
 from .rights import Grants, check_may_read, run_of
 from .runs import PAGE, page_of_runs, paging, window
 
 NO_STATUS = "none"  # what a face asks for where no run of Forgejo can have what its client asks for
-
-
-@dataclass(frozen=True)
-class RunPage:
-    """A page of a list of runs; `total` counts those of all pages."""
-
-    runs: tuple[RunFacts, ...]
-    total: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +70,10 @@ class _Asked:
         """The page of all runs that fit."""
         return tuple(runs[(self.page - 1) * self.limit : self.page * self.limit])
 
+    def listed(self, runs: Sequence[RunFacts], total: int) -> RunPage:
+        """The page with these runs of so many."""
+        return RunPage(tuple(runs), total, self.page, self.limit)
+
     def is_kept(self, run: RunFacts) -> bool:
         """Whether a run can be in a list that was filtered; MySQL compares texts without regard to case."""
         return (
@@ -111,7 +109,7 @@ async def run_list(reader: Reader, call: Call, caller: Grants) -> RunPage:
         raise
     if call.as_value and NO_STATUS in asked.statuses:
         await check_may_read(reader.net, call, caller)
-        return RunPage((), 0)
+        return asked.listed((), 0)
     if asked.id is not None:
         return await _of_id(reader, call, caller, asked, asked.id)
     try:
@@ -161,11 +159,11 @@ async def _of_id(reader: Reader, call: Call, caller: Grants, asked: _Asked, run_
     except ServerRefusal as refused:
         if refused.status != 404:
             raise
-        return RunPage((), 0)
+        return asked.listed((), 0)
     event = run.given.get("event") or run.given.get("trigger_event")
     on_branch = Filters("", asked.ref.removeprefix(BRANCH), "", "").fits(run)
     fit = [run] if on_branch and asked.is_kept(run) and (not asked.events or event in asked.events) else []
-    return RunPage(asked.cut(fit), len(fit))
+    return asked.listed(asked.cut(fit), len(fit))
 
 
 async def _of_api(reader: Reader, call: Call, asked: _Asked) -> RunPage:
@@ -184,7 +182,7 @@ async def _of_api(reader: Reader, call: Call, asked: _Asked) -> RunPage:
             f"{reader.net.server_name} was asked for some runs of {reader.repo} and answered with others; does"
             " something in front of it drop what is behind the question mark?"
         )
-    return RunPage(tuple(runs), total)
+    return asked.listed(runs, total)
 
 
 async def _filtered_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
@@ -196,7 +194,7 @@ async def _filtered_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
         seen.update(run.number for run in runs)
         fit |= {run.number: run for run in runs if asked.is_kept(run)}
         if not runs or len(seen) >= total or asked.is_past(created_of(runs[-1])):
-            return RunPage(asked.cut(list(fit.values())), len(fit))
+            return asked.listed(asked.cut(list(fit.values())), len(fit))
     raise _too_many(reader)
 
 
@@ -225,7 +223,7 @@ async def _sorted_here(reader: Reader, call: Call, asked: _Asked) -> RunPage:
     found = await newest(most, read, lambda run: here.fits(run) and asked.is_kept(run))
     if not found.is_certain:
         raise SearchLimit(f"the list of the runs of {reader.repo} is not complete; ask again")
-    return RunPage(asked.cut(found.runs), len(found.runs) if is_filtered else found.total)
+    return asked.listed(asked.cut(found.runs), len(found.runs) if is_filtered else found.total)
 
 
 async def _of_web(reader: Reader, asked: _Asked) -> RunPage:
@@ -243,7 +241,7 @@ async def _of_web(reader: Reader, asked: _Asked) -> RunPage:
     else:
         numbers = list(range(await reader.latest_number() or 0, 0, -1))
     fit = [RunFacts(run_number) for run_number in numbers if asked.number in (0, run_number)]
-    return RunPage(tuple([await run_of_web(reader, run.number) for run in asked.cut(fit)]), len(fit))
+    return asked.listed([await run_of_web(reader, run.number) for run in asked.cut(fit)], len(fit))
 
 
 async def _filtered_numbers(reader: Reader, asked: _Asked) -> list[int]:

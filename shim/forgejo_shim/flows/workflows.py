@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..errors import NotPossible, NotThere, PageChanged, SearchLimit, WebAccount
-from ..models import RunFacts, Workflow, WorkflowPage
+from ..models import RunFacts, Workflow
 from ..newest import Page, newest
 from ..operations import API, Call
 from ..router import first_values, parameters
@@ -26,8 +26,9 @@ from ..transport import JSON_LIMIT, read_all, read_head
 from ..webui.reader import Reader
 from ..workflow_ids import workflow_id
 from .latest import MAX_PAGES
+from .listed import WorkflowPage, page_of
 from .rights import Grants, check_may_read
-from .runs import page_of_runs, paging
+from .runs import page_of_runs
 
 FOLDERS = (".forgejo/workflows", ".gitea/workflows", ".github/workflows")
 ENDINGS = (".yml", ".yaml")
@@ -46,10 +47,9 @@ async def workflows(reader: Reader, call: Call, caller: Grants) -> WorkflowPage:
     known = {workflow.file for workflow, _ in found}
     runs = await _runs(reader, call)
     found += [(Workflow(file), "") for file in sorted({run.workflow for run in runs if run.workflow} - known)]
-    page, limit = paging(call)
-    shown = found[(page - 1) * limit : page * limit]
+    shown, total, page, limit = page_of(found, call)
     named = [await _named(reader, call, *one) if n < NAMES else one[0] for n, one in enumerate(shown)]
-    return WorkflowPage(await _switched(reader, named), len(found), page, limit)
+    return WorkflowPage(await _switched(reader, named), total, page, limit)
 
 
 async def find_workflow(reader: Reader, call: Call, caller: Grants) -> Workflow:

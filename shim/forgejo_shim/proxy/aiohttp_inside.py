@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.hdrs import CONTENT_TYPE, SERVER
 from aiohttp.http_exceptions import LineTooLong as LineTooLong
 
-from .headers import Pairs
+from ..models import Pairs
 
 NAMES: tuple[tuple[type, str, str], ...] = (
     (web.StreamResponse, "_send_headers_immediately", "head and first bytes of an answer in one write"),

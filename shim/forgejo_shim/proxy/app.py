@@ -35,7 +35,7 @@ from ..faces.forgejo_proxy import ROOT
 from ..flows.dispatch import Native, Request, dispatch
 from ..flows.log_parts import LogPart
 from ..flows.rights import Caller, Uncached, check_may_read
-from ..models import Headers
+from ..models import Headers, Pairs
 from ..operations import Call
 from ..router import routed
 from ..server import Server
@@ -44,7 +44,7 @@ from .access import AccessLog
 from .aiohttp_inside import CallerResponse
 from .exchange import Exchange, peer_of
 from .faces_at import FacesAt
-from .headers import CONDITIONS, Pairs, Peer, end_to_end, to_upstream
+from .headers import CONDITIONS, Peer, end_to_end, to_upstream
 from .health import Health
 from .limits import asked_again, callers_of
 from .metrics import METRICS, Metrics
@@ -232,7 +232,7 @@ class Proxy:
     async def _native(self, request: web.BaseRequest, native: NativeUpstream, more: Pairs) -> web.StreamResponse:
         if native.told:
             kept = Headers(end_to_end(native.headers)).without("Content-Length")
-            return await reply(request, Reply(native.status, kept + more, native.told), self.options.idle, "native")
+            return await reply(request, Reply(native.status, [*kept, *more], native.told), self.options.idle, "native")
         return await pass_on(request, native.response, self.options.idle, [(MARK, "native"), *more])
 
     async def _stream(

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-Pairs = list[tuple[str, str]]
+from ..models import Pairs
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 HOP_BY_HOP = frozenset({

@@ -20,10 +20,10 @@ from aiohttp import HttpVersion11, WSMsgType, web
 
 from ..errors import BadRequest, ShimError, Unreachable
 from ..faces.face import Reply
-from ..models import Headers
+from ..models import Headers, Pairs
 from ..transport import CHUNK, BrokenBody
 from .aiohttp_inside import BODILESS, CallerResponse
-from .headers import Pairs, end_to_end
+from .headers import end_to_end
 from .upstream import PIECE, Upstream, answer_headers
 from .upstream_transport import pieces
 

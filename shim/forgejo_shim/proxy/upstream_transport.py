@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import aiohttp
 
 from ..identity import identity_headers
-from ..models import Headers
-from ..transport import ERROR_LIMIT, Answer, Native, Pairs, read_all
+from ..models import Headers, Pairs
+from ..transport import ERROR_LIMIT, Answer, Native, read_all
 from .upstream import PIECE, THE_SERVER, Upstream, UpstreamAnswer
 
 T = TypeVar("T")

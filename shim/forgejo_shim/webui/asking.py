@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..errors import NotNow, ShimError, WebAccount
-from ..models import Repo
+from ..models import Pairs, Repo
 from ..server import Server
-from ..transport import JSON_LIMIT, Answer, Pairs, Transport, encode, read_all, read_head
+from ..transport import JSON_LIMIT, Answer, Transport, encode, read_all, read_head
 from .grammar import Page, actions, classify, download_of, task_of
 from .session import not_understood
 

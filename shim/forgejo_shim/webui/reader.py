@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from ..errors import PageChanged, attempt_not_found
 from ..identity import with_identity
-from ..models import Headers, Location, Repo
+from ..models import Headers, Location, Pairs, Repo
 from ..rows import ROW, can_start_log
 from ..server import Server
 from ..store.facts import Facts
-from ..transport import Answer, BrokenBody, Pairs, PeekedAnswer, Transport
+from ..transport import Answer, BrokenBody, PeekedAnswer, Transport
 from .asking import PageAnswer, ask, post, trouble
 from .grammar import (
     EMPTY_VIEW,

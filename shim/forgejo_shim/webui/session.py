@@ -20,8 +20,8 @@ from typing import Self
 from urllib.parse import urlencode
 
 from ..errors import NotNow, PageChanged, ShimError, WebAccount
-from ..models import WebCookie, WebCredentials, WebLogin
-from ..transport import Answer, Pairs, Transport, read_head, retry_after
+from ..models import Pairs, WebCookie, WebCredentials, WebLogin
+from ..transport import Answer, Transport, read_head, retry_after
 from .cookies import CSRF_COOKIE, cookies_in, set_cookies
 from .grammar import CHANGE_PASSWORD, LOGIN, SECURITY, SETTINGS, TWO_FACTOR, path_of
 from .html import SignIn, classify_sign_in, is_settings, is_suspended
