@@ -49,9 +49,10 @@ def _validator(reference: str) -> Draft4Validator:
 
 def answers_of(method: str, path: str) -> dict[str, Any] | None:
     """The answers that the document has for a request; None if it has none."""
+    method = "get" if method == "HEAD" else method.lower()
     for pattern, methods in PATTERNS:
-        if method.lower() in methods and pattern.match(path):
-            found: dict[str, Any] = methods[method.lower()]["responses"]
+        if method in methods and pattern.match(path):
+            found: dict[str, Any] = methods[method]["responses"]
             return found
     return None
 
@@ -67,6 +68,9 @@ def hold(response: requests.Response, *_: Any, **__: Any) -> None:
     known = answers.get(status) or (answers["default"] if int(status) >= 400 else None)
     assert known is not None, f"{method} {path}: {status} is not declared"
     reference = known.get("schema", {}).get("$ref")
+    if method == "HEAD":
+        assert not response.content, f"{method} {path}: there is a body"
+        return
     if reference is None:
         assert known.get("schema") or not response.content, f"{method} {path}: there is a body"
         return

@@ -13,6 +13,9 @@ from typing import Any
 STATUSES = ("unknown", "success", "failure", "cancelled", "skipped", "waiting", "running", "blocked")
 FAILED = ("failure", "cancelled")  # the worse first; a server's word for a time-out is either
 FINAL = frozenset({"success", "failure", "cancelled", "skipped"})
+# Our own, of an attempt of which nothing tells any more how it ended: it is over, since there is a later one.
+PAST = "past"
+OVER = FINAL | {PAST}
 
 
 # Names and values of headers, or of the parameters of a query, in order.

@@ -19,6 +19,7 @@ from forgejo_shim.faces.gitea import ROOT as FACE
 from forgejo_shim.faces.gitea_routes import ROUTES
 from gitea_document import DOCUMENT, ROOT, answers_of, hold
 from openapi_spec_validator import OpenAPIV2SpecValidator
+from proxied import END, Wire, header, request
 from running import Running
 from small import Small, row
 
@@ -139,3 +140,38 @@ def test_an_answer_that_does_not_fit_is_seen() -> None:
     with pytest.raises(AssertionError, match="token"):
         hold(answer)
     assert answers_of("GET", f"{R}/actions/secrets") is None
+
+
+@clause("Q2")
+def test_head_is_get_without_a_body_on_every_route(place: tuple[Small, Running]) -> None:
+    small, proxy = place
+    red = next(iter(small.model.runs.values()))
+    (artifact,) = proxy.get(f"{R}/actions/artifacts", small.token).json()["artifacts"]
+    filled = {
+        "{owner}/{repo}": "o/r", "{run_id}": str(red.id), "{job_id}": str(red.jobs[1].id), "{attempt}": "1",
+        "{artifact_id}": str(artifact["id"]), "{workflow}": "ci.yml", "{org}": "o", "{runner_id}": "1",
+    }  # fmt: skip
+    for path in [ROOT + route.path for route in ROUTES if route.method == "GET"]:
+        for name, value in filled.items():
+            path = path.replace(name, value)
+        got = proxy.get(path, small.token)
+        lines = (b"Authorization: token " + small.token.encode(), b"Connection: close")
+        with proxy.dialled() as wire:
+            wire.sendall(request(path.encode(), *lines, method=b"HEAD"))
+            head, _, body = Wire(wire).all().partition(END)
+        assert (int(head.split()[1]), body) == (got.status_code, b""), path
+        for name in ("Content-Type", "X-Total-Count"):
+            assert header(head, name.encode()) == [got.headers[name].encode()] * (name in got.headers), path
+
+
+@clause("Q11")
+def test_what_a_caller_has_or_wants_a_part_of_is_declared(place: tuple[Small, Running]) -> None:
+    """The server itself may say 304 (16); where the bytes are made from the web UI, they come."""
+    small, proxy = place
+    red = next(iter(small.model.runs.values()))
+    (artifact,) = proxy.get(f"{R}/actions/artifacts", small.token).json()["artifacts"]
+    zipped = proxy.get(f"{R}/actions/artifacts/{artifact['id']}/zip", small.token).headers["Location"]
+    for path in (f"{R}/actions/jobs/{red.jobs[1].id}/logs", zipped.removeprefix(proxy.base_url)):
+        has = proxy.get(path, small.token, headers={"If-None-Match": "*"})
+        assert has.status_code == (304 if small.double.face.native_logs else 200), path
+        assert proxy.get(path, small.token, headers={"Range": "bytes=1-2"}).status_code == 206

@@ -162,7 +162,8 @@ def test_whatever_is_asked_is_a_call_or_handed_on(parts: list[str], asked: list[
     path = "/".join([ROOT, *parts])
     found = Gitea().recognise(method, path, text)
     if isinstance(found, Call):
-        assert found.as_value and found.method == method and found.route.startswith(ROOT)
+        assert found.method == ("GET" if method == "HEAD" else method)
+        assert found.as_value and found.route.startswith(ROOT)
         assert "\n" not in found.target.partition("?")[2]
     else:
         assert found is None or (isinstance(found, Reply) and found.status == 400)

@@ -228,6 +228,20 @@ def test_one_state_for_all(states: tuple[str, ...], state: str) -> None:
     assert combined(states) == state
 
 
+@clause("V18")
+@pytest.mark.parametrize("ref", ["a%20b", "%20main", "main%0Amain", "main%40%7B99%7D", "%40%7Bu%7D"])
+def test_what_git_allows_in_no_name_is_no_commit(ref: str) -> None:
+    """The API answers these with 500, so it is not asked."""
+    with Small("15") as small, Running(small.url, small.web, faces=ON) as proxy:
+        small.repo.head = "a" * 40
+        for path in ("check-runs", "check-suites", "status"):
+            found = proxy.get(f"{R}/commits/{ref}/{path}", small.token)
+            assert (found.status_code, found.json()["status"]) == (404, "404"), path
+            assert proxy.get(f"{R}/commits/{ref}/{path}").status_code == 404, path
+        assert not any(seen.path.endswith("/commits") for seen in small.double.requests)
+        assert proxy.get(f"{R}/commits/main/status", small.token).status_code == 200
+
+
 @clause("V16")
 def test_checks_are_as_closed_as_runs(small: Small, proxy: Running) -> None:
     run = small.add({"build": RED}, status="failure")

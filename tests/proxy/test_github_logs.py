@@ -108,6 +108,8 @@ def test_what_a_caller_has_is_asked_by_the_address_that_is_given_out(face: str) 
                     assert found.getheader("X-GitHub-Media-Type") and (found.status == 200) == bool(body)
                     wire.sendall(b"GET /api/v3/meta HTTP/1.1\r\nHost: x\r\n\r\n")
                     assert wire.recv(12) == b"HTTP/1.1 200", (path, condition)
+                held = proxy.get(where, headers=condition)  # against the document
+                assert held.status_code == found.status, (path, condition)
 
 
 @clause("X46")

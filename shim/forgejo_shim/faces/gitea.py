@@ -2,7 +2,8 @@
 gitea_json.py the values).
 
 Rules: what has a route is Gitea's; all else below `/compat/gitea/api/v1` is handed on to Forgejo's `/api/v1`, which is
-the same API but for those. Errors are Forgejo's, whose form Gitea shares; a `cause` says why, as everywhere.
+the same API but for those. HEAD of a route is asked as GET. Errors are Forgejo's, whose form Gitea shares; a `cause`
+says why, as everywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .forgejo import Forgejo, Json, reply_json
 from .gitea_json import render
 from .gitea_query import of_list
 from .gitea_routes import ROUTES
-from .route import Table
+from .route import Table, method_of
 
 ROOT = "/compat/gitea"  # in front of `/api/v1`
 SWAGGER = ROOT + "/swagger.v1.json"
@@ -42,10 +43,11 @@ class Gitea:
 
     def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | Reply | None:
         """The operation that a request asks for, if it means something else to Forgejo; or the document."""
-        if method in ("GET", "HEAD") and routed(path) == SWAGGER:
+        path, method = routed(path), method_of(method)
+        if (method, path) == ("GET", SWAGGER):
             return reply_json(document())
         try:
-            return self.table.call_of(method.upper(), routed(path), query)
+            return self.table.call_of(method, path, query)
         except ShimError as error:
             return self.render_error(error, base_url)
 

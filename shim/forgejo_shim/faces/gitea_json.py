@@ -16,7 +16,7 @@ from ..flows.dispatch import Value
 from ..flows.dispatch_workflow import Started
 from ..flows.listed import ArtifactPage, JobPage, ListPage, RunPage, WorkflowPage
 from ..flows.runners import Registration, Runner, Runners
-from ..models import FINAL, Artifact, Done, JobDetails, RunFacts, Workflow
+from ..models import FINAL, OVER, Artifact, Done, JobDetails, RunFacts, Workflow
 from ..operations import RERUN_FAILED, RERUN_JOB, RERUN_RUN, Call
 from ..router import first_values
 from ..times import in_utc
@@ -140,7 +140,7 @@ def _run(run: RunFacts, call: Call, root: str) -> Json:
 
 def word_of(status: str | None) -> str | None:
     """A status of Forgejo's in Gitea's word (services/convert, ToActionsStatus)."""
-    return None if status in (None, "unknown") else "completed" if status in FINAL else OPEN.get(status, "queued")
+    return None if status in (None, "unknown") else "completed" if status in OVER else OPEN.get(status, "queued")
 
 
 def _path(run: RunFacts) -> str | None:

@@ -24,6 +24,7 @@ from .forgejo import Json
 from .github_answers import render
 from .github_reply import reply_error, reply_json
 from .github_routes import ROOT, call_of
+from .route import method_of
 
 GRAPHQL = "/api/graphql"
 # Of the Enterprise server whose API this is a part of; clients ask it which features they may use (gh: from 3.21 on it
@@ -47,7 +48,7 @@ class GitHub:
 
     def recognise(self, method: str, path: str, query: str, base_url: str = "") -> Call | Reply | None:
         """The operation that a request asks for, or what is answered without a server."""
-        path, method = routed(path), "GET" if method.upper() == "HEAD" else method.upper()
+        path, method = routed(path), method_of(method)
         if path != GRAPHQL and path != ROOT and not path.startswith(ROOT + "/"):
             return None
         if method == "GET" and (said := self._said(path.removeprefix(ROOT), base_url)):

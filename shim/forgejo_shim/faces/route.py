@@ -74,6 +74,11 @@ class Table:
         )
 
 
+def method_of(sent: str) -> str:
+    """The method that a route is looked up by: HEAD is GET, without the body."""
+    return "GET" if sent.upper() == "HEAD" else sent.upper()
+
+
 def _pattern(root: str, path: str) -> re.Pattern[str]:
     kinds = {**dict.fromkeys(NUMBERS, "[0-9]{1,18}"), "commit": ".+"}  # a branch can have slashes in its name
     parts = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{kinds.get(found[1], '[^/]+')})", path)

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from ..file_names import first_line
 from ..flows.dispatch_workflow import Started
 from ..flows.listed import ListPage
-from ..models import FINAL, Artifact, JobDetails, RunFacts, Step, Workflow
+from ..models import FINAL, OVER, Artifact, JobDetails, RunFacts, Step, Workflow
 from ..operations import Call
 from ..router import parameters
 from ..times import in_utc, moment
@@ -24,11 +24,11 @@ OPEN = {"running": "in_progress"}  # else queued
 
 
 def status_of(status: str | None) -> Json:
-    """A status of Forgejo's as `status` and `conclusion`; nulls of one that is not known."""
+    """A status of Forgejo's, or `PAST`, as `status` and `conclusion`; nulls of what is not known."""
     if status in (None, "unknown"):
         return {"status": None, "conclusion": None}
     return {
-        "status": "completed" if status in FINAL else OPEN.get(status, "queued"),
+        "status": "completed" if status in OVER else OPEN.get(status, "queued"),
         "conclusion": status if status in FINAL else None,
     }
 

@@ -8,12 +8,13 @@ come without their times, which would be requests for each.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..errors import PageChanged, SearchLimit
+from ..errors import NotThere, PageChanged, SearchLimit
 from ..identity import identity_of
 from ..models import JobDetails, RunFacts, Times
 from ..operations import API, Call
@@ -27,6 +28,8 @@ from .run_list import run_list
 from .runs import MOST_AS_VALUE, paging, read_api
 
 MOST_RUNS = 30
+# In no name of git's (git-check-ref-format), and what `git cat-file` fails on, which the API answers with 500.
+_IN_NO_NAME = re.compile(r"[\x00-\x20\x7f]|@\{")
 MOST_STATUSES, SIZE = 500, 50  # of a commit, and of a page of the API
 
 
@@ -93,8 +96,10 @@ async def commit_status(reader: Reader, call: Call, caller: Grants) -> StatusPag
 
 
 async def _sha(reader: Reader, call: Call) -> str:
-    """The id of the commit that the call names. Raises ServerRefusal of the API's, PageChanged."""
+    """The id of the commit that the call names. Raises NotThere, ServerRefusal of the API's, PageChanged."""
     wanted = first_values(call.query).get("commit", "")
+    if _IN_NO_NAME.search(wanted):
+        raise NotThere("The target couldn't be found.")
     asked = f"limit=1&stat=false&verification=false&files=false&sha={quote(wanted, safe='')}"
     told = _read(await read_api(reader, f"{API}/repos/{reader.repo}/commits?{asked}", "the API's commits", call), list)
     sha = told[0].get("sha") if told and isinstance(told[0], dict) else None

@@ -32,7 +32,7 @@ class RunPage(ListPage[RunFacts]):
 
 class JobPage(ListPage[JobDetails]):
     """Jobs of one run or of several; one can be there several times, at each of its attempts. The attempt that is meant
-    is `job.attempt`, and `job.status` is its status."""
+    is `job.attempt`, and `job.status` is its status, perhaps `PAST`."""
 
 
 class WorkflowPage(ListPage[Workflow]):

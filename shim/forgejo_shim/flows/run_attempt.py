@@ -12,7 +12,7 @@ from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from ..errors import WebAccount
-from ..models import FINAL, JobDetails, RunFacts
+from ..models import FINAL, PAST, JobDetails, RunFacts
 from ..operations import Call
 from ..times import moment
 from ..webui.reader import Reader
@@ -21,10 +21,10 @@ from .rights import Grants, run_of
 from .run_details import details_of
 from .runs import MOST_AS_VALUE
 
-# The first that a job of a run has is the run's status; Forgejo asks for `OVER` first (models/actions/run_job.go,
+# The first that a job of a run has is the run's status; Forgejo asks for `ENDED` first (models/actions/run_job.go,
 # AggregateJobStatus, 11.0.15 to 16).
 OPEN = ("running", "waiting", "blocked")
-OVER = ("unknown", "cancelled", "failure")
+ENDED = (PAST, "unknown", "cancelled", "failure")
 
 
 async def one_run(reader: Reader, call: Call, caller: Grants) -> RunFacts:
@@ -73,7 +73,7 @@ def _earlier(run: RunFacts, number: int, jobs: Sequence[JobDetails]) -> RunFacts
     if statuses <= {"success", "skipped"}:
         status = "success" if "success" in statuses or not statuses else "skipped"
     else:
-        status = _open(statuses) or next((one for one in OVER if one in statuses), "unknown")
+        status = _open(statuses) or next((one for one in ENDED if one in statuses), "unknown")
     started = min((job.times.started for job in jobs if job.times.started), default=0)
     stopped = max((job.times.stopped for job in jobs), default=0) if status in FINAL else 0
     given = {**run.given, "updated": _text(stopped) or run.given.get("updated")}

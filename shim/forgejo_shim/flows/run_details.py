@@ -4,7 +4,8 @@ of those with some statuses or one name only, or the last ones first.
 Rules: an attempt n of a run is each of its jobs at its attempt n, or at its latest where that is lower. Natively where
 the server tells a job in full; else by views of the web UI, two for an attempt, and only those of the page are read.
 Where a run's jobs are native and the web UI cannot be read, the jobs are told without steps and times. So are earlier
-attempts that the web UI hides; one that no runner took has none, and its status is not known.
+attempts that the web UI hides; one that no runner took has none. How such an attempt ended is not known (`PAST`), which
+fits who asks for all that are over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import replace
 from ..api_job import parse_full
 from ..capabilities import Capability
 from ..errors import NotNow, NotPossible, NotThere, WebAccount
-from ..models import Attempt, Job, JobDetails, Location, RunFacts, Times
+from ..models import FINAL, PAST, Attempt, Job, JobDetails, Location, RunFacts, Times
 from ..operations import JOB, Call
 from ..paths import job_path
 from ..router import first_values, parameters
@@ -65,7 +66,8 @@ async def _page(reader: Reader, call: Call, run: RunFacts) -> JobPage:
     shown = [one for one in await _all_shown(call, rows) if name in ("", one[0].job.name)]
     shown = shown[::-1] if is_reversed else shown
     if statuses and (is_all or call.attempt is not None):  # what a job's status was then, only the attempt tells
-        fit = [job for job in await told(shown) if job.job.status in statuses]
+        wanted = {*statuses, PAST} if FINAL.issubset(statuses) else {*statuses}
+        fit = [job for job in await told(shown) if job.job.status in wanted]
         return JobPage(*page_of(fit, call))
     fitting = [one for one in shown if not statuses or one[0].job.status in statuses]
     on_page, total, page, limit = page_of(fitting, call)
@@ -114,7 +116,7 @@ async def _natively(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, n
     if is_current or told.attempts is None:
         return told
     attempt = next((one for one in told.attempts if one.number == number), None)
-    return _not_taken(run, job, number) if attempt is None else _shown(run, job, attempt)
+    return _not_taken(run, job, number) if attempt is None else _earlier(run, job, attempt)
 
 
 async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, number: int | None) -> JobDetails:
@@ -127,8 +129,11 @@ async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, n
             await reader.web_run(at)
         view = row.view if number in (None, 1) else None
         attempt = await attempt_steps(reader, job.id, at, number, job.status if is_current else "", view)
-        told = _shown(run, job, replace(attempt, number=number))
-        return told if attempt.steps or is_current else replace(told, attempts=None)  # hidden behind a rerun
+        attempt = replace(attempt, number=number)
+        if is_current:
+            return _shown(run, job, attempt)
+        told = _earlier(run, job, attempt)
+        return told if attempt.steps else replace(told, attempts=None)  # hidden behind a rerun
     except NotThere:
         if is_current:
             raise
@@ -141,7 +146,12 @@ async def _by_views(reader: Reader, rows: JobRows, run: RunFacts, row: JobRow, n
 
 def _not_taken(run: RunFacts, job: Job, number: int | None) -> JobDetails:
     """The job at an earlier attempt that no runner took: cancelled or skipped, which nothing tells any more."""
-    return JobDetails(run, replace(job, attempt=number, status="unknown", task_id=0), Times(), ())
+    return JobDetails(run, replace(job, attempt=number, status=PAST, task_id=0), Times(), ())
+
+
+def _earlier(run: RunFacts, job: Job, attempt: Attempt) -> JobDetails:
+    """The job at an attempt that was followed by another one."""
+    return _shown(run, job, replace(attempt, status=PAST) if attempt.status == "unknown" else attempt)
 
 
 def _shown(run: RunFacts, job: Job, attempt: Attempt) -> JobDetails:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import aiohttp
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.hdrs import CONTENT_TYPE, SERVER
 from aiohttp.http_exceptions import LineTooLong as LineTooLong
@@ -33,8 +34,8 @@ BODILESS = (204, 304)  # to a client, what comes behind the head of these is ano
 
 
 class CallerResponse(web.StreamResponse):
-    """An answer whose head is what it was behind: aiohttp's own defaults are taken out again. One that has no body is
-    given none.
+    """An answer whose head is what it was behind: aiohttp's own defaults are taken out again. One that has no body, as
+    to HEAD, is given none.
 
     `waits` sends the head together with the first bytes of the body: for answers whose body is there already. `cause`
     is that of an error of the shim's, for the access log.
@@ -48,6 +49,11 @@ class CallerResponse(web.StreamResponse):
         self.headers.extend(headers)
         self._lacks = [name for name in (CONTENT_TYPE, SERVER) if name not in self.headers]
 
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Begin to send it."""
+        self._is_bodiless = self.status in BODILESS or request.method == "HEAD"
+        return await super().prepare(request)
+
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()
         for name in self._lacks:
@@ -55,12 +61,12 @@ class CallerResponse(web.StreamResponse):
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send a part of the body."""
-        if self.status not in BODILESS:
+        if not self._is_bodiless:
             await super().write(data)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send the last part of it."""
-        await super().write_eof(b"" if self.status in BODILESS else data)
+        await super().write_eof(b"" if self._is_bodiless else data)
 
 
 class Request(aiohttp.ClientRequest):

@@ -208,7 +208,7 @@ class Proxy:
             headers,
             partial(self.state.searches.one, who),
             peer.base_url,
-            partial(ask, request, self.upstream, to_server, method="GET" if call.by_address else ""),
+            partial(ask, request, self.upstream, to_server, method=call.method if call.as_value else ""),
         )
         async with AsyncExitStack() as until_sent:
             count = partial(until_sent.enter_async_context, self.state.streams.slot(who))
@@ -223,7 +223,7 @@ class Proxy:
                 await until_sent.aclose()
                 return await self._native(request, cast(NativeUpstream, value.answer), more if call.as_value else [])
             made = asked.face.render(value, call, peer.base_url)
-            if isinstance(made.body, bytes):
+            if isinstance(made.body, bytes) or request.method == "HEAD":
                 return await self._say(request, asked, made)
             made.headers += more
             grows = isinstance(value, LogPart) and value.grows

@@ -99,7 +99,10 @@ async def reply(request: web.BaseRequest, made: Reply, idle: float, backend: str
     if isinstance(body, bytes):
         out = CallerResponse(made.status, None, [*headers, ("Content-Length", str(len(body)))], waits=True)
         out.cause = made.cause
-        return await send_whole(request, out, b"" if request.method == "HEAD" else body, idle)
+        return await send_whole(request, out, body, idle)
+    if request.method == "HEAD" and not isinstance(body, AsyncIterator):
+        await body.close()  # without a look at it
+        return await send_whole(request, CallerResponse(made.status, None, headers, waits=True), b"", idle)
     chunks = body if isinstance(body, AsyncIterator) else pieces(body)
     return await send(request, CallerResponse(made.status, None, headers), chunks, idle)
 
@@ -126,6 +129,9 @@ async def pass_on(
     caller's API."""
     headers = [*end_to_end(answer_headers(answer)), *more]
     headers = [(name, back(value) if name.lower() == "location" else value) for name, value in headers]
+    if request.method == "HEAD":
+        answer.close()  # what is below it was not asked for
+        return await send_whole(request, CallerResponse(answer.status, answer.reason, headers, waits=True), b"", idle)
     if answer.content.is_eof():  # a small answer: all of it has come, so one write does
         out = CallerResponse(answer.status, answer.reason, headers, waits=True)
         return await send_whole(request, out, answer.content.read_nowait(), idle)
