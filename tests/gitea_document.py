@@ -1,4 +1,5 @@
-"""Answers of Gitea's face held against its Swagger document, spec/gitea.swagger.json.
+"""Answers of Gitea's face held against its Swagger document, spec/gitea.swagger.json; and the table of what is done for
+each of Gitea's paths, spec/gitea-actions.md.
 
 Rules: what the document has no path for is Forgejo's answer, and not held. Schemas of answers know every field, so one
 that is not declared does not fit; null fits where the document says `x-nullable`.
@@ -16,8 +17,12 @@ from urllib.parse import urlsplit
 import requests
 from jsonschema import Draft4Validator
 
-DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "spec/gitea.swagger.json").read_text())
+SPEC = Path(__file__).parents[1] / "spec"
+DOCUMENT: dict[str, Any] = json.loads((SPEC / "gitea.swagger.json").read_text())
 ROOT = DOCUMENT["basePath"]
+OURS = {"incomplete_results"}  # fields that Gitea's answers have not
+TABLE = (SPEC / "gitea-actions.md").read_text()
+ROWS = re.findall(r"^\| ([A-Z]+) \| `(/[^`]+)` \| (same|translated|web|not possible) \|", TABLE, re.MULTILINE)
 NUMBERS = [name for name, one in DOCUMENT["parameters"].items() if one["type"] == "integer"]
 
 
@@ -45,6 +50,11 @@ DEFINITIONS = _with_null(DOCUMENT["definitions"])
 @cache
 def _validator(reference: str) -> Draft4Validator:
     return Draft4Validator({"$ref": reference, "definitions": DEFINITIONS})
+
+
+def example(path: str) -> str:
+    """A path of the table with something for each of its parts."""
+    return re.sub(r"\{(\w+)\}", lambda found: "7" if found[1] in NUMBERS else found[1], path)
 
 
 def answers_of(method: str, path: str) -> dict[str, Any] | None:

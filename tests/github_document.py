@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "spec/github.openapi.json").read_text())
 ROOT = DOCUMENT["servers"][0]["url"]
+OWN = {"/", "/rate_limit", "/meta", "/openapi.json"}  # paths that are answered without the server
 KINDS = {"commit": ".+"}  # a branch can have slashes in its name
 NUMBERS = ("run_id", "job_id", "artifact_id", "attempt")
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from proxied import OK, Behind, Proxied, Wire, fixed
-from running import Answering, hello
+from running import Answering, Running, hello
+from small import Small
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,10 @@ def greeting() -> Iterator[Answering]:
     """A server that says hello."""
     with Answering(hello) as behind:
         yield behind
+
+
+@pytest.fixture
+def proxy(small: Small, request: pytest.FixtureRequest) -> Iterator[Running]:
+    """A proxy in front of a small place, with the faces that the test's file calls `ON`."""
+    with Running(small.url, small.web, faces=request.module.ON) as running:
+        yield running

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pytest
 from forgejo_shim.faces import gitea_routes, github_routes
-from forgejo_shim.faces.gitea import handed_back
 from running import Running
 from small import Small, row
 
@@ -54,20 +53,3 @@ def test_a_repository_that_was_renamed_within_a_kept_yes(face: str) -> None:
             location = found.headers.get("Location", "").removeprefix(small.url)
             expected = path.replace("/repos/o/r", "/repos/o/new")
             assert (found.status_code in (301, 307), location) == (True, expected), (path, found.text)
-
-
-@clause("Q2")
-@pytest.mark.parametrize(
-    "location, back",
-    [
-        ("/api/v1/repos/o/new?x=/api/v1/", "/compat/gitea/api/v1/repos/o/new?x=/api/v1/"),
-        ("/forge/api/v1/repos/o/new", "/forge/compat/gitea/api/v1/repos/o/new"),
-        ("/api/v1/repos/api/v1/hooks", "/compat/gitea/api/v1/repos/api/v1/hooks"),
-        ("//elsewhere.example/api/v1/x", "//elsewhere.example/api/v1/x"),
-        ("https://elsewhere.example/api/v1/x", "https://elsewhere.example/api/v1/x"),
-        ("/o/r?at=/api/v1/x", "/o/r?at=/api/v1/x"),
-        ("", ""),
-    ],
-)
-def test_where_a_request_that_was_handed_on_is_redirected_to(location: str, back: str) -> None:
-    assert handed_back(location) == back

@@ -8,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from forgejo_shim.faces.face import Reply
-from forgejo_shim.faces.gitea import Gitea, handed_on
-from forgejo_shim.operations import Call
+from faced import GITEA as ROOT
 from forgejo_shim.router import routed
-from hypothesis import given
-from hypothesis import strategies as some
 from running import Running
 from small import Small
 
 clause = pytest.mark.clause
-ROOT = "/compat/gitea/api/v1"
 ON = frozenset({"gitea"})
 HOST = "gitea.example"
 
@@ -132,42 +127,6 @@ def test_a_renamed_repository_is_where_the_api_says(face: str) -> None:
             found = proxy.get(f"{ROOT}/repos/o/r/actions/{path}", small.token)
             assert found.status_code in (301, 307), path
             assert found.headers["Location"].endswith(f"{ROOT}/repos/o/new/actions/{path}")
-
-
-PARTS = [
-    "repos",
-    "o",
-    "r",
-    "actions",
-    "runs",
-    "7",
-    "jobs",
-    "attempts",
-    "workflows",
-    "ci.yml",
-    "orgs",
-    "user",
-    "runners",
-]
-NAMES = ["page", "limit", "status", "sort", "order", "actor", "name", "token", "disabled", "return_run_details"]
-VALUES = ["1", "-1", "0", "9" * 30, "completed", "id", "asc", "true", "\udcff", "%"]
-anything = some.one_of(some.sampled_from(PARTS), some.text(max_size=8))
-query = some.lists(some.tuples(some.sampled_from(NAMES), some.one_of(some.sampled_from(VALUES), some.text(max_size=9))))
-
-
-@clause("Q2")
-@given(some.lists(anything, max_size=9), query, some.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "x"]))
-def test_whatever_is_asked_is_a_call_or_handed_on(parts: list[str], asked: list[tuple[str, str]], method: str) -> None:
-    text = "&".join(f"{name}={value}" for name, value in asked)
-    path = "/".join([ROOT, *parts])
-    found = Gitea().recognise(method, path, text)
-    if isinstance(found, Call):
-        assert found.method == ("GET" if method == "HEAD" else method)
-        assert found.as_value and found.route.startswith(ROOT)
-        assert "\n" not in found.target.partition("?")[2]
-    else:
-        assert found is None or (isinstance(found, Reply) and found.status == 400)
-        assert handed_on(path) == (path.removeprefix("/compat/gitea") if parts else path)
 
 
 @clause("Q2")

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import forgejo_shim.flows.owners as owners
 import pytest
 from double import JobSpec
+from faced import GITEA as ROOT
 from running import Running
 from small import Small, row
 
 clause = pytest.mark.clause
-ROOT = "/compat/gitea/api/v1"
 ON = frozenset({"gitea"})
 SCOPES = ("read:repository", "read:user", "read:organization", "read:admin")
 FACES = pytest.mark.parametrize("face", ["12", "14", "15", "16"])

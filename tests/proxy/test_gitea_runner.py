@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
+from faced import GITEA as ROOT
 from forgejo_shim.operations import API
 from runner import Row, Runner
 from running import Running
@@ -14,7 +15,6 @@ from small import Small
 from uploads import upload
 
 clause = pytest.mark.clause
-ROOT = "/compat/gitea/api/v1"
 ROWS = [Row("one"), Row("two", 5)]
 
 

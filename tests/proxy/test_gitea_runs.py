@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
 
 import pytest
-from double import JobSpec, Run
+from double import JobSpec
+from faced import GITEA, three_runs
 from running import Running
 from small import LOG, Small, row
 
 clause = pytest.mark.clause
-R = "/compat/gitea/api/v1/repos/o/r"
+R = f"{GITEA}/repos/o/r"
 RUNS = f"{R}/actions/runs"
 ON = frozenset({"gitea"})
-
-
-@pytest.fixture
-def proxy(small: Small) -> Iterator[Running]:
-    with Running(small.url, small.web, faces=ON) as running:
-        yield running
 
 
 def writer(small: Small) -> str:
@@ -33,18 +27,9 @@ def writer(small: Small) -> str:
     return small.model.add_token(owner, ("write:repository",)).sha1
 
 
-def filled(small: Small) -> list[Run]:
-    """Three runs: one that succeeded, one that failed on another branch, one that waits."""
-    done = small.add({"build": row("a"), "test": row("b")}, title="first")
-    red = small.add({"build": row("c")}, title="second", status="failure", ref="refs/heads/dev", workflow="other.yml")
-    other = small.model.add_user("other")
-    waits = small.model.add_run(small.repo, ["build"], title="third", event="workflow_dispatch", user=other)
-    return [done, red, waits]
-
-
 @clause("Q3")
 def test_runs_newest_first_in_giteas_shape(small: Small, proxy: Running) -> None:
-    runs = filled(small)
+    runs = three_runs(small)
     found = proxy.get(RUNS, small.token)
     told = found.json()
     assert (told["total_count"], found.headers["X-Total-Count"]) == (3, "3")
@@ -90,7 +75,7 @@ def test_runs_newest_first_in_giteas_shape(small: Small, proxy: Running) -> None
 @pytest.mark.parametrize("face", ["12", "14", "15", "16"])
 def test_each_filter_filters(face: str, query: str, numbers: list[int]) -> None:
     with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
-        filled(small)
+        three_runs(small)
         told = proxy.get(f"{RUNS}?{query}", small.token).json()
         assert [run["run_number"] for run in told["workflow_runs"]] == numbers
         told = proxy.get(f"{R}/actions/workflows/other.yml/runs?{query}", small.token).json()
@@ -99,7 +84,7 @@ def test_each_filter_filters(face: str, query: str, numbers: list[int]) -> None:
 
 @clause("Q3")
 def test_a_filter_that_means_nothing_is_refused(small: Small, proxy: Running) -> None:
-    (run, *_) = filled(small)
+    (run, *_) = three_runs(small)
     for path in (
         f"{RUNS}?status=green",
         f"{RUNS}?scoped_workflow_source_repo_id=7",
@@ -115,7 +100,7 @@ def test_a_filter_that_means_nothing_is_refused(small: Small, proxy: Running) ->
 @pytest.mark.parametrize("face", ["12", "14", "15", "16"])
 def test_a_run_and_its_jobs(face: str) -> None:
     with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
-        (done, *_) = filled(small)
+        (done, *_) = three_runs(small)
         small.again(done.jobs[1], row("again"))
         run = proxy.get(f"{RUNS}/{done.id}", small.token).json()
         assert (run["id"], run["display_title"], run["status"]) == (done.id, "first", "completed")

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import requests
+from faced import GITHUB
 from running import Running
 from small import Small, row
 
 clause = pytest.mark.clause
-R = "/api/v3/repos/o/r"
+R = f"{GITHUB}/repos/o/r"
 RUNS = f"{R}/actions/runs"
 ON = frozenset({"github"})
 

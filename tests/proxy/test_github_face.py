@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from forgejo_shim.faces.face import Reply
-from forgejo_shim.faces.github import GitHub
-from forgejo_shim.operations import Call
-from hypothesis import given
-from hypothesis import strategies as some
+from faced import GITHUB as GH
 from running import Running
 from small import Small
 
 clause = pytest.mark.clause
-GH = "/api/v3"
 ON = frozenset({"github"})
 
 
@@ -64,12 +59,6 @@ def test_what_it_does_not_know_is_404_and_never_passed_on(place: tuple[Small, Ru
     assert len(small.double.requests) == before
 
 
-@clause("V2")
-@pytest.mark.parametrize("path", ["/api/v3x", "/api/v30/rate_limit", "/api/v1/version", "/api/graphqls", "/o/r"])
-def test_what_is_beside_it_passes(path: str) -> None:
-    assert GitHub().recognise("GET", path, "") is None
-
-
 @clause("V3")
 def test_what_clients_ask_first_is_told_without_the_server(place: tuple[Small, Running]) -> None:
     small, proxy = place
@@ -82,13 +71,6 @@ def test_what_clients_ask_first_is_told_without_the_server(place: tuple[Small, R
         at = f"{proxy.base_url}{GH}"
         assert proxy.get(path).json() == {"rate_limit_url": f"{at}/rate_limit", "openapi_url": f"{at}/openapi.json"}
     assert len(small.double.requests) == before
-
-
-@clause("V3")
-def test_the_limit_starts_anew_each_hour() -> None:
-    for now, reset in ((0.0, 3600), (7199.9, 7200), (7200.0, 10800)):
-        told = dict(GitHub(lambda now=now: now).headers("a-1"))
-        assert told["X-RateLimit-Reset"] == str(reset)
 
 
 @clause("V4")
@@ -132,53 +114,6 @@ def test_it_is_logged_as_the_proxys_own() -> None:
         (line,) = proxy.lines(1)
         assert (line["path"], line["backend"]) == (f"{GH}/meta", "own")
         assert "secret" not in str(line)
-
-
-PARTS = [
-    "repos",
-    "o",
-    "r",
-    "actions",
-    "runs",
-    "7",
-    "jobs",
-    "attempts",
-    "1",
-    "workflows",
-    "ci.yml",
-    "artifacts",
-    "user",
-    "rerun",
-    "cancel",
-]
-NAMES = ["page", "per_page", "status", "created", "actor", "filter", "name", "token", "workflow", "event"]
-VALUES = [
-    "1",
-    "-1",
-    "9" * 30,
-    "completed",
-    "2026-01-02..*",
-    ">=9999-12-31",
-    "<0001-01-01",
-    "*..*",
-    "all",
-    "\udcff",
-    "%",
-]
-anything = some.one_of(some.sampled_from(PARTS), some.text(max_size=8))
-query = some.lists(some.tuples(some.sampled_from(NAMES), some.one_of(some.sampled_from(VALUES), some.text(max_size=9))))
-
-
-@clause("V2")
-@given(some.lists(anything, max_size=9), query, some.sampled_from(["GET", "HEAD", "POST", "DELETE", "x"]))
-def test_whatever_is_asked_is_a_call_or_an_answer(parts: list[str], asked: list[tuple[str, str]], method: str) -> None:
-    text = "&".join(f"{name}={value}" for name, value in asked)
-    found = GitHub().recognise(method, "/".join([GH, *parts]), text)
-    if isinstance(found, Call):
-        assert found.as_value and found.method == ("GET" if method == "HEAD" else method) and found.route.startswith(GH)
-        assert "\n" not in found.target.partition("?")[2]
-    else:
-        assert found is None or (isinstance(found, Reply) and found.status in (200, 404, 422))
 
 
 @clause("V2")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from double import Run
+from faced import GITHUB
 from forgejo_shim import SQLiteStore
 from forgejo_shim.flows import counted_log
 from running import Running
@@ -18,16 +18,10 @@ from small import LOG, Small, row
 from stepped import Steps, play, waiting
 
 clause = pytest.mark.clause
-R = "/api/v3/repos/o/r"
+R = f"{GITHUB}/repos/o/r"
 RUNS = f"{R}/actions/runs"
 ON = frozenset({"github"})
 BY_ID = ["12", "13", "14", "15", "16"]  # whose API knows runs by their ids
-
-
-@pytest.fixture
-def proxy(small: Small) -> Iterator[Running]:
-    with Running(small.url, small.web, faces=ON) as running:
-        yield running
 
 
 def address(proxy: Running, path: str, token: str) -> str:

@@ -5,21 +5,18 @@ Rules: the names are those of the description (https://github.com/github/rest-ap
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from typing import Any
 
 import pytest
 from double import JobSpec
-from forgejo_shim.faces.github import GitHub
+from faced import GITHUB, told
 from forgejo_shim.faces.github_required import ACCOUNT, REPOSITORY
-from forgejo_shim.models import RunFacts
-from forgejo_shim.operations import Call
 from running import Running
 from small import Small, row
 
 clause = pytest.mark.clause
-R = "/api/v3/repos/o/r"
+R = f"{GITHUB}/repos/o/r"
 ON = frozenset({"github"})
 OF_ACCOUNT = ("login", "id", "node_id", "avatar_url", "url", "html_url", "type", "site_admin")
 OF_REPOSITORY = ("id", "node_id", "name", "full_name", "private", "html_url", "fork", "url")
@@ -41,12 +38,6 @@ OF_WHOLE_REPOSITORY = (
     "size", "default_branch", "open_issues_count", "has_issues", "has_projects", "has_wiki", "has_pages",
     "has_discussions", "archived", "disabled", "created_at", "updated_at", "forks", "open_issues", "watchers",
 )  # fmt: skip
-
-
-def told(proxy: Running, small: Small, path: str) -> Any:
-    found = proxy.get(path, small.token)
-    assert found.status_code == 200, found.text
-    return found.json()
 
 
 def has(one: dict[str, Any], *names: str) -> None:
@@ -88,25 +79,6 @@ def test_runs_and_jobs(face: str) -> None:
             alone = told(proxy, small, f"{R}/actions/jobs/{one['id']}")
             assert {name: alone[name] for name in OF_JOB} == {name: one[name] for name in OF_JOB}
             assert (one["created_at"], one["steps"]) == (runs[0]["created_at"], alone["steps"])
-
-
-@clause("V21")
-def test_a_forks_pull_request() -> None:
-    fork = {"id": 9, "name": "r", "full_name": "you/r", "owner": {"id": 7, "login": "you"}}
-    sides = {"head": {"ref": "fix", "sha": "1" * 40, "repo": fork}, "base": {"ref": "main", "sha": "2" * 40}}
-    event = json.dumps({"pull_request": {"id": 3, "number": 4, **sides}})
-    face = GitHub()
-    call = face.recognise("GET", f"{R}/actions/runs/7", "")
-    assert isinstance(call, Call)
-    for payload, login in ((event, "you"), ("{}", None), ("no JSON", None)):
-        given = {"is_fork_pull_request": True, "event_payload": payload, "repository": {"id": 1, "full_name": "o/r"}}
-        one = json.loads(face.render(RunFacts(1, 7, given=given), call, "http://here").body)
-        head = one["head_repository"]
-        assert (head and head["owner"]["login"]) == login
-        assert len(one["pull_requests"]) == (payload == event)
-        for pull in one["pull_requests"]:
-            assert pull["head"]["repo"] == {"id": 9, "name": "r", "url": "http://here/api/v3/repos/you/r"}
-            assert pull["base"] == sides["base"]
 
 
 @clause("V21")

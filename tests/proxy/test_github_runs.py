@@ -5,32 +5,16 @@ Rules: the proxy runs in a thread of this process (`running.py`); requests go ov
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from double import JobSpec, Run
+from double import JobSpec
+from faced import GITHUB, three_runs
 from running import Running
 from small import Small, row
 
 clause = pytest.mark.clause
-R = "/api/v3/repos/o/r"
+R = f"{GITHUB}/repos/o/r"
 RUNS = f"{R}/actions/runs"
 ON = frozenset({"github"})
-
-
-@pytest.fixture
-def proxy(small: Small) -> Iterator[Running]:
-    with Running(small.url, small.web, faces=ON) as running:
-        yield running
-
-
-def filled(small: Small) -> list[Run]:
-    """Three runs: one that succeeded, one that failed on another branch, one that waits."""
-    done = small.add({"build": row("a"), "test": row("b")}, title="first")
-    red = small.add({"build": row("c")}, title="second", status="failure", ref="refs/heads/dev", workflow="other.yml")
-    other = small.model.add_user("other")
-    waits = small.model.add_run(small.repo, ["build"], title="third", event="workflow_dispatch", user=other)
-    return [done, red, waits]
 
 
 def listed(proxy: Running, small: Small, query: str = "") -> list[int]:
@@ -43,7 +27,7 @@ def listed(proxy: Running, small: Small, query: str = "") -> list[int]:
 
 @clause("V5")
 def test_runs_newest_first_in_githubs_shape(small: Small, proxy: Running) -> None:
-    runs = filled(small)
+    runs = three_runs(small)
     told = proxy.get(RUNS, small.token).json()
     assert told["total_count"] == 3
     assert [run["run_number"] for run in told["workflow_runs"]] == [3, 2, 1]
@@ -106,13 +90,13 @@ def test_runs_newest_first_in_githubs_shape(small: Small, proxy: Running) -> Non
 @pytest.mark.parametrize("face", ["12", "14", "15", "16"])
 def test_each_filter_filters(face: str, query: str, numbers: list[int]) -> None:
     with Small(face) as small, Running(small.url, small.web, faces=ON) as proxy:
-        asked = query.format(*(run.id for run in filled(small)))
+        asked = query.format(*(run.id for run in three_runs(small)))
         assert listed(proxy, small, asked) == numbers
 
 
 @clause("V5")
 def test_a_filter_that_means_nothing_is_refused(small: Small, proxy: Running) -> None:
-    filled(small)
+    three_runs(small)
     for query in ("status=green", "created=yesterday", "created=>", "created=2020-13-01", "check_suite_id=x"):
         found = proxy.get(f"{RUNS}?{query}", small.token)
         assert (found.status_code, found.json()["status"]) == (422, "422"), query

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from forgejo_shim.flows.workflows import name_in
-from forgejo_shim.workflow_ids import workflow_id
-from hypothesis import given
-from hypothesis import strategies as some
+from faced import GITHUB, told
 from running import Running
 from small import Small, row
 
 clause = pytest.mark.clause
-R = "/api/v3/repos/o/r"
-WORKFLOWS = f"{R}/actions/workflows"
+R = f"{GITHUB}/repos/o/r"
 ON = frozenset({"github"})
+WORKFLOWS = f"{R}/actions/workflows"
 FOLDERS = (".forgejo/workflows", ".gitea/workflows", ".github/workflows")
-
-
-@pytest.fixture
-def proxy(small: Small) -> Iterator[Running]:
-    with Running(small.url, small.web, faces=ON) as running:
-        yield running
-
-
-def told(proxy: Running, small: Small, path: str, token: str = "") -> Any:
-    found = proxy.get(path, token or small.token)
-    assert found.status_code == 200, found.text
-    return found.json()
 
 
 @clause("V10")
@@ -143,35 +124,6 @@ def test_it_is_as_open_as_the_list_of_runs(small: Small, proxy: Running) -> None
         for token, status in ((outsider, 404), ("", 404), ("0" * 40, 401)):
             found = proxy.get(path, token)
             assert (found.status_code, "cause" in found.json()) == (status, False), path
-
-
-@clause("V10")
-@pytest.mark.parametrize(
-    "text, name",
-    [
-        ("name: CI\n", "CI"),
-        ("on: push\nname:  'a: b # c'  # d\n", "a: b # c"),
-        ('name: "x"\r\n', "x"),
-        ("name: C# and #1 # note\n", "C# and"),
-        ("jobs:\n  name: inner\n", ""),
-        ("name: |\n  block\n", ""),
-        ("name: &a b\n", ""),
-        ("name:\n", ""),
-        ("", ""),
-    ],
-)
-def test_the_name_in_a_file(text: str, name: str) -> None:
-    assert name_in({"content": base64.b64encode(text.encode()).decode()}) == name
-
-
-@pytest.mark.parametrize("answer", [None, [], {}, {"content": None}, {"content": "%"}, {"content": 7}])
-def test_what_is_no_file_has_no_name(answer: object) -> None:
-    assert name_in(answer) == ""
-
-
-@given(some.text())
-def test_ids_of_workflows_are_numbers_for_javascript(file: str) -> None:
-    assert 0 < workflow_id(file) < 2**53
 
 
 @clause("V11")

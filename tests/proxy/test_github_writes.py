@@ -7,58 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import requests
 from double import JobSpec, Run
 from double.entities import READ
+from faced import GITHUB, Writing
 from running import Running
-from small import Small, row
+from small import row
 
 clause = pytest.mark.clause
-R = "/api/v3/repos/o/r"
+R = f"{GITHUB}/repos/o/r"
 RUNS = f"{R}/actions/runs"
 ON = frozenset({"github"})
 FACES = ["12", "14", "15", "16"]
-BY_HAND = b'{"name": "By hand", "on": {"workflow_dispatch": {}}, "jobs": {"build": {"runs-on": "box", "steps": []}}}'
 
 
-class Place:
-    """A double with a proxy that writes, and a token that may."""
-
-    def __init__(self, face: str, **of_double: Any) -> None:
-        self.small = Small(face, **of_double)
-
-    def __enter__(self) -> Place:
-        self.small.__enter__()
-        self.model = self.small.model
-        self.proxy = Running(self.small.url, self.small.web, faces=ON, writes=True)
-        self.writer = self.model.add_token(self.small.repo.owner).sha1
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.proxy.__exit__(*error)
-        self.small.__exit__(*error)
-
-    def ask(self, method: str, path: str, token: str = "", **more: Any) -> requests.Response:
-        headers = {"Authorization": f"token {token or self.writer}"}
-        address = f"{self.proxy.base_url}{path}"
-        return self.proxy.session.request(method, address, headers=headers, timeout=20, allow_redirects=False, **more)
-
-    def failed(self) -> Run:
-        """A run whose jobs are over: one succeeded, two failed, and one that needs a failed one was skipped."""
-        specs = [JobSpec("good"), JobSpec("bad"), JobSpec("worse"), JobSpec("after", needs=("bad", "worse"))]
-        run = self.model.add_run(self.small.repo, specs)
-        for job, status in zip(run.jobs, ("success", "failure", "failure"), strict=False):
-            self.model.play(job, row(job.name), status)
-        assert [job.status for job in run.jobs] == ["success", "failure", "failure", "skipped"]
-        return run
+def failed(place: Writing) -> Run:
+    """A run whose jobs are over: one succeeded, two failed, and one that needs a failed one was skipped."""
+    specs = [JobSpec("good"), JobSpec("bad"), JobSpec("worse"), JobSpec("after", needs=("bad", "worse"))]
+    run = place.model.add_run(place.small.repo, specs)
+    for job, status in zip(run.jobs, ("success", "failure", "failure"), strict=False):
+        place.model.play(job, row(job.name), status)
+    assert [job.status for job in run.jobs] == ["success", "failure", "failure", "skipped"]
+    return run
 
 
 @pytest.fixture(params=FACES)
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    with Place(request.param) as made:
+def place(request: pytest.FixtureRequest) -> Iterator[Writing]:
+    with Writing(request.param, ON) as made:
         yield made
 
 
@@ -67,19 +43,19 @@ def statuses(run: Run) -> list[str]:
 
 
 @clause("V12")
-def test_a_run_and_a_job_are_rerun(place: Place) -> None:
-    run = place.failed()
+def test_a_run_and_a_job_are_rerun(place: Writing) -> None:
+    run = failed(place)
     found = place.ask("POST", f"{R}/actions/jobs/{run.jobs[1].id}/rerun", json={"enable_debug_logging": True})
     assert (found.status_code, found.json()) == (201, {}), found.text
     assert statuses(run) == ["success", "waiting", "failure", "blocked"]
-    other = place.failed()
+    other = failed(place)
     assert place.ask("POST", f"{RUNS}/{other.id}/rerun").status_code == 201
     assert statuses(other) == ["waiting", "waiting", "waiting", "blocked"]
 
 
 @clause("V14")
-def test_failed_jobs_are_rerun_with_those_that_need_them(place: Place) -> None:
-    run = place.failed()
+def test_failed_jobs_are_rerun_with_those_that_need_them(place: Writing) -> None:
+    run = failed(place)
     found = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
     assert (found.status_code, found.json()) == (201, {}), found.text
     assert statuses(run) == ["success", "waiting", "waiting", "blocked"]
@@ -93,8 +69,8 @@ def test_failed_jobs_are_rerun_with_those_that_need_them(place: Place) -> None:
 
 
 @clause("V14")
-def test_a_later_job_that_cannot_be_rerun_is_said(place: Place) -> None:
-    run = place.failed()
+def test_a_later_job_that_cannot_be_rerun_is_said(place: Writing) -> None:
+    run = failed(place)
     place.small.double.faults.status(r"/jobs/2/rerun$", 500)
     found = place.ask("POST", f"{RUNS}/{run.id}/rerun-failed-jobs")
     assert (found.status_code, found.json()["cause"]) == (502, "rerun-in-part"), found.text
@@ -103,8 +79,8 @@ def test_a_later_job_that_cannot_be_rerun_is_said(place: Place) -> None:
 
 
 @clause("V13")
-def test_what_is_over_or_not(place: Place) -> None:
-    run = place.failed()
+def test_what_is_over_or_not(place: Writing) -> None:
+    run = failed(place)
     over = place.ask("POST", f"{RUNS}/{run.id}/cancel")
     assert (over.status_code, over.json()["cause"], over.json()["status"]) == (409, "run-over", "409")
     half = place.model.add_run(place.small.repo, ["red", "waits"])
@@ -125,7 +101,7 @@ def test_what_is_over_or_not(place: Place) -> None:
 
 
 @clause("V12")
-def test_a_run_is_cancelled_and_deleted(place: Place) -> None:
+def test_a_run_is_cancelled_and_deleted(place: Writing) -> None:
     for verb in ("cancel", "force-cancel"):
         going = place.model.add_run(place.small.repo, ["one", "two"])
         found = place.ask("POST", f"{RUNS}/{going.id}/{verb}")
@@ -141,8 +117,8 @@ def test_a_run_is_cancelled_and_deleted(place: Place) -> None:
 
 
 @clause("V12")
-def test_an_artifact_is_deleted(place: Place) -> None:
-    run = place.failed()
+def test_an_artifact_is_deleted(place: Writing) -> None:
+    run = failed(place)
     place.model.artifacts.add(run, "one", b"content")
     (one,) = place.ask("GET", f"{R}/actions/artifacts").json()["artifacts"]
     found = place.ask("DELETE", f"{R}/actions/artifacts/{one['id']}")
@@ -154,8 +130,7 @@ def test_an_artifact_is_deleted(place: Place) -> None:
 @clause("V15")
 @pytest.mark.parametrize("face", ["11", *FACES])
 def test_a_workflow_is_started(face: str) -> None:
-    with Place(face) as place:
-        place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+    with Writing(face, ON) as place:
         number = place.ask("GET", f"{R}/actions/workflows/ci.yml").json()["id"]
         for name in (number, "ci.yml"):
             found = place.ask("POST", f"{R}/actions/workflows/{name}/dispatches", json={"ref": "main", "inputs": {}})
@@ -175,9 +150,8 @@ def test_a_workflow_is_started(face: str) -> None:
 @clause("V15")
 @pytest.mark.parametrize("face", ["11", *FACES])
 def test_the_run_that_was_started_is_told(face: str) -> None:
-    with Place(face) as place:
+    with Writing(face, ON) as place:
         place.model.add_run(place.model.add_repo(place.small.repo.owner, "other"))  # so that ids are no numbers
-        place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
         path, asked = f"{R}/actions/workflows/ci.yml/dispatches", {"ref": "main", "inputs": {"a": "b"}}
         found = place.ask("POST", path, json={**asked, "return_run_details": True})
         (run,), at = place.small.repo.runs.values(), place.proxy.base_url
@@ -190,8 +164,7 @@ def test_the_run_that_was_started_is_told(face: str) -> None:
 
 
 @clause("V15")
-def test_a_server_that_does_not_tell_of_the_run_has_started_it(place: Place) -> None:
-    place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+def test_a_server_that_does_not_tell_of_the_run_has_started_it(place: Writing) -> None:
     place.small.double.faults.foreign(r"ci.yml/dispatches$", "200 other JSON")
     path = f"{R}/actions/workflows/ci.yml/dispatches"
     assert place.ask("POST", path, json={"ref": "main", "return_run_details": True}).status_code == 204
@@ -199,8 +172,7 @@ def test_a_server_that_does_not_tell_of_the_run_has_started_it(place: Place) -> 
 
 @clause("V15")
 @pytest.mark.parametrize("body, status", [(b"[]", 422), (b"{", 422), (b"", 422), (b" " * 1024 * 1024 + b"{}", 413)])
-def test_a_body_that_says_nothing_starts_nothing(place: Place, body: bytes, status: int) -> None:
-    place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+def test_a_body_that_says_nothing_starts_nothing(place: Writing, body: bytes, status: int) -> None:
     found = place.ask("POST", f"{R}/actions/workflows/ci.yml/dispatches", data=body)
     assert (found.status_code, found.json()["status"]) == (status, str(status)), found.text
     assert not place.small.repo.runs
@@ -209,8 +181,7 @@ def test_a_body_that_says_nothing_starts_nothing(place: Place, body: bytes, stat
 @clause("V22")
 @pytest.mark.parametrize("face", ["11", *FACES])
 def test_a_workflow_is_switched_off_and_on(face: str) -> None:
-    with Place(face) as place:
-        place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+    with Writing(face, ON) as place:
         at = f"{R}/actions/workflows"
         number = place.ask("GET", f"{at}/ci.yml").json()["id"]
         for name, verb, state in (("ci.yml", "disable", "disabled_manually"), (number, "enable", "active")):
@@ -234,9 +205,8 @@ def changes(run: Run, number: int = 1) -> list[tuple[str, str]]:
 
 
 @clause("V12")
-def test_who_may_not_write_changes_nothing(place: Place) -> None:
-    run = place.failed()
-    place.small.repo.files[".forgejo/workflows/ci.yml"] = BY_HAND
+def test_who_may_not_write_changes_nothing(place: Writing) -> None:
+    run = failed(place)
     place.model.artifacts.add(run, "one", b"content")
     (one,) = place.ask("GET", f"{R}/actions/artifacts").json()["artifacts"]
     reader = place.model.add_user("reader")
@@ -261,8 +231,8 @@ def test_who_may_not_write_changes_nothing(place: Place) -> None:
 @clause("V12")
 @pytest.mark.parametrize("face", ["11", *FACES])
 def test_without_allow_writes_nothing_is_changed(face: str) -> None:
-    with Place(face) as place, Running(place.small.url, place.small.web, faces=ON) as reading:
-        run = place.failed()
+    with Writing(face, ON) as place, Running(place.small.url, place.small.web, faces=ON) as reading:
+        run = failed(place)
         before = len(place.small.double.requests)
         for method, path in changes(run):
             headers = {"Authorization": f"token {place.writer}"}
@@ -273,8 +243,8 @@ def test_without_allow_writes_nothing_is_changed(face: str) -> None:
 
 @clause("V12")
 def test_up_to_11_what_is_by_run_id_is_not_possible() -> None:
-    with Place("11") as place:
-        run = place.failed()
+    with Writing("11", ON) as place:
+        run = failed(place)
         for what in ("rerun", "rerun-failed-jobs", "cancel"):
             found = place.ask("POST", f"{RUNS}/{run.id}/{what}")
             assert (found.status_code, found.json()["cause"]) == (501, "no-run-ids"), what

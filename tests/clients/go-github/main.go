@@ -3,52 +3,49 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"strconv"
-	"strings"
+
+	"clients/command"
 
 	"github.com/google/go-github/v81/github"
 )
 
 var (
 	ctx         = context.Background()
-	owner, repo = split(os.Getenv("REPOSITORY"))
+	owner, repo = command.Owner, command.Repo
+	number      = command.Number
 	actions     *github.ActionsService
-	numbers     []int64
 )
 
-func split(full string) (string, string) {
-	owner, repo, _ := strings.Cut(full, "/")
-	return owner, repo
-}
-
-// pages gives every object of all pages.
-func pages[T any](list func(github.ListOptions) ([]T, *github.Response, error)) (any, error) {
+// pages gives every object of all pages; of takes those of one.
+func pages[P, T any](
+	list func(github.ListOptions) (*P, *github.Response, error), of func(*P) []T,
+) (any, error) {
 	all := []T{}
 	for page := 1; page != 0; {
-		rows, response, err := list(github.ListOptions{Page: page, PerPage: 2})
+		found, response, err := list(github.ListOptions{Page: page, PerPage: 2})
 		if err != nil {
 			return nil, err
 		}
-		all, page = append(all, rows...), response.NextPage
+		all, page = append(all, of(found)...), response.NextPage
 	}
 	return all, nil
 }
 
-func one[T any](found T, _ *github.Response, err error) (any, error) { return found, err }
+func runs(found *github.WorkflowRuns) []*github.WorkflowRun   { return found.WorkflowRuns }
+func jobs(found *github.Jobs) []*github.WorkflowJob           { return found.Jobs }
+func artifacts(found *github.ArtifactList) []*github.Artifact { return found.Artifacts }
+func workflows(found *github.Workflows) []*github.Workflow    { return found.Workflows }
 
 // done takes a 202 for what it is: go-github says it by an error.
-func done(_ *github.Response, err error) (any, error) {
+func done(response *github.Response, err error) (any, error) {
 	if accepted := new(github.AcceptedError); errors.As(err, &accepted) {
 		err = nil
 	}
-	return struct{}{}, err
+	return command.Done(response, err)
 }
 
 // content gives what is at the address that the answer's Location names, asked for without the token.
@@ -67,101 +64,61 @@ func content(address *url.URL, _ *github.Response, err error) (any, error) {
 	return io.ReadAll(response.Body)
 }
 
-var whats = map[string]func() (any, error){
+var whats = command.Whats{
 	"runs": func() (any, error) {
-		return pages(func(page github.ListOptions) ([]*github.WorkflowRun, *github.Response, error) {
-			found, response, err := actions.ListRepositoryWorkflowRuns(
+		return pages(func(page github.ListOptions) (*github.WorkflowRuns, *github.Response, error) {
+			return actions.ListRepositoryWorkflowRuns(
 				ctx, owner, repo, &github.ListWorkflowRunsOptions{ListOptions: page})
-			if err != nil {
-				return nil, nil, err
-			}
-			return found.WorkflowRuns, response, nil
-		})
+		}, runs)
 	},
-	"run": func() (any, error) { return one(actions.GetWorkflowRunByID(ctx, owner, repo, numbers[0])) },
+	"run": func() (any, error) { return command.One(actions.GetWorkflowRunByID(ctx, owner, repo, number(0))) },
 	"jobs": func() (any, error) {
-		return pages(func(page github.ListOptions) ([]*github.WorkflowJob, *github.Response, error) {
-			found, response, err := actions.ListWorkflowJobs(
-				ctx, owner, repo, numbers[0], &github.ListWorkflowJobsOptions{ListOptions: page})
-			if err != nil {
-				return nil, nil, err
-			}
-			return found.Jobs, response, nil
-		})
+		return pages(func(page github.ListOptions) (*github.Jobs, *github.Response, error) {
+			return actions.ListWorkflowJobs(
+				ctx, owner, repo, number(0), &github.ListWorkflowJobsOptions{ListOptions: page})
+		}, jobs)
 	},
 	"attempt": func() (any, error) {
-		return pages(func(page github.ListOptions) ([]*github.WorkflowJob, *github.Response, error) {
-			found, response, err := actions.ListWorkflowJobsAttempt(ctx, owner, repo, numbers[0], numbers[1], &page)
-			if err != nil {
-				return nil, nil, err
-			}
-			return found.Jobs, response, nil
-		})
+		return pages(func(page github.ListOptions) (*github.Jobs, *github.Response, error) {
+			return actions.ListWorkflowJobsAttempt(ctx, owner, repo, number(0), number(1), &page)
+		}, jobs)
 	},
-	"job":  func() (any, error) { return one(actions.GetWorkflowJobByID(ctx, owner, repo, numbers[0])) },
-	"log":  func() (any, error) { return content(actions.GetWorkflowJobLogs(ctx, owner, repo, numbers[0], 0)) },
-	"logs": func() (any, error) { return content(actions.GetWorkflowRunLogs(ctx, owner, repo, numbers[0], 0)) },
+	"job":  func() (any, error) { return command.One(actions.GetWorkflowJobByID(ctx, owner, repo, number(0))) },
+	"log":  func() (any, error) { return content(actions.GetWorkflowJobLogs(ctx, owner, repo, number(0), 0)) },
+	"logs": func() (any, error) { return content(actions.GetWorkflowRunLogs(ctx, owner, repo, number(0), 0)) },
 	"artifacts": func() (any, error) {
-		return pages(func(page github.ListOptions) ([]*github.Artifact, *github.Response, error) {
-			found, response, err := actions.ListArtifacts(
-				ctx, owner, repo, &github.ListArtifactsOptions{ListOptions: page})
-			if err != nil {
-				return nil, nil, err
-			}
-			return found.Artifacts, response, nil
-		})
+		return pages(func(page github.ListOptions) (*github.ArtifactList, *github.Response, error) {
+			return actions.ListArtifacts(ctx, owner, repo, &github.ListArtifactsOptions{ListOptions: page})
+		}, artifacts)
 	},
 	"run-artifacts": func() (any, error) {
-		return pages(func(page github.ListOptions) ([]*github.Artifact, *github.Response, error) {
-			found, response, err := actions.ListWorkflowRunArtifacts(ctx, owner, repo, numbers[0], &page)
-			if err != nil {
-				return nil, nil, err
-			}
-			return found.Artifacts, response, nil
-		})
+		return pages(func(page github.ListOptions) (*github.ArtifactList, *github.Response, error) {
+			return actions.ListWorkflowRunArtifacts(ctx, owner, repo, number(0), &page)
+		}, artifacts)
 	},
-	"artifact":        func() (any, error) { return one(actions.GetArtifact(ctx, owner, repo, numbers[0])) },
-	"zip":             func() (any, error) { return content(actions.DownloadArtifact(ctx, owner, repo, numbers[0], 0)) },
-	"delete-artifact": func() (any, error) { return done(actions.DeleteArtifact(ctx, owner, repo, numbers[0])) },
+	"artifact":        func() (any, error) { return command.One(actions.GetArtifact(ctx, owner, repo, number(0))) },
+	"zip":             func() (any, error) { return content(actions.DownloadArtifact(ctx, owner, repo, number(0), 0)) },
+	"delete-artifact": func() (any, error) { return done(actions.DeleteArtifact(ctx, owner, repo, number(0))) },
 	"workflows": func() (any, error) {
-		return pages(func(page github.ListOptions) ([]*github.Workflow, *github.Response, error) {
-			found, response, err := actions.ListWorkflows(ctx, owner, repo, &page)
-			if err != nil {
-				return nil, nil, err
-			}
-			return found.Workflows, response, nil
-		})
+		return pages(func(page github.ListOptions) (*github.Workflows, *github.Response, error) {
+			return actions.ListWorkflows(ctx, owner, repo, &page)
+		}, workflows)
 	},
-	"workflow": func() (any, error) { return one(actions.GetWorkflowByID(ctx, owner, repo, numbers[0])) },
+	"workflow": func() (any, error) { return command.One(actions.GetWorkflowByID(ctx, owner, repo, number(0))) },
 	"dispatch": func() (any, error) {
 		event := github.CreateWorkflowDispatchEventRequest{Ref: "main"}
-		return done(actions.CreateWorkflowDispatchEventByID(ctx, owner, repo, numbers[0], event))
+		return done(actions.CreateWorkflowDispatchEventByID(ctx, owner, repo, number(0), event))
 	},
-	"rerun":        func() (any, error) { return done(actions.RerunWorkflowByID(ctx, owner, repo, numbers[0])) },
-	"rerun-failed": func() (any, error) { return done(actions.RerunFailedJobsByID(ctx, owner, repo, numbers[0])) },
-	"cancel":       func() (any, error) { return done(actions.CancelWorkflowRunByID(ctx, owner, repo, numbers[0])) },
-	"delete":       func() (any, error) { return done(actions.DeleteWorkflowRun(ctx, owner, repo, numbers[0])) },
+	"rerun":        func() (any, error) { return done(actions.RerunWorkflowByID(ctx, owner, repo, number(0))) },
+	"rerun-failed": func() (any, error) { return done(actions.RerunFailedJobsByID(ctx, owner, repo, number(0))) },
+	"cancel":       func() (any, error) { return done(actions.CancelWorkflowRunByID(ctx, owner, repo, number(0))) },
+	"delete":       func() (any, error) { return done(actions.DeleteWorkflowRun(ctx, owner, repo, number(0))) },
 }
 
 func main() {
-	client, err := github.NewClient(nil).WithAuthToken(os.Getenv("TOKEN")).WithEnterpriseURLs(
-		os.Getenv("SERVER"), os.Getenv("SERVER"))
-	var found any
+	client, err := github.NewClient(nil).WithAuthToken(command.Token).WithEnterpriseURLs(command.Server, command.Server)
 	if err == nil {
 		actions = client.Actions
-		for _, word := range os.Args[2:] {
-			number, _ := strconv.ParseInt(word, 10, 64)
-			numbers = append(numbers, number)
-		}
-		found, err = whats[os.Args[1]]()
 	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%T: %v\n", err, err)
-		os.Exit(1)
-	}
-	if data, is := found.([]byte); is {
-		os.Stdout.Write(data)
-		return
-	}
-	json.NewEncoder(os.Stdout).Encode(found)
+	command.Run(whats, err)
 }
