@@ -78,7 +78,7 @@ class Proxy:
         net, both = UpstreamTransport(self.upstream, self.signing_in, ()), (self.upstream.changes, self.session.changes)
         watched = (*options.watched, *self.state.watched)
         self.health = Health(net, self.server, writes=options.writes, changes=both, watched=watched)
-        self.metrics = Metrics(options.version, options.shared and options.shared / METRICS)
+        self.metrics = Metrics(options.version, options.shared and options.shared / METRICS, options.since)
         self.own_pages = OwnPages(options, self.health, self.metrics)
         self.under_way = self._sign_ins = 0
         self._ids = map(f"{os.urandom(4).hex()}-{{:x}}".format, count(1))

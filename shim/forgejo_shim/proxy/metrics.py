@@ -43,9 +43,10 @@ def count_in(folder: Path, number: int) -> None:
 
 
 class Metrics:
-    """The figures of one proxy, or of all workers; each name begins with `forgejo_shim_`."""
+    """The figures of one proxy, or of all workers; each name begins with `forgejo_shim_`. `since` is when the counting
+    began, in seconds since the epoch; a worker that comes in another one's place goes on with what that counted."""
 
-    def __init__(self, version: str = "", shared: Path | None = None) -> None:
+    def __init__(self, version: str = "", shared: Path | None = None, since: float = 0.0) -> None:
         self._shared = shared
         self.registry = CollectorRegistry()
         self._requests = Counter(
@@ -73,7 +74,7 @@ class Metrics:
         self._error_at = self._gauge(
             "last_error_timestamp_seconds", "When such an error was answered last, since the epoch.", "max", "cause"
         )
-        self._gauge("start_time_seconds", "When the counting began, since the epoch.", "min").set(time.time())
+        self._gauge("start_time_seconds", "When the counting began, since the epoch.", "min").set(since)
         built = self._gauge("build_info", "What runs here; always 1.", NEWEST, "version", "python")
         built.labels(version, platform.python_version()).set(1)
         self._up: dict[str, Gauge] = {}

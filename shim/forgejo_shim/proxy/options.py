@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class Options:
     version: str = ""
     name: str = ""  # by which it knows requests that come back; "" makes one
     shared: Path | None = None  # the folder of the workers that this one belongs to
+    since: float = field(default_factory=time.time)  # when the counting began, in seconds since the epoch
     network: NetworkSettings = field(default_factory=NetworkSettings)
     watched: tuple[Watched, ...] = ()  # whose states are shown, too
     say: Callable[[str], None] = to_stderr  # tells the operator
