@@ -69,6 +69,8 @@ class CommitsApi:
 
 def _sha(repo: Repo, name: str) -> str:
     """The commit that a branch or the beginning of an id names. Raises Refused."""
+    if " " in name:  # which git's answer cannot be read for
+        raise Refused(500, "")
     commits = {run.sha: run.ref for run in repo.runs.values()}
     if repo.head:
         commits[repo.head] = commits.get(repo.head, f"refs/heads/{repo.default_branch}")

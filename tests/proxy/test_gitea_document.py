@@ -118,7 +118,7 @@ def test_head_is_get_without_a_body_on_every_route(place: tuple[Small, Running])
             head, _, body = Wire(wire).all().partition(END)
         assert (int(head.split()[1]), body) == (got.status_code, b""), path
         for name in ("Content-Type", "X-Total-Count"):
-            assert header(head, name.encode()) == [got.headers[name].encode()] * (name in got.headers), path
+            assert b"".join(header(head, name.encode())).decode() == got.headers.get(name, ""), path
 
 
 @clause("Q11")

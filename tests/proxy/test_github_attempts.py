@@ -120,6 +120,9 @@ def test_an_attempt_that_is_hidden_while_its_rerun_waits(face: str) -> None:
         assert (job["status"], job["conclusion"], job["run_attempt"]) == (*known, 1) and "steps" not in job
         told = proxy.get(at, small.token).json()
         assert (told["status"], told["conclusion"], told["run_attempt"]) == (*known, 1)
+        for status in ("completed", "queued"):  # what is over fits, however it ended
+            checks = proxy.get(f"{R}/check-suites/{run.id}/check-runs?filter=all&status={status}", small.token).json()
+            assert [one["status"] for one in checks["check_runs"]] == [status]
         zipped = proxy.get(f"{at}/logs", small.token)
         if face == "16":
             assert files(proxy, zipped) == {"0_build.txt": row("a")}

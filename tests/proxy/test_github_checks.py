@@ -199,7 +199,7 @@ def test_the_status_of_a_commit(small: Small, proxy: Running) -> None:
 @clause("V18")
 @pytest.mark.parametrize("ref", ["a%20b", "%20main", "main%0Amain", "main%40%7B99%7D", "%40%7Bu%7D"])
 def test_what_git_allows_in_no_name_is_no_commit(ref: str) -> None:
-    """The API answers these with 500, so it is not asked."""
+    """The API answers such with 500, or never, so it is not asked."""
     with Small("15") as small, Running(small.url, small.web, faces=ON) as proxy:
         small.repo.head = "a" * 40
         for path in ("check-runs", "check-suites", "status"):

@@ -28,7 +28,8 @@ from .run_list import run_list
 from .runs import MOST_AS_VALUE, paging, read_api
 
 MOST_RUNS = 30
-# In no name of git's (git-check-ref-format), and what `git cat-file` fails on, which the API answers with 500.
+# In no name of git's (git-check-ref-format). Of a name with a space the API says 500; where `git cat-file` fails, as
+# at `@{99}`, it says nothing at all (modules/git/batch_reader.go, 15.0.2).
 _IN_NO_NAME = re.compile(r"[\x00-\x20\x7f]|@\{")
 MOST_STATUSES, SIZE = 500, 50  # of a commit, and of a page of the API
 
