@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from command import PROGRAM, Place
+from forgejo_shim.store.shared import BEAT
 from hand import wait
 from proxied import Proxied
 from redis_server import KEY, redis_server
@@ -38,6 +41,9 @@ def refused(place: Place, *words: object, **environment: str) -> tuple[int, str]
         (["--state", f"redis://:{SECRET}@h"], {"FORGEJO_SHIM_STATE_KEY": KEY}, 2, "FORGEJO_SHIM_STATE_PASSWORD"),
         (["--state", f"redis://h?password={SECRET}"], {"FORGEJO_SHIM_STATE_KEY": KEY}, 2, "redis://HOST:PORT/DB"),
         (["--state", "unix://x"], {"FORGEJO_SHIM_STATE_KEY": KEY}, 2, "unix:///PATH?db=DB"),
+        (["--check", "--state", f"valkey://:{SECRET}@h"], {"FORGEJO_SHIM_STATE_KEY": KEY}, 2, "STATE_PASSWORD"),
+        (["--check", "--state", "valkey://h:6379"], {"FORGEJO_SHIM_STATE_KEY": KEY}, 2, "use redis://HOST:PORT/DB"),
+        (["--check"], {"FORGEJO_SHIM_STATE": "http://h"}, 2, "use redis://HOST:PORT/DB"),
         (["--state", "redis://h", "--state-key-file", "none"], {}, 1, "cannot be read (No such file or directory)"),
         (["--state", "redis://h", "--state-key-file", "x"], {"FORGEJO_SHIM_STATE_KEY": KEY}, 2, "not both"),
         (["--state", "facts", "--state-key-file", "x"], {}, 2, "--state-key-file is for a state that is shared"),
@@ -75,6 +81,37 @@ def test_a_redis_that_is_down_is_no_error(web: Place) -> None:
         assert b"forgejo_shim_redis_up 0.0" in proxy.get("/-/shim/metrics").content
         wait(lambda: "the shared state cannot be used: it cannot be reached" in proxy.said.read_text(), "a line", 10)
         assert KEY not in proxy.log() and proxy.end() == 0
+
+
+@pytest.mark.clause("O3")
+def test_a_check_does_all_that_serving_does(web: Place) -> None:
+    """Also what only scripts do there, and says what to do about what fails."""
+    with redis_server() as redis:
+        told = {"FORGEJO_SHIM_STATE_KEY": KEY}
+        state = ("serve", "--check", "--state", redis.address)
+        assert "can be written and read" in web.run(*state, **told).stdout
+        assert not [name for name in redis.names() if ":place:" in name], "it is left again"
+        redis.cli.execute_command("ACL", "SETUSER", "default", "-eval")
+        result = web.run(*state, **told)
+        assert result.exit_code == 1 and "give it the rights that shim/OPERATING.md lists" in result.stderr
+        redis.cli.config_set("requirepass", SECRET)
+        assert "check FORGEJO_SHIM_STATE_PASSWORD" in web.run(*state, **told).stderr
+
+
+@pytest.mark.clause("O3", "B1")
+def test_the_rights_that_operators_are_told_of_are_enough(web: Place) -> None:
+    page = (Path(__file__).resolve().parents[2] / "shim/OPERATING.md").read_text()
+    (rules,) = re.findall(r"ACL SETUSER shim on (.*)`", page)
+    with redis_server() as redis:
+        redis.cli.execute_command("ACL", "SETUSER", "shim", "on", *rules.replace(">PASSWORD", f">{SECRET}").split())
+        told = {"FORGEJO_SHIM_STATE_KEY": KEY, "FORGEJO_SHIM_STATE_PASSWORD": SECRET}
+        address = redis.address.replace("//", "//shim@")
+        assert web.run("serve", "--check", "--state", address, **told).exit_code == 0
+        with Proxied(None, None, "--state", address, environment={**web.environment, **told}) as proxy:
+            assert proxy.get(log_path(web.small), web.small.token).content == LOG
+            time.sleep(2 * BEAT)
+            assert proxy.get("/-/shim/readyz").json()["shared_state"] == {"ok": True, "says": "shared"}
+            assert "cannot be used" not in proxy.log()
 
 
 @pytest.mark.clause("B1", "B2", "B5")

@@ -20,6 +20,7 @@ from ..store.facts import SERVER
 from ..store.memory import MemoryStore
 from ..store.protocol import Store
 from ..store.shared import SharedStore
+from ..store.shared_places import SharedPlaces
 from ..transport import BrokenBody
 from ..webui.session import WebSession
 from .certificate import Certificate
@@ -132,6 +133,9 @@ async def _state(store: Store, base: str) -> str:
     if await store.get(base, SERVER, [f"check {mark}"]) != [mark]:
         raise ShimError("the state cannot be written and read; see who may write it, and whether it has room")
     if isinstance(store, SharedStore):
+        places = SharedPlaces(store, base)
+        await places.take({f"check {mark}": 1}, mark)
+        await places.leave([f"check {mark}"], mark)
         await store.close()
         if store.trouble:
             raise ShimError(f"the shared state cannot be used: {why(store.trouble)}")

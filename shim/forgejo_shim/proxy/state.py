@@ -15,6 +15,7 @@ from ..flows.rights import Rights, digest
 from ..store.memory import MemoryStore
 from ..store.places import MemoryPlaces
 from ..store.protocol import Places, Store
+from ..store.redis_address import PASSWORD
 from ..store.shared import SharedStore
 from ..store.shared_places import SharedPlaces
 from ..store.verdicts import StoredVerdicts
@@ -29,18 +30,19 @@ from .session_of_replicas import SessionOfReplicas
 from .session_of_workers import SessionOfWorkers
 
 WHY = {
-    "too-slow": "it does not answer in time",
-    "unreachable": "it cannot be reached",
-    "wrong-password": "it does not take the password",
-    "not-permitted": "its user may not do all that is needed",
+    "too-slow": "it does not answer in time; see what it does, and whether it takes TLS (rediss://) or none (redis://)",
+    "unreachable": "it cannot be reached; check the address in --state, and whether it runs there",
+    "no-tls": "TLS with it fails; check its certificate, the name in --state, and the CA file",
+    "wrong-password": f"it does not take the password; check {PASSWORD}",
+    "not-permitted": "its user may not do all that is needed; give it the rights that shim/OPERATING.md lists",
     "read-only": "it only reads; give the address of the one that is written to",
-    "full": "it has no memory left",
+    "full": "it has no memory left; raise its maxmemory",
 }
 
 
 def why(word: str) -> str:
-    """What the word for a trouble of the shared state means."""
-    return WHY.get(word, "its answer was not understood")
+    """What the word for a trouble of the shared state means, and what to do about it."""
+    return WHY.get(word, "its answer was not understood; check that --state names a Redis or Valkey, and its database")
 
 
 class State:
@@ -75,7 +77,7 @@ class State:
     def _tell(self, word: str) -> None:
         if word:
             self._changes.fails(
-                word, f"the shared state cannot be used: {why(word)}; each replica goes on with its own"
+                word, f"the shared state cannot be used: {why(word)}; until then each replica goes on with its own"
             )
         else:
             self._changes.works()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import suppress
+from ssl import SSLError
 from typing import Any, TypeVar
 
 from redis import exceptions
@@ -34,6 +35,7 @@ _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str],
     (exceptions.NoPermissionError, "not-permitted"),
     (exceptions.ReadOnlyError, "read-only"),
     (exceptions.OutOfMemoryError, "full"),
+    (SSLError, "no-tls"),
     ((exceptions.TimeoutError, TimeoutError), "too-slow"),
     ((exceptions.ConnectionError, OSError), "unreachable"),
 )
