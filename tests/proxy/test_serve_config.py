@@ -206,6 +206,10 @@ def test_no_secret_is_printed(web: Place, tmp_path: Path) -> None:
         assert secret not in printed and "JBSWY3DP" not in printed and web.small.token not in printed
     told = {SECRET: None, "FORGEJO_SHIM_WEB_USER": None, "FORGEJO_SHIM_WEB_COOKIE": "a=S3cret"}
     assert shown(web, **told)["web_cookie"] == {"value": "set", "from": "variable"}
+    told = {"FORGEJO_SHIM_STATE_KEY": "the-S3cret", "FORGEJO_SHIM_STATE_PASSWORD_FILE": str(path)}
+    found = shown(web, **told)
+    assert found["state_key"] == found["state_password"] == {"value": "set", "from": "variable"}
+    assert secret not in web.run("serve", "--print-config", **told).output
     write(web, f'[servers."{web.small.url}"]\nweb_user = "f"\nweb_password = "S3cret"\n')
     found = shown(web, **{SECRET: None, "FORGEJO_SHIM_WEB_USER": None})
     assert found["web_password"] == {"value": "set", "from": "file"}

@@ -74,7 +74,7 @@ def serve(ctx: click.Context, /, **given: Any) -> None:
     if given["print_config"]:
         from .serve_shown import show_config
 
-        return show_config(ctx, server, credentials)
+        return show_config(ctx, server, credentials, environment)
     open_store = partial(store_of, settings, given["state_key_file"], environment)
     (_check if given["check"] else _serve)(settings, server, credentials.web, open_store, given)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import click
@@ -17,15 +17,17 @@ from click.core import ParameterSource
 
 from ..models import WebLogin
 from ..proxy.check import Tried
-from ..store.redis_address import RedisAddress
+from ..store.redis_address import PASSWORD, RedisAddress
 from .config import WEB, Credentials
 from .output import show_json, show_table
 from .serve_table import has_key, has_variable
 from .settings import CommonOptions
+from .state import KEY
 
 FLAG, VARIABLE, FILE, DEFAULT = "flag", "variable", "file", "default"
 SET = "set"  # all that is said of a secret
-SECRETS = ("web_password", "web_totp_secret", "web_cookie")
+OF_STATE = {"state_password": PASSWORD, "state_key": KEY}
+SECRETS = ("web_password", "web_totp_secret", "web_cookie", *OF_STATE)
 SOURCES: dict[ParameterSource | None, str] = {
     ParameterSource.COMMANDLINE: FLAG,
     ParameterSource.ENVIRONMENT: VARIABLE,
@@ -34,9 +36,10 @@ SOURCES: dict[ParameterSource | None, str] = {
 Value = tuple[str, Any, str]  # a name, its value as TOML and JSON have it, and where that is from
 
 
-def show_config(ctx: click.Context, server: str, credentials: Credentials) -> None:
+def show_config(ctx: click.Context, server: str, credentials: Credentials, environment: Mapping[str, str]) -> None:
     """Print each option with its value and where that is from: flag, variable, file or default."""
-    found = [*_options(ctx, server), *_account(credentials)]
+    of_state = [(name, SET, VARIABLE) for name, variable in OF_STATE.items() if environment.get(variable)]
+    found = [*_options(ctx, server), *_account(credentials), *of_state]
     if ctx.ensure_object(CommonOptions).json:
         return show_json({name: {"value": value, "from": source} for name, value, source in found})
     keys = {option.name for option in ctx.command.params if has_key(option)}
