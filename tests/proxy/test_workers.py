@@ -185,12 +185,13 @@ def test_lines_are_written_whole(tmp_path: Path) -> None:
 
 @pytest.mark.clause("O5", "O8")
 def test_one_that_dies_is_followed_by_another(two: Proxied, web: Place) -> None:
-    path = log_path(web.small)
+    path, since = log_path(web.small), figure(two, "start_time_seconds")
     ask(two, path, web.small.token)
     for _ in range(2):
         replaced(two)
         assert all(answer.content == LOG for answer in ask(two, path, web.small.token))
     assert figure(two, f'requests_total{{backend="web",{OPERATION},status="200"}}') == 48
+    assert figure(two, "start_time_seconds") == since, "they go on counting"
     said = two.said.read_text().splitlines()[1:]
     assert said[0] == "forgejo-shim: a worker ended by signal 9; the next one starts now" and len(said) == 2
 
@@ -276,6 +277,23 @@ def test_answers_under_way_may_end(two: Proxied, web: Place, number: int, to_all
 
 
 @pytest.mark.clause("O6")
+def test_a_signal_to_workers_alone_changes_nothing(two: Proxied, web: Place) -> None:
+    """One that ended slowly by itself would leave connections waiting, since its place listens on."""
+    path, stopping = log_path(web.small), threading.Event()
+    web.small.double.faults.held(r"/logs$", 8192, stopping)
+    with two.get(path, web.small.token, stream=True) as answer:
+        before = children(two)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for pid in before:
+                os.kill(pid, number)
+        assert {one.status_code for one in ask(two, "/-/shim/healthz")} == {200}
+        assert children(two) == before
+        stopping.set()
+        assert answer.content == LOG
+    assert two.end() == 0
+
+
+@pytest.mark.clause("O6")
 @pytest.mark.parametrize("words, signals", [(("--drain", "0.3"), 1), ((), 2)], ids=["time is up", "second signal"])
 def test_what_does_not_end_is_ended(web: Place, folder: Path, words: tuple[str, ...], signals: int) -> None:
     path = log_path(web.small)
@@ -340,6 +358,21 @@ def test_an_address_that_is_taken_is_one_message(two: Proxied, web: Place, optio
     why = "(address already in use); choose another address"
     assert ended.returncode == 1 and out == b""
     assert said.decode() == f"forgejo-shim: cannot listen on http://{taken} {why}\n"
+
+
+@pytest.mark.clause("O5")
+def test_a_port_of_the_systems_choice_is_refused(web: Place) -> None:
+    ended = web.process("serve", *TWO, "--listen", "127.0.0.1:0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, said = ended.communicate(timeout=20)
+    assert ended.returncode == 2 and b"with --workers name the port" in said
+
+
+@pytest.mark.clause("O10")
+def test_without_a_place_for_what_they_share(web: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a read-only file system."""
+    monkeypatch.setattr(tempfile, "tempdir", str(web.home / "none"))
+    code, said = web.failure("serve", *TWO, "--listen", f"127.0.0.1:{free_port()}")
+    assert code == 1 and "(No such file or directory); name a place for it in TMPDIR" in said
 
 
 @pytest.mark.clause("O5")

@@ -137,10 +137,12 @@ def _serve_by_workers(
 
     if sys.platform != "linux":
         raise click.UsageError("--workers needs Linux, which shares connections out among processes")
+    if not all(address.port for address in addresses):
+        raise click.UsageError("with --workers name the port: at port 0 each worker would have another one")
     options = replace(options, name=os.urandom(12).hex())
     if isinstance(store := open_store(), SQLiteStore):  # an error of it is said once, before there are workers
         store.close()
-    with _shared_folder() as folder:
+    with _folder_of_workers() as folder:
 
         def work(worker: Worker, at: Address, own: Address | None = None) -> None:
             store = open_store(otherwise=Path(folder) / "state.sqlite3")
@@ -152,12 +154,13 @@ def _serve_by_workers(
         Workers(given["workers"], addresses, Path(folder), work, given["drain"], ready).run()
 
 
-def _shared_folder() -> TemporaryDirectory[str]:
+def _folder_of_workers() -> TemporaryDirectory[str]:
+    """A folder for what workers share. Raises ShimError."""
     try:
         return TemporaryDirectory(prefix="forgejo-shim-")
-    except OSError:
+    except OSError as error:
         raise ShimError(
-            "--workers needs a folder that can be written to, for what they share; give one with TMPDIR"
+            f"workers share a folder, which cannot be made ({error.strerror}); name a place for it in TMPDIR"
         ) from None
 
 

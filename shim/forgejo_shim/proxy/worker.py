@@ -1,8 +1,9 @@
 """One worker of several: how it obeys its parent (workers.py), and what it shares with the others.
 
-Rules: it hears its parent by a line of its own, and ends as after a signal when that line ends, since its parent has. A
-terminal's and systemd's signals reach all processes at once: INT and HUP are the parent's alone, and TERM begins an end
-that it cannot hasten. What it says to the operator goes by the line, so that the parent says it once.
+Rules: it hears its parent by a line of its own, and ends as after a signal when that line ends, since its parent has.
+Signals are the parent's alone: a terminal's and systemd's reach all processes at once, and a worker that ended slowly
+by itself would leave connections waiting, since its place listens on. What it says to the operator goes by the line, so
+that the parent says it once.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ class Worker:
         self.folder = folder
         self._line = line
         self._ends = False
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it serves
-        for ignored in (signal.SIGINT, signal.SIGHUP):
+        for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(ignored, signal.SIG_IGN)
         count_in(folder / METRICS, number)
 
@@ -66,7 +66,6 @@ class Worker:
                 loop.remove_reader(self._line)
                 shutil.rmtree(self.folder, ignore_errors=True)  # which the parent would have done
 
-        loop.add_signal_handler(signal.SIGTERM, begin)
         loop.add_reader(self._line, hear)
 
 
