@@ -5,6 +5,7 @@ Rules: the proxies run in threads of this process (`running.py`), each with a lo
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from forgejo_shim import WebLogin
 from forgejo_shim.proxy.tickets import NAME
+from forgejo_shim.store.redis import RedisCommands
 from hand import wait
 from redis_server import KEY, RedisServer, redis_server
 from running import Running, log_path, slowly
@@ -165,6 +167,22 @@ def test_streams_are_counted_over_all() -> None:
             second = other.get(path, small.token)
             assert (second.status_code, second.json()["cause"]) == (429, "too-many-streams")
         wait(lambda: other.get(path, small.token).content == LOG, "the place to be free again", 10)
+
+
+@pytest.mark.clause("B8", "X23")
+def test_who_goes_with_the_last_byte_had_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = RedisCommands.leave
+
+    async def slowly_left(*words: Any) -> None:
+        await asyncio.sleep(0.2)
+        await leave(*words)
+
+    monkeypatch.setattr(RedisCommands, "leave", slowly_left)
+    with together(count=1) as alone:
+        path, (proxy,) = log_path(alone.small), alone.proxies
+        assert proxy.get(path, alone.small.token, headers={"Connection": "close"}).content == LOG
+        proxy.session.close()
+        assert [(line["status"], line["backend"]) for line in proxy.lines(1)] == [(200, "web")]
 
 
 @pytest.mark.clause("B1", "X45", "X46")

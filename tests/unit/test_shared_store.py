@@ -320,6 +320,7 @@ async def test_places_are_counted_over_all() -> None:
     assert await one.take({"s": 2}, "3") == "s" and await other.take({"t": 1}, "4") == "t"
     assert await elsewhere.take({"s": 2, "t": 1}, "5") is None, "another server's"
     await one.leave(["s"], "1")
+    await stores[0].close()
     assert await other.take({"t": 1, "s": 2}, "6") == "t"
     assert await other.take({"s": 2}, "6") is None, "what was refused took nothing elsewhere"
     assert [seconds for seconds in redis.ends if seconds == LEASE]
@@ -338,6 +339,7 @@ async def test_places_without_the_store_and_when_it_is_back() -> None:
     await stores[0].beat()
     assert await other.take({"s": 2}, "4") == "s", "those that are held are told again"
     await one.leave(["s"], "1")
+    await stores[0].close()
     assert await other.take({"s": 2}, "4") is None
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -87,6 +88,7 @@ class SharedStore:
         self._now = now
         self._memory = MemoryStore()
         self._missed: dict[str, None] = {}  # the names of what changed while the Redis could not be told
+        self._telling: set[asyncio.Task[None]] = set()
         self._life: bytes | None = None  # the mark of what the Redis has not lost yet
 
     async def get(self, base: str, subject: str, keys: Sequence[str]) -> list[Any]:
@@ -166,6 +168,17 @@ class SharedStore:
             self._tell(gone.word)
             raise
 
+    def tell(self, command: Callable[..., Awaitable[object]], *words: Any) -> None:
+        """Put a command to `redis` whose answer nobody waits for; what it does ends by itself if it is not done."""
+
+        async def put() -> None:
+            with suppress(Gone):
+                await self.ask(command, *words)
+
+        task = asyncio.create_task(put())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
     async def watch(self) -> None:
         """Look whether the Redis can be used, hold on to this process's places there, for ever."""
         while True:
@@ -238,7 +251,8 @@ class SharedStore:
         return self.seal.name("kept", base, subject, key)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Tell the Redis what it is still to be told, and close the connections."""
+        await asyncio.gather(*self._telling)
         await self.redis.close()
 
 

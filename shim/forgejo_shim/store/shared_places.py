@@ -3,7 +3,8 @@
 Rules: whoever has no place here has none at all. A holder's place ends by itself `LEASE` seconds after its process last
 held on to it, so one that died leaves nothing behind. Where the Redis does not answer, this process's own count stands;
 when it answers again, it is told of all the places that are held here. Of one that is still asked for it is never told:
-nobody would leave it.
+nobody would leave it. Nobody waits until it is told of one that is left: an answer that was sent whole has ended, and
+whoever read it may have gone.
 """
 
 from __future__ import annotations
@@ -51,10 +52,7 @@ class SharedPlaces:
         """As in `Places`."""
         names = list(names)
         await self._here.leave(names, holder)
-        try:
-            await self._store.ask(self._store.redis.leave, [self._name(name) for name in names], holder)
-        except Gone:
-            pass  # it ends by itself
+        self._store.tell(self._store.redis.leave, [self._name(name) for name in names], holder)
 
     def _held(self) -> Mapping[str, Collection[str]]:
         return {self._name(name): holders - self._asking for name, holders in self._here.held.items()}
