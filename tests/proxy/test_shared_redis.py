@@ -254,4 +254,4 @@ def test_tls(tmp_path: Path) -> None:
         return words
 
     with server:
-        assert asyncio.run(main()) == ["", "unreachable"]
+        assert asyncio.run(main()) == ["", "no-tls"]

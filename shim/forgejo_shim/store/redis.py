@@ -179,6 +179,6 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _word(error: BaseException) -> str:
-    """What is said of a failure, which can be the cause of what was raised."""
-    chain = (error, error.__cause__)
+    """What is said of a failure, which can be what came before the one that was raised."""
+    chain = (error, error.__cause__, error.__context__)
     return next((word for kind, word in _WORDS if any(isinstance(one, kind) for one in chain)), NOT_UNDERSTOOD)
