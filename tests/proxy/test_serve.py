@@ -172,6 +172,17 @@ def test_a_port_in_use(web: Place) -> None:
     assert code == 1 and f"cannot listen on http://127.0.0.1:{port} (address already in use)" in said
 
 
+@pytest.mark.parametrize("option", ["--listen", "--admin-listen"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_that_nobody_knows(web: Place, option: str, workers: int) -> None:
+    words = ("serve", "--workers", workers, "--listen", f"127.0.0.1:{free_port()}", option, "127.0.0.1:0")
+    ended = web.process(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert b"name the port to listen on" in ended.communicate(timeout=20)[1] and ended.returncode == 2
+    finally:
+        ended.kill()
+
+
 @pytest.mark.parametrize("address", ["8080", "host:", ":8080", "host:99999", "::1:80", "http://h:80", "h:8o", "[::1]"])
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(click.BadParameter):

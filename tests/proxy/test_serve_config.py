@@ -122,6 +122,13 @@ def test_the_defaults_and_the_servers_other_names(web: Place) -> None:
     assert shown(web, FORGEJO_URL=None)["upstream"] == {"value": "http://f", "from": "file"}
 
 
+@pytest.mark.clause("O1")
+def test_what_is_for_one_start_has_no_variable(web: Place) -> None:
+    told = {"FORGEJO_SHIM_CHECK": "1", "FORGEJO_SHIM_PRINT_CONFIG": "1", "FORGEJO_SHIM_JSON": "1"}
+    code, said = web.failure("serve", "--listen", "127.0.0.1:0", **told)
+    assert code == 2 and said.startswith("forgejo-shim: name the port"), "it is neither a check nor JSON"
+
+
 @pytest.mark.clause("O2")
 @pytest.mark.parametrize(
     "line, says",

@@ -360,13 +360,6 @@ def test_an_address_that_is_taken_is_one_message(two: Proxied, web: Place, optio
     assert said.decode() == f"forgejo-shim: cannot listen on http://{taken} {why}\n"
 
 
-@pytest.mark.clause("O5")
-def test_a_port_of_the_systems_choice_is_refused(web: Place) -> None:
-    ended = web.process("serve", *TWO, "--listen", "127.0.0.1:0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, said = ended.communicate(timeout=20)
-    assert ended.returncode == 2 and b"with --workers name the port" in said
-
-
 @pytest.mark.clause("O10")
 def test_without_a_place_for_what_they_share(web: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container with a read-only file system."""

@@ -109,6 +109,8 @@ def _serve(
     host, port = given["listen"]
     at = proxy.Address(host, port, _certificate(given))
     own = proxy.Address(*given["admin_listen"]) if given["admin_listen"] else None
+    if not all(address.port for address in (at, own) if address):
+        raise click.UsageError("name the port to listen on: at port 0 nobody knows which one it is")
     workers = given["workers"]
 
     def ready() -> None:
@@ -137,8 +139,6 @@ def _serve_by_workers(
 
     if sys.platform != "linux":
         raise click.UsageError("--workers needs Linux, which shares connections out among processes")
-    if not all(address.port for address in addresses):
-        raise click.UsageError("with --workers name the port: at port 0 each worker would have another one")
     options = replace(options, name=os.urandom(12).hex())
     if isinstance(store := open_store(), SQLiteStore):  # an error of it is said once, before there are workers
         store.close()
