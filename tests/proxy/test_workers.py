@@ -360,14 +360,6 @@ def test_an_address_that_is_taken_is_one_message(two: Proxied, web: Place, optio
     assert said.decode() == f"forgejo-shim: cannot listen on http://{taken} {why}\n"
 
 
-@pytest.mark.clause("O10")
-def test_without_a_place_for_what_they_share(web: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container with a read-only file system."""
-    monkeypatch.setattr(tempfile, "tempdir", str(web.home / "none"))
-    code, said = web.failure("serve", *TWO, "--listen", f"127.0.0.1:{free_port()}")
-    assert code == 1 and "(No such file or directory); name a place for it in TMPDIR" in said
-
-
 @pytest.mark.clause("O5")
 def test_each_has_sockets_of_its_own() -> None:
     port = free_port()

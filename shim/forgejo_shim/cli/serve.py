@@ -142,7 +142,7 @@ def _serve_by_workers(
     options = replace(options, name=os.urandom(12).hex())
     if isinstance(store := open_store(), SQLiteStore):  # an error of it is said once, before there are workers
         store.close()
-    with _folder_of_workers() as folder:
+    with _shared_folder() as folder:
 
         def work(worker: Worker, at: Address, own: Address | None = None) -> None:
             store = open_store(otherwise=Path(folder) / "state.sqlite3")
@@ -154,13 +154,12 @@ def _serve_by_workers(
         Workers(given["workers"], addresses, Path(folder), work, given["drain"], ready).run()
 
 
-def _folder_of_workers() -> TemporaryDirectory[str]:
-    """A folder for what workers share. Raises ShimError."""
+def _shared_folder() -> TemporaryDirectory[str]:
     try:
         return TemporaryDirectory(prefix="forgejo-shim-")
-    except OSError as error:
+    except OSError:
         raise ShimError(
-            f"workers share a folder, which cannot be made ({error.strerror}); name a place for it in TMPDIR"
+            "--workers needs a folder that can be written to, for what they share; give one with TMPDIR"
         ) from None
 
 

@@ -3,8 +3,7 @@
 Rules: whoever has no place here has none at all. A holder's place ends by itself `LEASE` seconds after its process last
 held on to it, so one that died leaves nothing behind. Where the Redis does not answer, this process's own count stands;
 when it answers again, it is told of all the places that are held here. Of one that is still asked for it is never told:
-nobody would leave it. Nobody waits until it is told of one that is left: an answer that was sent whole has ended, and
-whoever read it may have gone.
+nobody would leave it. Nobody waits until it is told of one that is left: an answer that was sent whole has ended.
 """
 
 from __future__ import annotations
