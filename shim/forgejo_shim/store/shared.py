@@ -179,6 +179,10 @@ class SharedStore:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
+    async def has_told(self) -> bool:
+        """Wait until the Redis is told of what nobody waited for; whether there was anything."""
+        return bool(self._telling and await asyncio.wait(self._telling))
+
     async def watch(self) -> None:
         """Look whether the Redis can be used, hold on to this process's places there, for ever."""
         while True:
@@ -252,7 +256,7 @@ class SharedStore:
 
     async def close(self) -> None:
         """Tell the Redis what it is still to be told, and close the connections."""
-        await asyncio.gather(*self._telling)
+        await self.has_told()
         await self.redis.close()
 
 

@@ -9,6 +9,7 @@ nobody would leave it. Nobody waits until it is told of one that is left: an ans
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from .places import MemoryPlaces
 from .protocol import Gone
@@ -31,10 +32,13 @@ class SharedPlaces:
         if full:
             return full
         names = {self._name(name): name for name in places}
+        among = {name: places[plain] for name, plain in names.items()}
+        take = partial(self._store.ask, self._store.redis.take, among, holder, LEASE)
         self._asking.add(holder)
         try:
-            among = {name: places[plain] for name, plain in names.items()}
-            full = await self._store.ask(self._store.redis.take, among, holder, LEASE)
+            full = await take()
+            if full and await self._store.has_told():  # of a place that was left, perhaps
+                full = await take()
         except Gone:
             return None
         except BaseException:  # whoever asked has gone, and may have been given it
