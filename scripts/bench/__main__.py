@@ -59,7 +59,7 @@ ROLES = {"serve": adapter.serve, "remember": adapter.remember}  # of the process
 def figures() -> Iterator[Figure]:
     """Every figure, in the order of the table."""
     with adapter.doubled() as ground:
-        yield from adapter.speed(ground)
+        yield from adapter.speed(ground, at_least=0.95)
         yield from adapter.memories(ground)
         yield from fronted.figures(ground, at_least=None)
         hand = Hand(ground.base_url, ground.user, ground.password)
@@ -88,7 +88,7 @@ def figures() -> Iterator[Figure]:
 def shimmed(server: servers.Server) -> Iterator[Figure]:
     """The figures of the adapter and of the proxy in front of a real server."""
     ground = prepare(server, {"logs": {"small": SMALL, "large": LARGE}})
-    yield from adapter.speed(ground)
+    yield from adapter.speed(ground, at_least=0.97)
     yield from fronted.figures(ground, at_least=0.8)
     yield from artifacts.figures(ground, server.hand(), at_least=0.85)
     yield from faces.figures(ground, server.hand())

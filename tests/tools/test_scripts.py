@@ -241,7 +241,7 @@ def test_the_proxy_is_measured_beside_a_bare_one_that_passes_on(
         for name, value in {**settings, "child": lambda *words: nullcontext(bare)}.items():
             monkeypatch.setattr(bench.calls, name, value)
         figures = list(bench.calls.figures("echo", behind.base_url))
-    assert [(figure.at_least, figure.at_most) for figure in figures] == [(None, 1.5), (0.9, None), (None, None)]
+    assert [(figure.at_least, figure.at_most) for figure in figures] == [(None, 1.5), (1, None), (None, None)]
 
 
 def test_the_server_of_one_answer_gives_it(bench: ModuleType) -> None:
