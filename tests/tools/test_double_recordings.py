@@ -73,6 +73,8 @@ def without_chance(value: Any, key: str = "", parent: str = "") -> Any:
         inner = {k: without_chance(v, k, key) for k, v in value.items()}
         if clock and "duration" in inner:
             inner["duration"] = "<duration>"
+        if "trigger_event" in value:  # a run of the API, which has none below a second
+            inner.pop("duration", None)
         if value.get("step") == 0 and "started" in inner:
             inner["started"] = "<time>"
         return inner
