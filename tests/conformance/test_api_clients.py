@@ -61,7 +61,7 @@ def test_runs(live: Live, name: str) -> None:
 def test_jobs_with_their_steps(live: Live, name: str, key: str) -> None:
     run = live.world.stage.look(live.world.runs[key])
     client = of_world(live, name)
-    if (name, key) == ("githubkit", "waits") and "attempts" in live.target.features:
+    if (name, key) == ("githubkit", "waits") and live.major >= 15:  # whose attempts are counted on request
         with pytest.raises(Failed, match="started_at"):  # null: nothing tells when the rerun was asked for
             client.ask("jobs", run.id)
         return

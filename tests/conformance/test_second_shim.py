@@ -55,6 +55,7 @@ def test_an_adapter_in_front_makes_no_web_request(live: Live, job: Job) -> None:
 
 
 @clause("X40", "S2", "S37")
+@pytest.mark.feature("one-process")  # several know it of each other
 def test_a_second_proxy_makes_no_web_request(live: Live, job: Job, second: Front) -> None:
     assert live.proxy
     session = plain_session()
